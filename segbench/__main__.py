@@ -1,0 +1,6 @@
+"""``python -m segbench``."""
+
+from segbench.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""The command line: parses, calls, prints. What it can do, Python can do in five lines; heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segbench import __version__
+from segbench.errors import DataError, SegbenchError
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
+
+FOLDER = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Main(click.Group):
+    """Errors of the input are one clear message and exit status 2; everything else keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SegbenchError as error:
+            click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted; nothing was written after the last finished step", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+def main() -> None:
+    """Benchmark and evaluate semantic segmentation: the official numbers, the protocol, and honest speed."""
+
+
+def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def apply(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return apply
+
+
+DATASET_OPTIONS = _options(
+    click.option("--dataset", help="cityscapes, camvid, minicity, a plugin, or file.py:function.  [default: cityscapes, else minicity]"),
+    click.option("--data", type=FOLDER, help="The dataset's folder."),
+    click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]"),
+)
+DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
+MODELS_OPTION = click.option("--models", required=True, help="Names, separated by commas; see `segbench models`.")
+
+
+@main.command()
+@MODELS_OPTION
+@DATASET_OPTIONS
+@click.option("--weights", multiple=True, metavar="NAME=FILE", help="Weights of a model, as `segbench train` writes them; repeatable.")
+@DEVICE_OPTION
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N images; for a quick look, the record says so.")
+@click.option("--out", type=FOLDER, help="Where records, tables and plots go.  [default: runs/DATASET-SPLIT]")
+@click.option("--per-class", is_flag=True, help="Also print the IoU of every class.")
+@click.option("--save-predictions", is_flag=True, help="Also write every class map as label ids under OUT/predictions/MODEL.")
+@click.option("--repeats", type=click.IntRange(min=0), default=10, show_default=True, help="Timed runs of each model; 0 measures no speed.")
+def run(models: str, weights: tuple[str, ...], device: str, precision: Any, out: Path | None, **options: Any) -> None:
+    """Evaluate models and print one table; write records, CSV, Markdown and plots."""
+    from segbench import benchmark
+    from segbench.protocols import Protocol
+    from segbench.commands import run as running
+    from segbench.report import leaderboard
+
+    names = _names(models)
+    dataset = _dataset(options.pop("dataset"), options.pop("data"), options.pop("split"))
+    segmenters = benchmark.load_models(names, dataset.name, _weights(weights), _device(device))
+    out = out or Path("runs") / dataset.title
+    command = f"segbench run --models {','.join(names)} --dataset {dataset.name} --split {dataset.split}" + (
+        "" if dataset.builtin else " --data DIR"
+    )
+    outcomes, profiles = running.run_with_progress(segmenters, dataset, Protocol(precision), out, command=command, **_run_options(options))
+    benchmark.save_outcomes(out, outcomes, profiles)
+    running.write_overlays(out / "plots", segmenters, dataset)
+    leaderboard.write(out)
+    running.print_table([outcome.record for outcome in outcomes], profiles, per_class=options["per_class"])
+    click.echo(f"records, tables and plots: {out}")
+
+
+@main.command()
+@click.argument("preds", type=FOLDER)
+@click.argument("gts", type=FOLDER, required=False)
+@DATASET_OPTIONS
+@click.option("--labels", type=FILE, help="YAML with a label space of your own: name, classes, void.")
+@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="Of PREDS.")
+@click.option("--target-encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True)
+@click.option("--json", "json_file", type=FILE, help="Write the run record here.")
+@click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
+@click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores")
+def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
+    """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data)."""
+    from segbench.commands import score as command
+
+    dataset = _targets(gts, options.pop("dataset"), options.pop("data"), options.pop("split"), options.pop("labels"))
+    if official_json and dataset.instances is None:
+        raise DataError("--official-json needs Cityscapes targets with their instance maps", way_out="leave it out, or add *_gtFine_instanceIds.png")
+    result = command.score_with_progress(preds, dataset, **options)
+    record = command.record_of(result, name or preds.resolve().name)
+    if json_file:
+        command.write_record(json_file, record, result)
+    if official_json:
+        command.write_official(official_json, result)
+    command.print_scores(record)
+
+
+@main.command()
+@click.argument("model")
+@DATASET_OPTIONS
+@click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
+@click.option("--recipe", type=FILE, help="YAML with any of the recipe's fields; the options below override it.")
+@click.option("--steps", type=click.IntRange(min=1))
+@click.option("--batch-size", type=click.IntRange(min=1))
+@click.option("--crop", metavar="HxW")
+@click.option("--learning-rate", type=float)
+@click.option("--optimizer", type=click.Choice(["adamw", "sgd"]))
+@click.option("--class-weights", type=click.Choice(["none", "enet", "median"]))
+@click.option("--seed", type=int)
+@click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--resume", is_flag=True, help="Continue from OUT.ckpt.")
+@click.option("--full-precision", is_flag=True, help="Store float32 instead of float16.")
+@DEVICE_OPTION
+def train(model: str, dataset: str | None, data: Path | None, split: str | None, out: Path, **options: Any) -> None:
+    """Train MODEL from scratch and write its weights; validates on `val` as it goes."""
+    from segbench.commands import train as command
+    from segbench.training import read_recipe
+
+    settings = command.parse_settings(options.pop("settings"))
+    run_options = {key: options.pop(key) for key in ("validate_every", "resume", "full_precision")}
+    device = _device(options.pop("device"))
+    recipe = read_recipe(options.pop("recipe"), options)
+    train_set = _dataset(dataset, data, split or "train")
+    command.train_with_progress(model, settings, train_set, _dataset(dataset, data, "val"), recipe, out, device, **run_options)
+
+
+@main.command()
+@click.argument("models")
+@click.option("--size", default="512x1024", show_default=True, metavar="HxW")
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--repeats", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--out", type=FOLDER, help="Write the profiles as JSON here.")
+@DEVICE_OPTION
+def profile(models: str, size: str, classes: int, batch_size: int, repeats: int, out: Path | None, device: str) -> None:
+    """Measure size and speed of MODELS (names, separated by commas); needs no weights and no data."""
+    from segbench import benchmark
+    from segbench.commands import run as running
+
+    segmenters = benchmark.random_models(_names(models), None, classes, _device(device))
+    profiles = running.profile_with_progress(segmenters, parse_size(size), batch_size=batch_size, repeats=repeats)
+    running.print_profiles(profiles, out)
+
+
+@main.command("models")
+def list_models() -> None:
+    """List the registered models."""
+    from segbench.models import BUILTIN, GROUP
+    from segbench.registry import names
+
+    for name in names(BUILTIN, GROUP):
+        click.echo(name)
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what the records give.")
+def leaderboard(folder: Path, check: bool) -> None:
+    """Rebuild the boards of FOLDER from their records."""
+    from segbench.report import leaderboard as boards
+
+    if not check:
+        for path in boards.write(folder):
+            click.echo(f"wrote {path}")
+    elif differences := boards.check(folder):
+        raise DataError(f"{folder}: {len(differences)} files differ from their records", differences, f"segbench leaderboard {folder}")
+    else:
+        click.echo(f"{folder}: every file is what its records give")
+
+
+@main.group()
+def data() -> None:
+    """Make, look at and list datasets."""
+
+
+@data.command("minicity")
+@click.argument("folder", type=FOLDER)
+def data_minicity(folder: Path) -> None:
+    """Write the built-in street scenes (400 train, 60 val) into FOLDER, in the official Cityscapes layout."""
+    from segbench.datasets.minicity import write_minicity
+
+    write_minicity(folder)
+    click.echo(f"wrote {folder}; use it with: --dataset cityscapes --data {folder}")
+
+
+@data.command("show")
+@click.argument("name")
+@click.option("--data", type=FOLDER, help="The dataset's folder.")
+@click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]")
+@click.option("--samples", type=click.IntRange(min=1), default=4, show_default=True, help="How many, spread evenly over the split.")
+@click.option("--out", type=FILE, help="The picture.  [default: NAME-SPLIT.png]")
+def data_show(name: str, data: Path | None, split: str | None, samples: int, out: Path | None) -> None:
+    """Draw samples of dataset NAME: image, target colours over it, and the classes' legend."""
+    from segbench.report.samples import contact_sheet
+
+    dataset = _dataset(name, data, split)
+    out = out or Path(f"{dataset.title}.png")
+    contact_sheet(out, dataset, samples)
+    click.echo(f"wrote {out}")
+
+
+@data.command("list")
+def data_list() -> None:
+    """List the registered datasets."""
+    from segbench.datasets import BUILTIN, GROUP
+    from segbench.registry import names
+
+    for name in names(BUILTIN, GROUP):
+        click.echo(name)
+
+
+def _dataset(name: str | None, data: Path | None, split: str | None) -> Dataset:
+    """The dataset that was asked for; without a name Cityscapes where its folder is known, else the built-in data."""
+    from segbench.datasets.opening import open_dataset
+
+    if name is None and (data is not None or "CITYSCAPES_DATASET" in os.environ):
+        name = "cityscapes"
+    if name is None:
+        click.echo("no --dataset and no CITYSCAPES_DATASET: using minicity, the built-in generated street scenes", err=True)
+        name = "minicity"
+    if name == "cityscapes" and data is None and "CITYSCAPES_DATASET" in os.environ:
+        data = Path(os.environ["CITYSCAPES_DATASET"])
+    if name == "minicity" and data is None and "SEGBENCH_CACHE" in os.environ:
+        data = Path(os.environ["SEGBENCH_CACHE"]) / "minicity-v1"
+    return open_dataset(name, data, split)
+
+
+def _targets(gts: Path | None, name: str | None, data: Path | None, split: str | None, labels: Path | None) -> Dataset:
+    from segbench.datasets.folder import read_label_space, target_folder
+    from segbench.datasets.opening import label_space
+
+    if labels is not None and name is not None:
+        raise DataError("--labels and --dataset both say which labels these are", way_out="give one of them")
+    if gts is None:
+        if name is None and data is None:
+            raise DataError("no targets given", way_out="segbench score PREDS GTS, or segbench score PREDS --dataset NAME --data DIR")
+        return _dataset(name, data, split)
+    space = read_label_space(labels) if labels else label_space(name) if name else None
+    return target_folder(gts, space, split or "val")
+
+
+def _names(models: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
+    if not names:
+        raise click.BadParameter("name at least one model", param_hint="MODELS")
+    return names
+
+
+def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:
+    weights = {}
+    for pair in pairs:
+        name, equals, file = pair.partition("=")
+        if not (name and equals and file):
+            raise click.BadParameter(f"{pair!r} is not NAME=FILE", param_hint="--weights")
+        weights[name] = Path(file)
+    return weights
+
+
+def _run_options(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: options[key] for key in ("limit", "save_predictions", "repeats")}
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise click.BadParameter(f"{name!r} is not a device", param_hint="--device") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise click.BadParameter("this torch finds no CUDA device", param_hint="--device")
+    return device
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``HxW`` as (height, width)."""
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise click.BadParameter(f"{text!r} is not HxW, e.g. 512x1024", param_hint="size")
+    return int(height), int(width)
+

@@ -1,0 +1,67 @@
+"""`segbench score`: counting with progress, the record, the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segbench.core.scores import mean_of_defined
+from segbench.datasets.base import Dataset
+from segbench.records import RunRecord, environment, scores_dict, targets_fingerprint, write_per_image, write_text
+from segbench.report.cityscapes_json import cityscapes_result, to_text
+from segbench.report.terminal import console, percent, progress_bar, table
+from segbench.scoring import FolderScores, score_folder
+
+
+def score_with_progress(preds: Path, dataset: Dataset, **options: Any) -> FolderScores:
+    """Score a folder of label maps; a bar counts the pairs."""
+    with progress_bar("scoring") as bar:
+        task = bar.add_task("scoring", total=len(dataset))
+        return score_folder(preds, dataset, on_pair=lambda: bar.advance(task), **options)
+
+
+def record_of(result: FolderScores, name: str) -> RunRecord:
+    """The run record of scored label maps: how they were made is not known, and the protocol says so."""
+    dataset = result.dataset
+    data = {
+        "name": dataset.name,
+        "split": dataset.split,
+        "images": len(dataset),
+        "of": len(dataset),
+        "targets_sha256": targets_fingerprint(result.target_histograms),
+    }
+    iiou = result.instances.class_iiou(result.confusion) if result.instances else {}
+    protocol = {"source": "label maps"}
+    return RunRecord({"name": name, "arguments": {}}, data, protocol, environment(), result.confusion, iiou, "segbench score PREDS GTS")
+
+
+def write_record(path: Path, record: RunRecord, result: FolderScores) -> None:
+    """Write the record, and the matrix of every image beside it."""
+    write_text(path, record.to_json())
+    write_per_image(path.with_suffix(".npz"), [sample_id for sample_id, _ in result.target_histograms], result.per_image)
+
+
+def write_official(path: Path, result: FolderScores) -> None:
+    """Write what cityscapesScripts writes."""
+    assert result.instances is not None
+    write_text(path, to_text(cityscapes_result(result.dataset.labels, result.pairs, result.instances)))
+
+
+def print_scores(record: RunRecord) -> None:
+    """The scores as tables on standard output."""
+    scores, labels = record.scores, record.labels
+    show = console()
+    rows = [
+        [name, percent(iou), percent(acc), *([percent(record.iiou.get(name, np.nan))] if record.iiou else [])]
+        for name, iou, acc in zip(labels.class_names, scores.class_iou, scores.class_acc, strict=True)
+    ]
+    show.print(table(["class", "IoU", "acc", *(["iIoU"] if record.iiou else [])], rows))
+    if scores.category_iou:
+        show.print(table(["category", "IoU"], [[name, percent(iou)] for name, iou in scores.category_iou.items()]))
+    headline = {"mIoU": scores.miou, "acc": scores.acc, "acc_cls": scores.acc_cls, "fwIoU": scores.fwiou}
+    if record.iiou:
+        headline["iIoU"] = mean_of_defined(scores_dict(scores, labels, record.iiou)[key] for key in ("iiou",))
+    show.print("   ".join(f"{name} {percent(value)}" for name, value in headline.items()) + "   (per cent)")
+    show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")

@@ -1,0 +1,70 @@
+"""`segbench train` on a terminal: progress with loss and mIoU, and where the weights went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from segbench.datasets.base import Dataset
+from segbench.errors import UnknownNameError
+from segbench.models.weights import build, load
+from segbench.report.terminal import console, percent, progress_bar
+from segbench.training import Progress, Recipe, train
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` arguments of a model; values are read as YAML, so numbers are numbers.
+
+    :raises UnknownNameError: a pair has no equals sign.
+    """
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UnknownNameError(f"--set {pair!r} is not KEY=VALUE")
+        settings[key] = yaml.safe_load(value)
+    return settings
+
+
+def train_with_progress(
+    model: str,
+    settings: dict[str, Any],
+    dataset: Dataset,
+    validation: Dataset,
+    recipe: Recipe,
+    out: Path,
+    device: torch.device,
+    *,
+    validate_every: int,
+    resume: bool,
+    full_precision: bool,
+) -> None:
+    """Train, showing the loss after every step and the mIoU after every validation; then say what the written file reaches."""
+    torch.manual_seed(recipe.seed)
+    segmenter = build(model, dataset.labels, **settings)
+    segmenter.network.to(device)
+    show = console(stderr=True)
+    show.print(f"training {model} on {dataset.title} ({len(dataset)} images), {recipe.steps} steps of {recipe.batch_size}, on {device}")
+    steps = train(
+        segmenter, dataset, recipe, out, validation=validation, validate_every=validate_every, resume=resume, half=not full_precision
+    )
+    with progress_bar(model, "state") as bar:
+        task = bar.add_task(model, total=recipe.steps, state="")
+        miou = "–"
+        smooth = None
+        for progress in steps:
+            smooth = progress.loss if smooth is None else 0.98 * smooth + 0.02 * progress.loss
+            miou = _miou(progress, miou)
+            bar.update(task, completed=progress.step, state=f"loss {smooth:.3f}  mIoU {miou} %")
+            if progress.scores is not None:
+                show.print(f"step {progress.step}/{recipe.steps}  loss {smooth:.3f}  {validation.title} mIoU {miou} %")
+    show.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB); evaluate it with:")
+    show.print(f"  segbench run --models {load(out).name} --dataset {dataset.name} --weights {model}={out}")
+
+
+def _miou(progress: Progress, before: str) -> str:
+    return before if progress.scores is None else percent(progress.scores.miou)

@@ -1,0 +1,173 @@
+"""Label spaces: the only thing that gives the bytes of a label map a meaning.
+
+A label map holds *label ids*, one byte per pixel. A :class:`LabelSpace` lists the classes that are evaluated, the ids that each class
+owns, and the void ids that are known but not evaluated. Everything else about ids (train ids, a network's output channels, a void output
+channel) is a lookup table of 256 entries that is derived from it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import LabelError
+
+UNKNOWN = 255
+"""Entry of a lookup table for a byte that neither a class nor void owns."""
+
+MAX_CLASSES = 254
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One name, the label ids that stand for it, and how it is drawn.
+
+    ``ids`` may hold ids outside 0..255 (Cityscapes' license plate is -1): they never occur in a label map and own no byte.
+    """
+
+    name: str
+    ids: tuple[int, ...]
+    color: tuple[int, int, int]
+    category: str | None = None
+    has_instances: bool = False
+
+    @property
+    def byte_ids(self) -> tuple[int, ...]:
+        """The ids that can stand in a label map of bytes."""
+        return tuple(i for i in self.ids if 0 <= i <= 255)
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The classes that are evaluated, in order, and the void labels that are known but not evaluated.
+
+    :raises LabelError: two labels own one id or share a name, or there are no or too many classes.
+    """
+
+    name: str
+    classes: tuple[LabelClass, ...]
+    void: tuple[LabelClass, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.classes) <= MAX_CLASSES:
+            raise LabelError(f"label space {self.name!r} has {len(self.classes)} classes; it needs 1 to {MAX_CLASSES}")
+        names = [label.name for label in self.labels]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise LabelError(f"label space {self.name!r} names {', '.join(repeated)} more than once")
+        ids = [i for label in self.labels for i in label.ids]
+        if repeated_ids := sorted({i for i in ids if ids.count(i) > 1}):
+            raise LabelError(f"label space {self.name!r} gives the ids {repeated_ids} to more than one label")
+        for label in self.classes:
+            if not label.byte_ids:
+                raise LabelError(f"class {label.name!r} of label space {self.name!r} has no id in 0..255")
+
+    @property
+    def labels(self) -> tuple[LabelClass, ...]:
+        """Classes, then void."""
+        return self.classes + self.void
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the evaluated classes, in order."""
+        return tuple(label.name for label in self.classes)
+
+    @cached_property
+    def index_of_id(self) -> NDArray[np.uint8]:
+        """uint8[256]: label id to class index; ``len(classes)`` for void, :data:`UNKNOWN` for an id that nobody owns."""
+        table = np.full(256, UNKNOWN, np.uint8)
+        for label in self.void:
+            table[list(label.byte_ids)] = len(self.classes)
+        for index, label in enumerate(self.classes):
+            table[list(label.byte_ids)] = index
+        table.flags.writeable = False
+        return table
+
+    @cached_property
+    def id_of_index(self) -> NDArray[np.uint8]:
+        """uint8[C]: class index to the first of the class's ids."""
+        table = np.array([label.byte_ids[0] for label in self.classes], np.uint8)
+        table.flags.writeable = False
+        return table
+
+    @cached_property
+    def known_ids(self) -> frozenset[int]:
+        """Every byte that a class or void owns."""
+        return frozenset(i for label in self.labels for i in label.byte_ids)
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """Categories of the evaluated classes, in order of first appearance."""
+        return tuple(dict.fromkeys(label.category for label in self.classes if label.category is not None))
+
+    def index_from(self, other: LabelSpace) -> NDArray[np.uint8]:
+        """uint8[256]: class index of ``other`` to class index here, by class name; ``len(classes)`` where there is no such class.
+
+        This is the ``pred_index`` of a network that was trained in another label space.
+        """
+        mine = {label.name: index for index, label in enumerate(self.classes)}
+        table = np.full(256, len(self.classes), np.uint8)
+        for index, label in enumerate(other.classes):
+            table[index] = mine.get(label.name, len(self.classes))
+        return table
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as written to records and weights files; :meth:`from_dict` reads it back."""
+
+        def plain(label: LabelClass) -> dict[str, Any]:
+            entry: dict[str, Any] = {"name": label.name, "ids": list(label.ids), "color": list(label.color)}
+            if label.category is not None:
+                entry["category"] = label.category
+            if label.has_instances:
+                entry["has_instances"] = True
+            return entry
+
+        return {"name": self.name, "classes": [plain(c) for c in self.classes], "void": [plain(c) for c in self.void]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LabelSpace:
+        """Read a label space from plain data (a record, a weights file or a YAML file).
+
+        ``classes`` and ``void`` are lists of mappings with ``name``, ``ids`` (or ``id``), and optionally ``color`` (R, G, B),
+        ``category`` and ``has_instances``. A class without ids owns its position in the list.
+
+        :raises LabelError: a key is missing or unknown, or a value has the wrong type.
+        """
+        if not isinstance(data, Mapping) or not isinstance(data.get("classes"), list):
+            raise LabelError("a label space is a mapping with a list 'classes' of {name, ids, color}, and optionally 'name' and 'void'")
+        if unknown := sorted(set(data) - {"name", "classes", "void"}):
+            raise LabelError(f"unknown keys {unknown} in a label space; it has name, classes and void")
+        if not isinstance(data.get("void") or [], list):
+            raise LabelError("'void' of a label space is a list of {name, ids, color}")
+        classes = tuple(_label(entry, index, data) for index, entry in enumerate(data["classes"]))
+        void = tuple(_label(entry, None, data) for entry in data.get("void") or ())
+        return cls(name=str(data.get("name", "custom")), classes=classes, void=void)
+
+
+def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelClass:
+    where = f"label {entry!r} of label space {space.get('name', 'custom')!r}"
+    if isinstance(entry, str):
+        entry = {"name": entry}
+    if not isinstance(entry, Mapping) or "name" not in entry:
+        raise LabelError(f"{where} has no name")
+    if unknown := sorted(set(entry) - {"name", "id", "ids", "color", "category", "has_instances"}):
+        raise LabelError(f"{where} has unknown keys {unknown}")
+    ids = entry.get("ids", [entry["id"]] if "id" in entry else None)
+    if ids is None:
+        if position is None:
+            raise LabelError(f"{where} is void and needs 'ids'")
+        ids = [position]
+    color = entry.get("color", (0, 0, 0))
+    try:
+        ids = tuple(operator.index(i) for i in ids)
+        red, green, blue = (operator.index(channel) for channel in color)
+    except (TypeError, ValueError):
+        raise LabelError(f"{where}: ids are a list of whole numbers and color is three whole numbers") from None
+    if not all(0 <= channel <= 255 for channel in (red, green, blue)):
+        raise LabelError(f"{where}: color is three numbers in 0..255")
+    return LabelClass(str(entry["name"]), ids, (red, green, blue), entry.get("category"), bool(entry.get("has_instances", False)))

@@ -1,0 +1,66 @@
+"""What a dataset is: a label space and a list of file pairs. Plain data; every reader is a function that returns one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.core.instances import InstanceRule
+from segbench.core.labels import LabelSpace
+from segbench.datasets.images import read_labels
+from segbench.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and its target.
+
+    ``id`` is unique in the dataset and is what predictions are paired by. ``extras`` holds further files by kind: ``instances``
+    (uint16 instance ids), ``depth`` (Cityscapes: the 16-bit disparity map).
+    """
+
+    id: str
+    image: Path
+    target: Path
+    extras: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A label space and samples in a fixed (sorted) order.
+
+    ``read_target`` gives a sample's label ids, uint8[H, W]. ``prefix_pairing``: the prediction of a sample is the file whose name begins
+    with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself.
+    """
+
+    name: str
+    split: str
+    labels: LabelSpace
+    samples: tuple[Sample, ...]
+    root: Path
+    read_target: Callable[[Sample], NDArray[np.uint8]] = lambda sample: read_labels(sample.target)
+    instances: InstanceRule | None = None
+    prefix_pairing: bool = False
+    builtin: bool = False
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def title(self) -> str:
+        """Name and split, as records and boards call it."""
+        return f"{self.name}-{self.split}"
+
+
+def require(paths: Mapping[str, Path], what: str, way_out: str) -> None:
+    """Check that every path exists.
+
+    :raises DataError: naming every one that does not.
+    """
+    missing = [f"{path}: {role} is missing" for role, path in paths.items() if not path.exists()]
+    if missing:
+        raise DataError(f"{what}: {len(missing)} of {len(paths)} files are missing", missing, way_out)

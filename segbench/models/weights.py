@@ -1,0 +1,138 @@
+"""Self-describing weights: one safetensors file that says which network it is, what it was trained on, and how.
+
+The metadata key ``segbench`` holds JSON: schema, model, arguments, labels, normalize, trained_on (dataset, split, images, fingerprint) and the
+recipe. A file is loaded with every key matched, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from segbench.core.labels import LabelSpace
+from segbench.errors import UnknownNameError, WeightsError
+from segbench.models import BUILTIN, GROUP
+from segbench.models.base import Normalize, Segmenter
+from segbench.registry import resolve
+
+SCHEMA = "segbench.weights/1"
+
+
+def build(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
+    """A registered model with random weights, in evaluation mode.
+
+    :raises UnknownNameError: no such model, or it does not take one of the arguments.
+    """
+    factory = resolve(name, BUILTIN, GROUP)
+    try:
+        segmenter = factory(labels, **arguments)
+    except TypeError as error:
+        raise UnknownNameError(f"model {name!r} cannot be built with {arguments}: {error}") from error
+    if not isinstance(segmenter, Segmenter):
+        raise UnknownNameError(f"{name!r} gave a {type(segmenter).__name__}; a model factory returns a Segmenter")
+    segmenter.network.eval()
+    return segmenter
+
+
+def save(path: Path, segmenter: Segmenter, *, trained_on: Mapping[str, Any], recipe: Mapping[str, Any], half: bool = True) -> None:
+    """Write a segmenter's weights, in half precision unless told otherwise, atomically."""
+    description = {
+        "schema": SCHEMA,
+        "model": segmenter.name,
+        "arguments": dict(segmenter.arguments),
+        "labels": segmenter.labels.to_dict(),
+        "normalize": asdict(segmenter.normalize),
+        "trained_on": dict(trained_on),
+        "recipe": dict(recipe),
+    }
+    state = {
+        key: (value.half() if half and value.is_floating_point() else value).contiguous().cpu()
+        for key, value in segmenter.network.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    save_file(state, partial, metadata={"segbench": json.dumps(description, sort_keys=True)})
+    partial.replace(path)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """The description of a weights file, without its tensors.
+
+    :raises WeightsError: the file is missing, is no safetensors file or was not written by segbench.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: the weights file is missing")
+    try:
+        with safe_open(path, framework="pt") as handle:
+            metadata = handle.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a safetensors file ({error})") from error
+    if "segbench" not in metadata:
+        raise WeightsError(f"{path}: this safetensors file does not describe itself; `segbench train` writes files that do")
+    description: dict[str, Any] = json.loads(metadata["segbench"])
+    if description.get("schema") != SCHEMA:
+        raise WeightsError(f"{path}: schema {description.get('schema')!r}; this segbench reads {SCHEMA!r}")
+    return description
+
+
+def load(path: Path, expected_model: str | None = None) -> Segmenter:
+    """The segmenter that a weights file describes, in evaluation mode, float32.
+
+    :raises WeightsError: the file is foreign, holds another model than expected, or a tensor does not fit (all are named).
+    """
+    description = describe(path)
+    name = description["model"]
+    if expected_model is not None and name != expected_model:
+        raise WeightsError(f"{path}: these are weights of {name!r}, not of {expected_model!r}")
+    segmenter = build(name, LabelSpace.from_dict(description["labels"]), **description["arguments"])
+    normalize = {key: tuple(value) if isinstance(value, list) else value for key, value in description["normalize"].items()}
+    with safe_open(path, framework="pt") as handle:
+        state = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
+    load_strictly(segmenter.network, state, path)
+    return replace(
+        segmenter,
+        normalize=Normalize(**normalize),
+        trained_on=description["trained_on"] | {"recipe": description["recipe"]},
+        weights_sha256=sha256_of(path),
+    )
+
+
+def load_strictly(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: object) -> None:
+    """Load a state dict whose keys and shapes must all fit, whatever its precision.
+
+    :raises WeightsError: naming every key that is missing, left over or of another shape.
+    """
+    own = network.state_dict()
+    problems = [f"missing: {key}" for key in own if key not in state]
+    problems += [f"left over: {key}" for key in state if key not in own]
+    problems += [
+        f"shape of {key}: {list(state[key].shape)}, the network has {list(value.shape)}"
+        for key, value in own.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    if problems:
+        raise WeightsError("\n  ".join([f"{source}: {len(problems)} tensors do not fit", *problems]))
+    network.load_state_dict({key: value.to(own[key].dtype) for key, value in state.items()}, strict=True)
+
+
+def bundled(name: str, dataset: str) -> Path | None:
+    """The weights that come with segbench for a model on a dataset, or ``None``."""
+    path = Path(str(files("segbench.models") / "bundled" / f"{dataset}-{name}.safetensors"))
+    return path if path.is_file() else None
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+__all__ = ["SCHEMA", "UnknownNameError", "build", "bundled", "describe", "load", "load_strictly", "save", "sha256_of"]

@@ -1,0 +1,132 @@
+"""Size and speed of the very network that gave the accuracy.
+
+Parameters are counted; MACs come from ``FlopCounterMode`` on the meta device (half its FLOPs), where fused attention is counted too; norms,
+activations, resizes and pooling are not in it. Times are wall times with synchronisation, after a warm-up; models are interleaved so
+that a drifting clock hits all alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from segbench.inference import autocast
+from segbench.models.base import Segmenter, class_map
+from segbench.models.weights import build
+from segbench.protocols import Protocol
+from segbench.records import Profile, environment
+
+
+def count_params(segmenter: Segmenter) -> tuple[int, int]:
+    """Parameters of the network: all, and those that training changes. Buffers (running statistics) are not parameters."""
+    params = list(segmenter.network.parameters())
+    return sum(p.numel() for p in params), sum(p.numel() for p in params if p.requires_grad)
+
+
+def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int:
+    """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included."""
+    with torch.device("meta"):
+        twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)
+        rule = segmenter.input_rule
+        image = torch.empty(1, 3, rule.padded(size[0]), rule.padded(size[1]))
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        twin.network(image)
+    return int(counter.get_total_flops()) // 2
+
+
+def profile(
+    segmenters: Sequence[Segmenter],
+    size: tuple[int, int],
+    *,
+    batch_size: int = 1,
+    repeats: int = 20,
+    protocol: Protocol | None = None,
+    on_round: Callable[[], None] = lambda: None,
+) -> list[Profile]:
+    """Profile networks on images of (height, width), in turn, ``repeats`` times each after two warm-up rounds."""
+    precision = (protocol or Protocol()).precision
+    device = segmenters[0].device
+    images = torch.randint(0, 256, (batch_size, *size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).to(device)
+    network_ms: list[list[float]] = [[] for _ in segmenters]
+    predict_ms: list[list[float]] = [[] for _ in segmenters]
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with torch.inference_mode(), autocast(device, precision):
+        inputs = [s.input_rule.pad(s.normalize(images)) for s in segmenters]
+        for round_index in range(repeats + 2):
+            for i, segmenter in enumerate(segmenters):
+                network, whole = _time_once(segmenter, inputs[i], images)
+                if round_index >= 2:
+                    network_ms[i].append(network)
+                    predict_ms[i].append(whole)
+            on_round()
+    return [_summary(s, size, batch_size, precision, network_ms[i], predict_ms[i]) for i, s in enumerate(segmenters)]
+
+
+def _time_once(segmenter: Segmenter, tensor: torch.Tensor, images: torch.Tensor) -> tuple[float, float]:
+    times = []
+    for work in (lambda: segmenter.network(tensor), lambda: class_map(segmenter, images)):
+        _synchronize(images.device)
+        start = time.perf_counter()
+        work()
+        _synchronize(images.device)
+        times.append((time.perf_counter() - start) * 1000)
+    return times[0], times[1]
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _summary(
+    segmenter: Segmenter, size: tuple[int, int], batch_size: int, precision: str, network_ms: list[float], predict_ms: list[float]
+) -> Profile:
+    params, trainable = count_params(segmenter)
+    device = segmenter.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    median = statistics.median(predict_ms)
+    return Profile(
+        model=segmenter.name,
+        arguments=dict(segmenter.arguments),
+        params=params,
+        params_trainable=trainable,
+        macs=count_macs(segmenter, size),
+        input_size=size,
+        batch_size=batch_size,
+        precision=precision,
+        device=name,
+        threads=torch.get_num_threads(),
+        repeats=len(network_ms),
+        network_ms=statistics.median(network_ms),
+        network_p95_ms=float(np.percentile(network_ms, 95)),
+        predict_ms=median,
+        predict_p95_ms=float(np.percentile(predict_ms, 95)),
+        images_per_s=1000 * batch_size / median,
+        peak_memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None,
+        environment=environment(),
+    )
+
+
+def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
+    """What a record says of a model: name, arguments, size, where its weights come from, paper. MACs at (height, width)."""
+    params, trainable = count_params(segmenter)
+    return {
+        "name": segmenter.name,
+        "arguments": dict(segmenter.arguments),
+        "params": params,
+        "params_trainable": trainable,
+        "macs": count_macs(segmenter, size),
+        "macs_input": list(size),
+        "weights_sha256": segmenter.weights_sha256,
+        "trained_on": dict(segmenter.trained_on) if segmenter.trained_on else None,
+        "extra_data": "none",
+        "paper": asdict(segmenter.paper),
+    }

@@ -1,0 +1,279 @@
+"""Run records: integers, and facts about how they came to be. Scores in a record are a courtesy; they are recomputed when it is read.
+
+``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes,
+columns predicted classes, last column no class), optional ``instances`` (weighted counts), ``scores`` and ``command``. Beside it may lie
+``NAME.npz`` with the matrix of every image (``ids``, ``counts`` int64[N, C, C+1]), so that new statistics need no second run.
+``segbench.profile/1`` is a speed measurement; it belongs to a machine, so it is a record of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import __version__
+from segbench.core.confusion import ConfusionMatrix
+from segbench.core.labels import LabelSpace
+from segbench.core.scores import METRICS_VERSION, Scores, mean_of_defined, score
+from segbench.errors import RecordError, SegbenchError
+
+RUN_SCHEMA = "segbench.run/1"
+PROFILE_SCHEMA = "segbench.profile/1"
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """One model (or one folder of label maps) on one dataset under one protocol."""
+
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    confusion: ConfusionMatrix
+    iiou: Mapping[str, float] = field(default_factory=dict)
+    command: str = ""
+
+    @property
+    def labels(self) -> LabelSpace:
+        """The label space of the confusion matrix."""
+        return self.confusion.labels
+
+    @property
+    def scores(self) -> Scores:
+        """Every score, from the integers."""
+        return score(self.confusion)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.model["name"])
+
+    @property
+    def signature(self) -> str:
+        """What must be equal for two numbers to be comparable."""
+        parts = {
+            "data": f"{self.dataset['name']}-{self.dataset['split']}",
+            "n": self.dataset["images"],
+            "targets": str(self.dataset["targets_sha256"])[:8],
+            "labels": self.labels.name,
+            **{key: _plain(value) for key, value in self.protocol.items()},
+            "metrics": METRICS_VERSION,
+        }
+        return "|".join(f"{key}:{value}" for key, value in parts.items())
+
+    def to_json(self) -> str:
+        """The record as text; equal records give equal bytes."""
+        data = {
+            "schema": RUN_SCHEMA,
+            "model": dict(self.model),
+            "dataset": dict(self.dataset),
+            "protocol": dict(self.protocol),
+            "signature": self.signature,
+            "scores": scores_dict(self.scores, self.labels, self.iiou),
+            "environment": dict(self.environment),
+            "command": self.command,
+            "labels": self.labels.to_dict(),
+            "iiou": dict(self.iiou),
+            "confusion": self.confusion.counts.tolist(),
+        }
+        return dump_json(data)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Speed and size of one network on one machine. Times in milliseconds at batch 1 unless ``batch_size`` says otherwise.
+
+    ``network_ms``: tensor in, logits out. ``predict_ms``: uint8 image on the device in, class map at full size out (normalisation, network,
+    upsampling, argmax). Medians and 95th percentiles over ``repeats`` runs after warm-up; ``images_per_s`` is ``1000 * batch_size / predict_ms``.
+    """
+
+    model: str
+    arguments: Mapping[str, Any]
+    params: int
+    params_trainable: int
+    macs: int
+    input_size: tuple[int, int]
+    batch_size: int
+    precision: str
+    device: str
+    threads: int
+    repeats: int
+    network_ms: float
+    network_p95_ms: float
+    predict_ms: float
+    predict_p95_ms: float
+    images_per_s: float
+    peak_memory_mb: float | None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The record as text."""
+        return dump_json({"schema": PROFILE_SCHEMA, **asdict(self)})
+
+
+def scores_dict(scores: Scores, labels: LabelSpace, iiou: Mapping[str, float]) -> dict[str, Any]:
+    """Scores as plain data, classes by name; undefined ones are NaN (``null`` in JSON)."""
+
+    def by_name(values: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(labels.class_names, values.tolist(), strict=True))
+
+    result: dict[str, Any] = {
+        "metrics_version": METRICS_VERSION,
+        "acc": scores.acc,
+        "acc_cls": scores.acc_cls,
+        "miou": scores.miou,
+        "fwiou": scores.fwiou,
+        "class_iou": by_name(scores.class_iou),
+        "class_acc": by_name(scores.class_acc),
+        "class_precision": by_name(scores.class_precision),
+        "class_dice": by_name(scores.class_dice),
+    }
+    if scores.category_iou:
+        result |= {"category_miou": scores.category_miou, "category_iou": scores.category_iou}
+    if iiou:
+        result |= {"iiou": mean_of_defined(iiou.get(name, math.nan) for name in labels.class_names)}
+    return result
+
+
+def read_run(path: Path) -> RunRecord:
+    """Read a run record of any schema version that was ever written.
+
+    :raises RecordError: the file is missing, no JSON, of an unknown schema, or its contents do not fit together.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordError(f"{path}: the record is missing") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecordError(f"{path}: not a JSON file ({error})") from error
+    if not isinstance(data, dict) or data.get("schema") != RUN_SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        raise RecordError(f"{path}: schema {found!r}; this segbench reads {RUN_SCHEMA!r}")
+    try:
+        labels = LabelSpace.from_dict(data["labels"])
+        counts = _whole_numbers(data["confusion"])
+        iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
+        record = RunRecord(
+            data["model"], data["dataset"], data["protocol"], data["environment"], ConfusionMatrix(labels, counts), iiou, data["command"]
+        )
+        _ = record.name, record.signature
+    except KeyError as error:
+        raise RecordError(f"{path}: the record has no {error}") from error
+    except (TypeError, ValueError, OverflowError, AttributeError, SegbenchError) as error:
+        raise RecordError(f"{path}: {error}") from error
+    return record
+
+
+def _whole_numbers(rows: Any) -> NDArray[np.int64]:
+    counts = np.array(rows)
+    if counts.dtype != np.int64:
+        raise ValueError(f"the confusion matrix holds {counts.dtype} values; it must hold whole numbers below 2^63")
+    return counts
+
+
+def read_profile(path: Path) -> Profile:
+    """Read a profile.
+
+    :raises RecordError: the file is missing or is no profile.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data.pop("schema") != PROFILE_SCHEMA:
+            raise ValueError("the schema is not " + PROFILE_SCHEMA)
+        return Profile(**data | {"input_size": tuple(data["input_size"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(f"{path}: not a profile ({error})") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step: a reader sees the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.replace(path)
+
+
+def write_per_image(path: Path, ids: Sequence[str], counts: NDArray[np.int64]) -> None:
+    """Write the confusion matrix of every image, int64[N, C, C+1], as a compressed ``.npz``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counts)
+    partial.replace(path)
+
+
+def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str:
+    """SHA-256 over (sample id, pixels of each target id int64[256]) in order: which targets were scored, however they are stored.
+
+    It is taken from the counts, so it costs nothing and does not depend on how a PNG was compressed. It tells apart other images, another
+    encoding, another size and edited labels; it does not see pixels that merely changed places.
+    """
+    digest = hashlib.sha256()
+    for sample_id, histogram in targets:
+        digest.update(sample_id.encode() + b"\0" + np.ascontiguousarray(histogram, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def environment(**facts: Any) -> dict[str, Any]:
+    """Versions and the machine, without importing what is not loaded. Nothing in it names a user, a host or a path."""
+    packages = {}
+    for package in ("numpy", "numba", "torch", "pillow"):
+        try:
+            packages[package] = version(package)
+        except PackageNotFoundError:
+            packages[package] = None
+    return {
+        "segbench": __version__,
+        "python": platform.python_version(),
+        **packages,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        **facts,
+    }
+
+
+def dump_json(data: Mapping[str, Any]) -> str:
+    """JSON that people can read and diff: indented, a list of numbers on one line, NaN as ``null``, a newline at the end."""
+    text = json.dumps(_without_nan(data), indent=1, ensure_ascii=False, allow_nan=False)
+    text = re.sub(r"\[\n\s+(-?[\d.eE+-]+(?:,\n\s+-?[\d.eE+-]+)*)\n\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text)
+    return text + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ",".join(f"{entry:g}" if isinstance(entry, int | float) else str(entry) for entry in value)
+    return str(value)
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"

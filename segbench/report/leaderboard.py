@@ -1,0 +1,179 @@
+"""Boards: a folder with ``records/*.json`` gives a page, tables and plots; the same records give the same bytes.
+
+:func:`rebuild` says what the files should be, :func:`write` makes them so, :func:`check` says where they are not and writes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+from segbench.errors import DataError, RecordError
+from segbench.records import PROFILE_SCHEMA, Profile, RunRecord, read_profile, read_run, write_text
+from segbench.report import plots
+from segbench.report.markdown import board_page, index_page
+from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels, to_csv
+
+INDEX = "README.md"
+GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|miou-)[^/]*\.svg")
+
+
+@dataclass(frozen=True)
+class Board:
+    """A folder and what lies in its ``records``."""
+
+    folder: Path
+    records: tuple[RunRecord, ...]
+    profiles: tuple[Profile, ...]
+
+    @property
+    def title(self) -> str:
+        """The folder's name."""
+        return self.folder.resolve().name
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A plot of a board: its caption, its file's name, how it is drawn, and whether the page shows it or only links to it."""
+
+    caption: str
+    file: str
+    draw: Callable[[BytesIO], None]
+    shown: bool = True
+
+
+def rebuild(root: Path) -> dict[Path, bytes]:
+    """Every generated file below ``root`` and its bytes. ``root`` is a board (it has ``records/``) or a folder of boards.
+
+    :raises RecordError: naming every record that cannot be read; or records that do not fit together.
+    :raises DataError: there are no records.
+    """
+    boards = read_boards(root)
+    files: dict[Path, bytes] = {}
+    for board in boards:
+        files |= {board.folder / name: data for name, data in _board_files(board).items()}
+    if not _is_board(root):
+        rows = [(board.folder.name, group) for board in boards for group in comparable(board.records)]
+        files[root / INDEX] = index_page("Leaderboards", rows).encode()
+    return files
+
+
+def write(root: Path) -> list[Path]:
+    """Write the files that are missing or different and return them. Nothing is removed; :func:`stale` lists what is left over."""
+    changed = {path: data for path, data in rebuild(root).items() if _read(path) != data}
+    for path, data in changed.items():
+        write_text(path, data.decode())
+    return list(changed)
+
+
+def check(root: Path) -> list[str]:
+    """One line for each generated file that is missing, different or stale; empty if all is as the records give it."""
+    files = rebuild(root)
+    wrong = {path: "different" if path.is_file() else "missing" for path, data in files.items() if _read(path) != data}
+    wrong |= dict.fromkeys(_left_over(root, set(files)), "stale, no record gives it")
+    return [f"{path}: {state}" for path, state in wrong.items()]
+
+
+def stale(root: Path) -> list[Path]:
+    """Files that were generated once and that no record gives any more."""
+    return _left_over(root, set(rebuild(root)))
+
+
+def read_boards(root: Path) -> list[Board]:
+    """The boards of ``root``, by name.
+
+    :raises RecordError: naming every record that cannot be read.
+    :raises DataError: there are no run records, or a board has profiles only.
+    """
+    folders = [root] if _is_board(root) else sorted(path for path in root.glob("*") if _is_board(path))
+    boards, problems = [], []
+    for folder in folders:
+        found: list[RunRecord | Profile] = []
+        for path in sorted((folder / "records").glob("*.json")):
+            try:
+                found.append(_read_record(path))
+            except RecordError as error:
+                problems.append(str(error))
+        records = tuple(record for record in found if isinstance(record, RunRecord))
+        boards.append(Board(folder, records, tuple(record for record in found if isinstance(record, Profile))))
+    if problems:
+        raise RecordError("\n  ".join([f"{len(problems)} records cannot be read:", *problems]))
+    boards = [board for board in boards if board.records or board.profiles]
+    if bare := [f"{board.folder}: profiles, but no run record" for board in boards if not board.records]:
+        raise DataError("boards without a score", bare, "segbench run --out BOARD writes run records")
+    if not boards:
+        way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
+        raise DataError(f"{root}: no records/*.json here or one folder down", way_out=way_out)
+    return boards
+
+
+def _is_board(folder: Path) -> bool:
+    return (folder / "records").is_dir()
+
+
+def _read_record(path: Path) -> RunRecord | Profile:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        data = None
+    is_profile = isinstance(data, dict) and data.get("schema") == PROFILE_SCHEMA
+    return read_profile(path) if is_profile else read_run(path)
+
+
+def _board_files(board: Board) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    shown: dict[str, list[tuple[str, str]]] = {}
+    linked: dict[str, list[tuple[str, str]]] = {}
+    for group in comparable(board.records):
+        for picture in _pictures(group, board.profiles):
+            page = shown if picture.shown else linked
+            page.setdefault(group.signature, []).append((picture.caption, picture.file))
+            files[picture.file] = _drawn(picture.draw)
+        settings = by_setting(group.records, board.profiles)
+        table = leaderboard(group.records, next(iter(settings.values()), []))
+        files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
+    files["leaderboard.md"] = board_page(board.title, board.records, board.profiles, pictures=shown, links=linked).encode()
+    return dict(sorted(files.items()))
+
+
+def _pictures(group: Group, profiles: tuple[Profile, ...]) -> list[_Picture]:
+    records, names = group.records, row_labels(group.records)
+    pictures = []
+    if any(record.model.get("macs") for record in records):
+        pictures.append(_Picture("mIoU over MACs", f"plots/miou-macs{group.suffix}.svg", partial(plots.miou_against_macs, records)))
+    settings = by_setting(records, profiles)
+    endings = ["", *(f"-{name}" for name in file_names(list(settings)[1:]))]
+    for (setting, measured), ending in zip(settings.items(), endings, strict=False):
+        draw = partial(plots.miou_against_latency, records, measured)
+        pictures.append(_Picture(f"mIoU over latency: {setting}", f"plots/miou-latency{group.suffix}{ending}.svg", draw))
+    pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(plots.class_iou_bars, records)))
+    for record, name, file in zip(records, names, file_names(names), strict=True):
+        draw = partial(plots.confusion_heatmap, record)
+        pictures.append(_Picture(name, f"plots/confusion-{file}{group.suffix}.svg", draw, shown=False))
+    return pictures
+
+
+def _drawn(draw: Callable[[BytesIO], None]) -> bytes:
+    out = BytesIO()
+    draw(out)
+    return out.getvalue()
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _left_over(root: Path, files: set[Path]) -> list[Path]:
+    folders = [root] if _is_board(root) else sorted(path for path in root.glob("*") if path.is_dir())
+    candidates = [path for folder in folders for pattern in ("*", "plots/*") for path in sorted(folder.glob(pattern))]
+    return [path for path in candidates if path not in files and _is_generated(path, folders)]
+
+
+def _is_generated(path: Path, folders: list[Path]) -> bool:
+    folder = path.parent if path.parent in folders else path.parent.parent
+    return path.is_file() and GENERATED.fullmatch(path.relative_to(folder).as_posix()) is not None

@@ -1,0 +1,381 @@
+"""Pictures of records: SVG (and PNG on request), the same bytes for the same input. Nothing here touches pyplot or the user's settings.
+
+Text stays text in the SVG: it can be searched and read aloud. Layouts are made for DejaVu Sans, which is wide; other fonts fit too.
+Colours are Okabe and Ito's, which everybody can tell apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
+
+from segbench.core.labels import LabelSpace
+from segbench.datasets.colors import color_table
+from segbench.datasets.images import read_image
+from segbench.records import Profile, RunRecord
+from segbench.report.tables import ranked, row_labels, setting, speeds_of
+from segbench.report.terminal import count
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
+
+BLUE, SKY, ORANGE, VERMILLION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73"
+INK, MUTED, RULE, PALE = "#222222", "#767676", "#E4E4E4", "#B5D3E7"
+VOID = (226, 226, 226)
+HEAT = LinearSegmentedColormap.from_list("heat", ["#FFFFFF", "#C6DDEE", "#5FA4CF", BLUE, "#00395A"])
+BACKING = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9A9A9A",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "grid.color": RULE,
+    "grid.linewidth": 0.8,
+    "xtick.color": "#9A9A9A",
+    "ytick.color": "#9A9A9A",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "segbench",
+}
+
+
+def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profile], svg: Path | BinaryIO, png: Path | None = None) -> None:
+    """The mIoU over the median latency of the network alone, for the records that have a profile; profiles of one setting.
+
+    :raises RecordError: the settings of the profiles differ.
+    """
+    rows = ranked(records)
+    pairs = [(record, profile) for record, profile in zip(rows, speeds_of(rows, profiles), strict=True) if profile]
+    batch = pairs[0][1].batch_size if pairs else 1
+    axis = f"network latency (ms{f' per batch of {batch}' if batch > 1 else ''}), median"
+    title = setting(pairs[0][1]) if pairs else ""
+    with _figure(svg, png, 7.2, 4.6) as figure:
+        _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title)
+
+
+def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
+    """The mIoU over multiply-accumulates, for the records that know theirs."""
+    rows = [record for record in ranked(records) if record.model.get("macs")]
+    sizes = {tuple(record.model.get("macs_input") or ()) for record in rows}
+    size = next(iter(sizes), ()) if len(sizes) == 1 else ()
+    title = f"one image of {size[0]}x{size[1]}" if len(size) == 2 else ""
+    with _figure(svg, png, 7.2, 4.6) as figure:
+        _scatter(figure, rows, [float(record.model["macs"]) for record in rows], "multiply-accumulates (MACs)", count, title)
+
+
+def class_iou_bars(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
+    """One panel a model, one bar a class; the best model of each class is dark. A class without an IoU shows a dash."""
+    rows = ranked(records)
+    names = rows[0].labels.class_names
+    iou = np.array([record.scores.class_iou for record in rows])
+    best = np.where(np.isnan(iou), -1.0, iou).max(axis=0)
+    lines = math.ceil(len(rows) / 6)
+    columns = math.ceil(len(rows) / lines)
+    titles = [_two_lines(text) for text in row_labels(rows)]
+    width = 0.075 * max(map(len, names)) + 1.75 * columns
+    with _figure(svg, png, max(width, 3.6), lines * (0.21 * len(names) + 0.9) + 0.2) as figure:
+        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in grid.flat[len(rows) :]:
+            axes.set_axis_off()
+        for index, (axes, record) in enumerate(zip(grid.flat, rows, strict=False)):
+            _class_bars(axes, iou[index], best, names)
+            axes.axvline(100 * record.scores.miou, color=VERMILLION, linewidth=1, linestyle=(0, (3, 2)), zorder=0.9)
+            axes.set_title(titles[index], fontsize=8.5, loc="left")
+        figure.supxlabel("class IoU (%); dashed: mIoU" + "; dark: the best of its class" * (len(rows) > 1), fontsize=9)
+
+
+def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None = None) -> None:
+    """Where the pixels of each target class went, in per cent of its row; a class without pixels is an empty row."""
+    counts = record.confusion.counts
+    totals = counts.sum(axis=1, keepdims=True)
+    share = np.divide(100.0 * counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
+    names, classes = record.labels.class_names, len(counts)
+    side = max(0.36 * classes, 1.5) if classes <= 40 else 0.11 * classes
+    margin = 0.075 * max(map(len, names)) + 0.6
+    with _figure(svg, png, side + margin + 1.0, side + margin + 0.4) as figure:
+        axes = figure.subplots()
+        mesh = _heat(axes, share, vector=classes <= 40)
+        size = 8.0 if classes <= 40 else 5.0
+        axes.set_xticks(np.arange(classes + 1) + 0.5, [*names, "no class"], rotation=90, fontsize=size)
+        axes.set_yticks(np.arange(classes) + 0.5, names, fontsize=size)
+        axes.tick_params(length=0)
+        axes.axvline(classes, color=INK, linewidth=1)
+        axes.set(xlabel="predicted class", ylabel="target class")
+        axes.set_title(row_labels([record])[0], loc="left")
+        bar = figure.colorbar(mesh, ax=axes, shrink=0.75, pad=0.02, aspect=30, ticks=[0, 1, 5, 10, 25, 50, 75, 100])
+        bar.outline.set_visible(False)
+        bar.set_label("pixels of the target class (%)")
+
+
+def sample_overlay(
+    image: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    pred: NDArray[np.uint8],
+    labels: LabelSpace,
+    svg: Path | BinaryIO | None,
+    png: Path | None = None,
+) -> None:
+    """Image uint8[H, W, 3], target, prediction (class indices uint8[H, W]) and errors. Targets of C or more are void: grey."""
+    step = math.ceil(image.shape[1] / 1024)
+    image, target, pred = image[::step, ::step], target[::step, ::step], pred[::step, ::step]
+    classes = len(labels.classes)
+    void = target >= classes
+    wrong = ~void & (np.minimum(pred, classes) != target)
+    backdrop = np.repeat((150 + 0.4 * image.mean(axis=2, keepdims=True)).astype(np.uint8), 3, axis=2)
+    errors = np.where(wrong[..., None], np.array(_bytes(VERMILLION)), np.where(void[..., None], np.array(VOID), backdrop)).astype(np.uint8)
+    panels = {"image": image, "target": _paint(target, labels, VOID), "prediction": _paint(pred, labels, (0, 0, 0)), "errors": errors}
+    present = np.union1d(target[~void], np.minimum(pred, classes))
+    special = {"wrong": (VERMILLION, wrong), "void (not evaluated)": (VOID, void), "no class": ((0, 0, 0), pred >= classes)}
+    extra = {name: color for name, (color, where) in special.items() if where.any()}
+    width = 12.0
+    height = width / 4 * image.shape[0] / image.shape[1]
+    with _figure(svg, png, width, height + 0.3 + 0.22 * math.ceil((len(present) + len(extra)) / 8)) as figure:
+        for axes, (title, pixels) in zip(figure.subplots(1, 4), panels.items(), strict=True):
+            _show(axes, pixels, title)
+        _legend(figure, labels, [int(index) for index in present if index < classes], extra, columns=8)
+
+
+def contact_sheet(path: Path, dataset: Dataset, samples: int) -> None:
+    """Samples of a dataset, spread evenly: the image beside the target's colours over it. SVG or PNG, as the file's name ends."""
+    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(samples, len(dataset))).round().astype(int))
+    pictures = []
+    present: set[int] = set()
+    for sample in (dataset.samples[index] for index in chosen):
+        image, target = read_image(sample.image), dataset.labels.index_of_id[dataset.read_target(sample)]
+        step = math.ceil(image.shape[1] / 1024)
+        image, target = image[::step, ::step], target[::step, ::step]
+        present |= set(np.unique(target).tolist())
+        pictures.append((sample.id, image, (0.3 * image + 0.7 * _paint(target, dataset.labels, VOID)).astype(np.uint8)))
+    classes = len(dataset.labels.classes)
+    rows = 5.0 * sum(image.shape[0] / image.shape[1] + 0.04 for _, image, _ in pictures)
+    svg, png = (path, None) if path.suffix == ".svg" else (None, path)
+    with _figure(svg, png, 10, rows + 0.3 + 0.22 * math.ceil((len(present) + 1) / 6)) as figure:
+        for line, (title, image, painted) in zip(figure.subplots(len(pictures), 2, squeeze=False), pictures, strict=True):
+            _show(line[0], image, title)
+            _show(line[1], painted, "target")
+        extra = {"void (not evaluated)": VOID} if any(index >= classes for index in present) else {}
+        _legend(figure, dataset.labels, sorted(index for index in present if index < classes), extra, columns=6)
+
+
+@contextmanager
+def _figure(svg: Path | BinaryIO | None, png: Path | None, width: float, height: float) -> Iterator[Figure]:
+    """A figure in our style, whatever the user's settings are; written when the block ends."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        figure = Figure(figsize=(width, height), layout="constrained", dpi=100)
+        FigureCanvasAgg(figure)
+        yield figure
+        for path in (svg, png):
+            if isinstance(path, Path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+        if svg is not None:
+            figure.savefig(svg, format="svg", bbox_inches="tight", pad_inches=0.08, metadata={"Date": None, "Creator": None})
+        if png is not None:
+            figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.08, dpi=180, metadata={"Software": None})
+
+
+def _scatter(figure: Figure, records: Sequence[RunRecord], x: Sequence[float], name: str, tick: Callable[[float], str], title: str) -> None:
+    """Points of (x, mIoU) with labels, x to a logarithmic scale where it spans much; the Pareto front is a line."""
+    axes = figure.subplots()
+    y = [100 * record.scores.miou for record in records]
+    texts = [_two_lines(text) for text in row_labels(records)]
+    front = _pareto(x, y)
+    axes.grid()
+    axes.plot([x[i] for i in front], [y[i] for i in front], drawstyle="steps-post", color=SKY, linewidth=1.5)
+    for i in range(len(x)):
+        axes.plot(x[i], y[i], "o", markersize=7, markerfacecolor=BLUE if i in front else "white", markeredgecolor=BLUE, markeredgewidth=1.3)
+    axes.margins(x=0.14, y=0.16)
+    _x_scale(axes, x, tick)
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.set(xlabel=name, ylabel="mIoU (%)")
+    axes.set_title("; ".join([title] * bool(title) + ["filled: Pareto front"]), loc="left", fontsize=8.5, color=MUTED)
+    figure.draw_without_rendering()
+    _place_labels(axes, list(zip(x, y, strict=True)), texts, [(x[i], y[i]) for i in front])
+
+
+def _x_scale(axes: Axes, x: Sequence[float], tick: Callable[[float], str]) -> None:
+    if x and min(x) > 0 and max(x) > 3 * min(x):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if max(x) < 1000 * min(x) else (1.0,)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+
+
+def _pareto(x: Sequence[float], y: Sequence[float]) -> list[int]:
+    """Indices of the points that no other beats in both, from left to right. An undefined y is on no front."""
+    front: list[int] = []
+    for i in sorted((i for i in range(len(x)) if not math.isnan(y[i])), key=lambda i: (x[i], -y[i])):
+        if not front or y[i] > y[front[-1]]:
+            front.append(i)
+    return front
+
+
+def _place_labels(axes: Axes, points: list[tuple[float, float]], texts: list[str], front: list[tuple[float, float]]) -> None:
+    """Put each text where it hides no point, no line and no other text: the first of a fixed list of offsets that costs the least."""
+    scale = axes.figure.dpi / 72
+    dots = [tuple(axes.transData.transform(point)) for point in points]
+    obstacles = [_square(px, py, 6) for px, py in dots] + _along(axes, front)
+    inside = axes.get_window_extent()
+    for (px, py), point, text in zip(dots, points, texts, strict=True):
+        if math.isnan(py):
+            continue
+        note = axes.annotate(text, point, (0, 0), textcoords="offset points", fontsize=8, linespacing=1.25, bbox=BACKING, zorder=2)
+        extent = note.get_window_extent()
+        places = [_taken(px, py, dx * scale, dy * scale, extent) for dx, dy in OFFSETS]
+        costs = [_cost(boxes, obstacles, inside) for boxes in places]
+        best = costs.index(min(costs))
+        dx, dy = OFFSETS[best]
+        obstacles += places[best]
+        note.set_position((dx, dy))
+        note.set_horizontalalignment(_side(dx, ("right", "center", "left")))
+        note.set_verticalalignment(_side(dy, ("top", "center", "bottom")))
+        if len(places[best]) > 1:
+            arrow = {"arrowstyle": "-", "color": "#A8A8A8", "linewidth": 0.7, "shrinkA": 1, "shrinkB": 4}
+            axes.annotate("", point, (dx, dy), textcoords="offset points", arrowprops=arrow)
+
+
+OFFSETS = [
+    (round(r * dx, 1), round(r * dy, 1))
+    for r in (8, 13, 20, 30, 42, 56, 72)
+    for dx, dy in ((1, 0), (0.7, 0.7), (0.7, -0.7), (-1, 0), (-0.7, 0.7), (-0.7, -0.7), (0, 1), (0, -1))
+]
+
+
+def _side(offset: float, words: tuple[str, str, str]) -> Any:
+    return words[1 + (offset > 0) - (offset < 0)]
+
+
+def _taken(px: float, py: float, dx: float, dy: float, extent: Bbox) -> list[Bbox]:
+    """The room of a text of this extent that is pushed away from its point, and of the line that leads to it, if it needs one."""
+    left = px + dx + {-1: -1.0, 0: -0.5, 1: 0.0}[(dx > 0) - (dx < 0)] * extent.width
+    bottom = py + dy + {-1: -1.0, 0: -0.5, 1: 0.0}[(dy > 0) - (dy < 0)] * extent.height
+    text = Bbox.from_bounds(left - 2, bottom - 2, extent.width + 4, extent.height + 4)
+    if math.hypot(dx, dy) < 20:
+        return [text]
+    return [text, *(_square(px + t * dx, py + t * dy, 2.5) for t in np.linspace(0.35, 0.97, 12).tolist())]
+
+
+def _cost(boxes: list[Bbox], obstacles: list[Bbox], inside: Bbox) -> float:
+    """Square pixels that would be hidden, and four times those of the text (the first box) that would stick out of the frame."""
+    hidden = sum(_overlap(box, obstacle) for box in boxes for obstacle in obstacles)
+    return hidden + 4 * (float(boxes[0].width * boxes[0].height) - _overlap(boxes[0], inside))
+
+
+def _square(x: float, y: float, half: float) -> Bbox:
+    return Bbox.from_bounds(x - half, y - half, 2 * half, 2 * half)
+
+
+def _along(axes: Axes, front: list[tuple[float, float]]) -> list[Bbox]:
+    """Small boxes along the steps of the front."""
+    boxes = []
+    for (x0, y0), (x1, y1) in pairwise(front):
+        a, b, c = axes.transData.transform([(x0, y0), (x1, y0), (x1, y1)])
+        for start, end in ((a, b), (b, c)):
+            boxes.append(Bbox([np.minimum(start, end) - 1.5, np.maximum(start, end) + 1.5]))
+    return boxes
+
+
+def _overlap(a: Bbox, b: Bbox) -> float:
+    width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+    return float(width * height) if width > 0 and height > 0 else 0.0
+
+
+def _class_bars(axes: Axes, iou: NDArray[np.float64], best: NDArray[np.float64], names: Sequence[str]) -> None:
+    y = np.arange(len(names))
+    axes.barh(y, np.nan_to_num(100 * iou), height=0.72, color=[BLUE if a == b else PALE for a, b in zip(iou, best, strict=True)])
+    for position, value in enumerate(iou.tolist()):
+        text = "–" if math.isnan(value) else f"{100 * value:.1f}"
+        axes.text(
+            3 if math.isnan(value) else 100 * value + 3, position, text, va="center_baseline", fontsize=7, bbox=BACKING, in_layout=False
+        )
+    axes.set_yticks(y, names)
+    axes.set_xticks([0, 25, 50, 75, 100], ["0", "", "50", "", "100"])
+    axes.set(xlim=(0, 125), ylim=(len(names) - 0.4, -0.6))
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(labelleft=axes.get_subplotspec().is_first_col())  # type: ignore[union-attr]
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+
+
+def _heat(axes: Axes, share: NDArray[np.float64], *, vector: bool) -> Any:
+    """Colours, and numbers where there is room. The scale is a square root, so that a confusion of 2 % can be seen."""
+    rows, columns = share.shape
+    norm = PowerNorm(0.5, 0, 100)
+    axes.set_facecolor("#F2F2F2")
+    if vector:
+        mesh: Any = axes.pcolormesh(share, cmap=HEAT, norm=norm, edgecolors="white", linewidth=0.6)
+        for row, column in np.argwhere(np.nan_to_num(share) >= 0.5):
+            color = "white" if share[row, column] > 22 else INK
+            axes.text(
+                column + 0.5, row + 0.5, f"{share[row, column]:.0f}", ha="center", va="center", fontsize=7, color=color, in_layout=False
+            )
+    else:
+        mesh = axes.imshow(share, cmap=HEAT, norm=norm, extent=(0, columns, rows, 0), interpolation="none")
+    axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return mesh
+
+
+def _show(axes: Axes, pixels: NDArray[np.uint8], title: str) -> None:
+    axes.imshow(pixels, interpolation="none")
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=9, loc="left")
+
+
+def _legend(figure: Figure, labels: LabelSpace, present: Sequence[int], extra: dict[str, Any], *, columns: int) -> None:
+    entries = {labels.classes[index].name: labels.classes[index].color for index in present} | extra
+    patches = [Patch(facecolor=_rgb(color), edgecolor="#8A8A8A", linewidth=0.5, label=name) for name, color in entries.items()]
+    legend = figure.legend(handles=patches, loc="outside lower center", ncols=columns, fontsize=8, handlelength=1.2, columnspacing=1.4)
+    legend.set_frame_on(False)
+
+
+def _paint(index: NDArray[np.uint8], labels: LabelSpace, other: tuple[int, int, int]) -> NDArray[np.uint8]:
+    table = color_table(labels).copy()
+    table[len(labels.classes) :] = other
+    return table[index]
+
+
+def _rgb(color: Any) -> Any:
+    return color if isinstance(color, str) else tuple(channel / 255 for channel in color)
+
+
+def _bytes(color: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(color[1:]))
+
+
+def _two_lines(text: str) -> str:
+    """The name above, its arguments below, one a line where they are long."""
+    name, bracket, rest = text.partition(" (")
+    arguments = rest.rstrip(")") if rest.endswith(")") else rest
+    if not bracket:
+        return text
+    return f"{name}\n" + (arguments if len(arguments) <= 22 else arguments.replace(", ", "\n"))

@@ -1,0 +1,266 @@
+"""Records as tables: pandas frames of full-precision fractions, and the two ways to write one down. Rounding happens in to_markdown only.
+
+Rows whose signatures differ are not comparable: :func:`comparable` sorts records into groups, and what makes a table refuses a mixture.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import SourceFileLoader
+from typing import Any
+
+import pandas as pd
+
+from segbench.core.scores import mean_of_defined
+from segbench.errors import RecordError
+from segbench.models import BUILTIN
+from segbench.records import Profile, RunRecord
+from segbench.report.terminal import count, percent
+
+DASH = "–"
+
+SCORES: dict[str, Callable[[RunRecord], float]] = {
+    "mIoU": lambda r: r.scores.miou,
+    "acc": lambda r: r.scores.acc,
+    "acc_cls": lambda r: r.scores.acc_cls,
+    "fwIoU": lambda r: r.scores.fwiou,
+    "iIoU": lambda r: mean_of_defined(r.iiou.get(name, math.nan) for name in r.labels.class_names),
+    "category mIoU": lambda r: r.scores.category_miou,
+}
+SIZES: dict[str, Callable[[RunRecord], Any]] = {
+    "params": lambda r: r.model.get("params"),
+    "MACs": lambda r: r.model.get("macs"),
+}
+COLUMNS = SCORES | SIZES
+ALWAYS = ("mIoU", "acc", "acc_cls", "fwIoU")
+SPEEDS: dict[str, Callable[[Profile], float]] = {
+    "network_ms": lambda p: p.network_ms,
+    "images_per_s": lambda p: p.images_per_s,
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one signature, best first. ``difference`` says what sets them apart from the other groups; empty if they are alone.
+
+    ``suffix`` goes into file names; the largest group has none.
+    """
+
+    signature: str
+    records: tuple[RunRecord, ...]
+    difference: str
+    suffix: str
+
+
+def comparable(records: Iterable[RunRecord]) -> list[Group]:
+    """Records by signature, the largest group first.
+
+    :raises RecordError: two label spaces hide behind one signature.
+    """
+    by_signature: dict[str, list[RunRecord]] = {}
+    for record in records:
+        by_signature.setdefault(record.signature, []).append(record)
+    for signature, members in by_signature.items():
+        if any(record.labels != members[0].labels for record in members):
+            raise RecordError(f"records of {signature} have different label spaces named {members[0].labels.name!r}; rename one of them")
+    signatures = sorted(by_signature, key=lambda s: (-len(by_signature[s]), s))
+    parts = {s: dict(part.partition(":")[::2] for part in s.split("|")) for s in signatures}
+    keys = list(dict.fromkeys(key for s in signatures for key in parts[s]))
+    varying = [key for key in keys if len({parts[s].get(key) for s in signatures}) > 1]
+    differences = [", ".join(f"{key}: {parts[s].get(key, DASH)}" for key in varying) for s in signatures]
+    suffixes = ["", *(f"-{name}" for name in file_names(differences[1:]))]
+    return [Group(s, ranked(by_signature[s]), d, x) for s, d, x in zip(signatures, differences, suffixes, strict=True)]
+
+
+def ranked(records: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
+    """By mIoU, the highest first and undefined ones last; then by name. The order they come in does not matter."""
+
+    def place(record: RunRecord) -> tuple[float, str, str]:
+        miou = record.scores.miou
+        return (math.inf if math.isnan(miou) else -miou), label(record.name, record.model.get("arguments") or {}), record.to_json()
+
+    return tuple(sorted(records, key=place))
+
+
+def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = ()) -> pd.DataFrame:
+    """One row a record, ranked: model, scores as fractions, size, and speed where a profile is of the same model and arguments.
+
+    A column that no record has is left out, the four scores of every record excepted.
+
+    :raises RecordError: the signatures of the records or the settings of the profiles differ, or a network has two profiles.
+    """
+    rows = ranked(records)
+    _one("records of different signatures", {record.signature for record in rows})
+    speeds = speeds_of(rows, profiles)
+    table: dict[str, Any] = {"model": row_labels(rows)}
+    for name, value in COLUMNS.items():
+        column = pd.Series([value(record) for record in rows], dtype="Int64" if name in SIZES else "float64")
+        if name in ALWAYS or bool(column.notna().any()):
+            table[name] = column
+    if any(speeds):
+        table |= {name: pd.Series([value(p) if p else math.nan for p in speeds], dtype="float64") for name, value in SPEEDS.items()}
+    return pd.DataFrame(table)
+
+
+def per_class(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """IoU as fractions: classes (the index) times models, ranked.
+
+    :raises RecordError: the signatures of the records differ.
+    """
+    rows = ranked(records)
+    _one("records of different signatures", {record.signature for record in rows})
+    names = rows[0].labels.class_names if rows else ()
+    table = {name: record.scores.class_iou for name, record in zip(row_labels(rows), rows, strict=True)}
+    return pd.DataFrame(table, index=pd.Index(names, name="class"))
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Comma-separated fractions, every digit kept, nothing where a value is undefined."""
+    return str(table.to_csv(index=table.index.name is not None, lineterminator="\n"))
+
+
+def to_markdown(table: pd.DataFrame, *, best_in: str = "column") -> str:
+    """A GitHub table: scores in per cent, the best of a column (or ``best_in="row"``) bold and the second best underlined."""
+    if table.index.name is not None:
+        table = table.reset_index()
+    text = {name: [_FORMATS.get(str(name), _plain_percent)(value) for value in table[name]] for name in table.columns}
+    text[table.columns[0]] = [escape(str(value)) for value in table[table.columns[0]]]
+    scores = [name for name in table.columns[1:] if best_in == "row" or str(name) not in _FORMATS]
+    if best_in == "row":
+        for row in range(len(table)):
+            for name, mark in zip(scores, _marks([table[name].iloc[row] for name in scores]), strict=True):
+                text[name][row] = mark.format(text[name][row])
+    else:
+        for name in scores:
+            text[name] = [mark.format(cell) for mark, cell in zip(_marks(list(table[name])), text[name], strict=True)]
+    lines = [
+        [escape(str(name)) for name in table.columns],
+        [":---", *["---:"] * (len(table.columns) - 1)],
+        *([text[name][row] for name in table.columns] for row in range(len(table))),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def label(name: str, arguments: Mapping[str, Any]) -> str:
+    """A model's name and what it was built with other than the defaults: a network of reduced width is not the published one."""
+    known = _defaults(name)
+    changed = [f"{key}={value}" for key, value in arguments.items() if key not in known or known[key] != value]
+    return f"{name} ({', '.join(changed)})" if changed else name
+
+
+def row_labels(records: Sequence[RunRecord]) -> list[str]:
+    """A label for each record, no two alike: equal ones get the beginning of their weights' checksum, and after that a number."""
+    plain = [label(record.name, record.model.get("arguments") or {}) for record in records]
+    weights = [str(record.model.get("weights_sha256") or "")[:8] for record in records]
+    return _numbered([f"{p} @{w}" if w and plain.count(p) > 1 else p for p, w in zip(plain, weights, strict=True)], " #{}")
+
+
+def file_names(texts: Iterable[str]) -> list[str]:
+    """A file name for each text, no two alike even where case does not count."""
+    return _numbered([re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.") or "unnamed" for text in texts], "-{}")
+
+
+def setting(profile: Profile) -> str:
+    """What must be equal for two times to be comparable."""
+    facts = profile.environment
+    machine = facts.get("cpu") or "cpu" if profile.device == "cpu" else profile.device
+    height, width = profile.input_size
+    parts = [str(machine), f"{height}x{width}", f"batch {profile.batch_size}", profile.precision, f"{profile.threads} threads"]
+    return ", ".join(parts + [f"torch {facts['torch']}"] * bool(facts.get("torch")))
+
+
+def by_setting(records: Sequence[RunRecord], profiles: Iterable[Profile]) -> dict[str, list[Profile]]:
+    """The profiles that belong to one of the records, by setting, the setting with the most profiles first."""
+    groups: dict[str, list[Profile]] = {}
+    for profile in profiles:
+        if any(_belongs(profile, record) for record in records):
+            groups.setdefault(setting(profile), []).append(profile)
+    return {name: groups[name] for name in sorted(groups, key=lambda name: (-len(groups[name]), name))}
+
+
+def speeds_of(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> list[Profile | None]:
+    """The profile of each record's very network at the record's precision, if there is one.
+
+    :raises RecordError: the settings of the profiles differ, or a network has two of them.
+    """
+    _one("profiles of different settings", set(by_setting(records, profiles)))
+    speeds: list[Profile | None] = []
+    for record in records:
+        found = [profile for profile in profiles if _belongs(profile, record)]
+        if len(found) > 1:
+            name = label(record.name, record.model.get("arguments") or {})
+            raise RecordError(f"{name} has {len(found)} profiles of one setting ({setting(found[0])}); keep one of them")
+        speeds += found or [None]
+    return speeds
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too."""
+    return re.sub(r"([\\|*`\[\]#~]|\b_\b|(?<!\w)_|_(?!\w))", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
+
+
+@cache
+def _defaults(model: str) -> dict[str, Any]:
+    """Default arguments of a builtin model, read from its source, because importing it would load torch. Empty for any other model."""
+    module, _, function = BUILTIN.get(model, "").partition(":")
+    spec = importlib.util.find_spec(module) if module else None
+    if spec is None or not isinstance(spec.loader, SourceFileLoader):
+        return {}
+    found: dict[str, Any] = {}
+    for node in ast.parse(spec.loader.get_source(module) or "").body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+                if isinstance(default, ast.Constant | ast.Tuple | ast.UnaryOp):
+                    found[argument.arg] = ast.literal_eval(default)
+    return found
+
+
+def _belongs(profile: Profile, record: RunRecord) -> bool:
+    """Whether the profile is of the record's network in the record's arithmetic: the speed of bf16 says nothing of the accuracy of fp32."""
+    known = _defaults(record.name)
+    same = profile.model == record.name and known | dict(profile.arguments) == known | dict(record.model.get("arguments") or {})
+    return same and profile.precision == record.protocol.get("precision", profile.precision)
+
+
+def _one(what: str, kinds: set[str]) -> None:
+    if len(kinds) > 1:
+        raise RecordError("\n  ".join([f"{what} do not belong in one table:", *sorted(kinds)]))
+
+
+def _numbered(texts: Sequence[str], ending: str) -> list[str]:
+    result: list[str] = []
+    taken: set[str] = set()
+    for text in texts:
+        candidate, number = text, 1
+        while candidate.lower() in taken:
+            number += 1
+            candidate = text + ending.format(number)
+        taken.add(candidate.lower())
+        result.append(candidate)
+    return result
+
+
+def _marks(values: Sequence[float]) -> list[str]:
+    """A format for each value; a lone value is the best of nothing and stays as it is."""
+    defined = [value for value in values if not pd.isna(value)]
+    places = sorted(set(defined), reverse=True)[:2] if len(defined) > 1 else []
+    formats = dict(zip(places, ("**{}**", "<u>{}</u>"), strict=False))
+    return [formats.get(value, "{}") for value in values]
+
+
+def _plain_percent(value: Any) -> str:
+    return DASH if pd.isna(value) else percent(value)
+
+
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "model": str,
+    "class": str,
+    **dict.fromkeys(SIZES, lambda value: DASH if pd.isna(value) else count(value)),
+    **dict.fromkeys(SPEEDS, lambda value: DASH if pd.isna(value) else f"{value:.1f}"),
+}

@@ -1,0 +1,63 @@
+"""What a person sees in a terminal: tables and progress bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that never cuts a table when its output is not a terminal."""
+    out = Console(stderr=stderr, highlight=False)
+    if not out.is_terminal:
+        out = Console(stderr=stderr, highlight=False, width=200)
+    return out
+
+
+@contextmanager
+def progress_bar(description: str, *columns: str) -> Iterator[Progress]:
+    """A progress bar on standard error, gone when it is done; nothing at all where standard error is no terminal.
+
+    ``columns`` name task fields that are shown after the bar.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        *(TextColumn("{task.fields[" + name + "]}") for name in columns),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not Console(stderr=True).is_terminal,
+    )
+    with bar:
+        yield bar
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
+    """A table whose first column is text and whose others are numbers."""
+    result = Table(title=title, title_justify="left")
+    for index, name in enumerate(header):
+        result.add_column(name, justify="right" if index else "left", no_wrap=True)
+    for row in rows:
+        result.add_row(*row)
+    return result
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a per cent with one decimal; a dash where it is undefined."""
+    return "–" if math.isnan(fraction) else f"{100 * fraction:.1f}"
+
+
+def count(number: float) -> str:
+    """A count with a thousands suffix: 454.3 M."""
+    for size, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {suffix}" if number < 100 * size else f"{number / size:.0f} {suffix}"
+    return f"{number:.0f}"

@@ -1,0 +1,156 @@
+"""Folders of label maps to pair counts: every pair is read once, every bad file is named, nothing is scored unless all are good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.core.confusion import ConfusionMatrix
+from segbench.core.counting import count_pairs
+from segbench.core.encodings import FOREIGN, Encoding, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
+from segbench.core.instances import InstanceHits, InstanceScores, count_instances
+from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.colors import read_colored
+from segbench.datasets.images import read_labels, read_uint16
+from segbench.datasets.pairing import Pairing, pair_predictions
+from segbench.datasets.streaming import map_ordered
+from segbench.errors import DataError, ImageError, LabelError
+
+Reading = Literal["auto", "ids", "train-ids", "color"]
+READINGS: tuple[Reading, ...] = ("auto", "ids", "train-ids", "color")
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Of one pair of label maps: pair counts over *bytes*, instance hits if the dataset has instances; or what is wrong with it."""
+
+    sample: Sample
+    pairs: NDArray[np.int64]
+    hits: InstanceHits | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class FolderScores:
+    """A scored folder. ``pairs`` int64[256, 256] over label ids; ``per_image`` int64[N, C, C+1]; targets as (sample id, histogram)."""
+
+    dataset: Dataset
+    pairs: NDArray[np.int64]
+    per_image: NDArray[np.int64]
+    target_histograms: list[tuple[str, NDArray[np.int64]]]
+    instances: InstanceScores | None
+
+    @property
+    def confusion(self) -> ConfusionMatrix:
+        """The confusion matrix of the whole folder."""
+        return ConfusionMatrix.from_pairs(self.dataset.labels, self.pairs)
+
+
+def count_folder(
+    pairing: Pairing, dataset: Dataset, *, encoding: Reading = "auto", target_encoding: Reading = "auto", workers: int = 2
+) -> Iterator[PairCounts]:
+    """Read and count every pair, in the dataset's order, on threads; memory does not grow with the number of pairs."""
+
+    def count(pair: tuple[Sample, Path]) -> PairCounts:
+        return _count_pair(*pair, dataset, encoding, target_encoding)
+
+    return map_ordered(count, pairing.pairs, workers)
+
+
+def score_folder(
+    preds: Path,
+    dataset: Dataset,
+    *,
+    encoding: Reading = "auto",
+    target_encoding: Reading = "auto",
+    workers: int = 2,
+    on_pair: Callable[[], None] = lambda: None,
+) -> FolderScores:
+    """Score a folder of label maps against a dataset.
+
+    :param encoding: how the predictions are written; ``auto`` is label ids, and refuses what looks like something else.
+    :param target_encoding: likewise for the targets.
+    :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
+    """
+    pairing = pair_predictions(preds, dataset)
+    problems, per_image, histograms = list(pairing.problems), [], []
+    labels = dataset.labels
+    target_table, pred_table = (id_of_byte(labels, _byte_encoding(reading)) for reading in (target_encoding, encoding))
+    raw, total = np.zeros((256, 256), np.int64), np.zeros((256, 256), np.int64)
+    instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
+    for counts in count_folder(pairing, dataset, encoding=encoding, target_encoding=target_encoding, workers=workers):
+        on_pair()
+        raw += counts.pairs
+        if problem := counts.problem or _foreign(counts.pairs, labels.name, target_table, pred_table):
+            problems.append(f"{counts.sample.id}: {problem}")
+            continue
+        if instances is not None and counts.hits is not None:
+            try:
+                instances.add(InstanceHits(counts.hits.values, to_ids(counts.hits.pred, pred_table)))
+            except LabelError as error:
+                problems.append(f"{counts.sample.id}: {error}")
+                continue
+        ids = pairs_to_ids(counts.pairs, target_table, pred_table)
+        total += ids
+        per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
+        histograms.append((counts.sample.id, ids.sum(axis=1)))
+    _refuse_suspects(raw, dataset, encoding, target_encoding, problems)
+    if problems:
+        summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
+        raise DataError(summary, problems, "every target needs exactly one prediction of its own size, in the labels' ids")
+    return FolderScores(dataset, total, np.array(per_image), histograms, instances)
+
+
+def _count_pair(sample: Sample, path: Path, dataset: Dataset, encoding: Reading, target_encoding: Reading) -> PairCounts:
+    try:
+        target = dataset.read_target(sample) if target_encoding != "color" else read_colored(sample.target, dataset.labels)
+        pred = read_labels(path) if encoding != "color" else read_colored(path, dataset.labels)
+        if pred.shape != target.shape:
+            raise ImageError(path, f"size {pred.shape[1]}x{pred.shape[0]}, its target is {target.shape[1]}x{target.shape[0]} (width x height)")
+        hits = None
+        if dataset.instances is not None:
+            hits = count_instances(_read_instances(sample, target.shape), pred, dataset.instances)
+    except ImageError as error:
+        return PairCounts(sample, np.zeros((256, 256), np.int64), problem=str(error))
+    return PairCounts(sample, count_pairs(target, pred), hits)
+
+
+def _read_instances(sample: Sample, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    instances = read_uint16(sample.extras["instances"])
+    if instances.shape != shape:
+        raise ImageError(sample.extras["instances"], f"size {instances.shape[::-1]}, the target is {shape[::-1]} (width, height)")
+    return instances
+
+
+def _byte_encoding(reading: Reading) -> Encoding:
+    # Colours are decoded to label ids while reading.
+    return "train-ids" if reading == "train-ids" else "ids"
+
+
+def _foreign(pairs: NDArray[np.int64], space: str, target_table: NDArray[np.int16], pred_table: NDArray[np.int16]) -> str | None:
+    for role, histogram, table in (("target", pairs.sum(axis=1), target_table), ("prediction", pairs.sum(axis=0), pred_table)):
+        if foreign := foreign_bytes(histogram, table):
+            return f"{role} ids {foreign} are not in {space!r}"
+    return None
+
+
+def _refuse_suspects(raw: NDArray[np.int64], dataset: Dataset, encoding: Reading, target_encoding: Reading, problems: list[str]) -> None:
+    """Say what the maps look like instead, from the counts of the whole set.
+
+    :raises DataError: targets or predictions look like another encoding, and the reading was left to us.
+    """
+    labels = dataset.labels
+    target_reading = suspect_target(labels, raw) if target_encoding == "auto" else None
+    target_table = id_of_byte(labels, target_reading or _byte_encoding(target_encoding))
+    pred_reading = suspect_pred(labels, raw, target_table) if encoding == "auto" and (target_table != FOREIGN).any() else None
+    if target_reading is None and pred_reading is None:
+        return
+    suspects = {"targets": (target_reading, "--target-encoding"), "predictions": (pred_reading, "--encoding")}
+    summary = "; ".join(f"these {role} look like {r.replace('-', ' ')}, not like label ids" for role, (r, _) in suspects.items() if r)
+    options = " ".join(f"{option} {r}" for r, option in suspects.values() if r)
+    raise DataError(summary, problems, f"score them with {options}, or insist on label ids with the same option and the value ids")

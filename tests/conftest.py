@@ -1,0 +1,30 @@
+"""What every test shares: hypothesis without a deadline (the first call of a kernel compiles it), and a tiny Cityscapes set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.golden.generated_set import write_set
+
+settings.register_profile("segbench", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("segbench")
+
+
+@pytest.fixture
+def cityscapes_set(tmp_path: Path) -> Path:
+    """A generated set in the official layout: ``gtFine/val`` and ``results``; one of its own for every test, so that it may be damaged."""
+    return write_set(tmp_path / "set", seed=1, images=3, size=(32, 48))
+
+
+@pytest.fixture(scope="session")
+def small_minicity(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four scenes of minicity's val split, with their photographs, in the official layout. Shared: leave it as it is."""
+    from segbench.datasets.minicity import _write_scene
+
+    root = tmp_path_factory.mktemp("small_minicity")
+    for index in (0, 20, 40, 59):
+        _write_scene(root, "val", index)
+    return root

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix
+
+from segbench.core import counting_torch
+from segbench.core.counting import count_pairs
+from tests.oracles import bincount_pairs, naive_pairs
+from tests.strategies import Maps, map_pairs
+
+
+@given(map_pairs())
+def test_counts_equal_a_naive_loop(maps: Maps) -> None:
+    assert np.array_equal(count_pairs(*maps), naive_pairs(*maps))
+
+
+@given(map_pairs(st.integers(0, 3), st.integers(252, 255)))
+def test_counts_of_few_values_equal_a_naive_loop(maps: Maps) -> None:
+    assert np.array_equal(count_pairs(*maps), naive_pairs(*maps))
+
+
+@given(map_pairs())
+def test_counts_on_a_tensor_are_bit_identical(maps: Maps) -> None:
+    counts = counting_torch.count_pairs(*map(torch.from_numpy, maps))
+    assert counts.dtype == torch.int64
+    assert np.array_equal(counts.numpy(), count_pairs(*maps))
+
+
+@given(map_pairs())
+def test_counts_sum_to_the_pixels(maps: Maps) -> None:
+    counts = count_pairs(*maps)
+    assert counts.dtype == np.int64
+    assert counts.sum() == maps[0].size
+
+
+@given(map_pairs())
+def test_exchanging_target_and_prediction_transposes_the_counts(maps: Maps) -> None:
+    target, pred = maps
+    assert np.array_equal(count_pairs(pred, target), count_pairs(target, pred).T)
+
+
+def large_maps() -> Maps:
+    rng = np.random.default_rng(7)
+    target = np.repeat(rng.integers(0, 256, (257, 40), np.uint8), 13, axis=1)
+    pred = np.where(rng.random(target.shape) < 0.9, target, rng.integers(0, 256, target.shape, np.uint8))
+    return target, pred
+
+
+def test_counts_of_a_large_map_equal_bincount() -> None:
+    assert np.array_equal(count_pairs(*large_maps()), bincount_pairs(*large_maps()))
+
+
+def test_counts_of_a_large_map_equal_scikit_learn() -> None:
+    target, pred = large_maps()
+    assert np.array_equal(count_pairs(target, pred), confusion_matrix(target.ravel(), pred.ravel(), labels=np.arange(256)))
+
+
+def test_views_are_counted_as_what_they_show() -> None:
+    target, pred = large_maps()
+    for view in (np.s_[::2, ::3], np.s_[::-1, 5:]):
+        assert np.array_equal(count_pairs(target[view], pred[view]), bincount_pairs(target[view], pred[view]))
+    assert np.array_equal(count_pairs(target.T, pred.T), count_pairs(target, pred))
+
+
+def test_read_only_maps_are_counted() -> None:
+    target = np.frombuffer(bytes(range(6)), np.uint8).reshape(2, 3)
+    assert not target.flags.writeable
+    assert np.array_equal(count_pairs(target, target), naive_pairs(target, target))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint16, np.float32, np.bool_])
+def test_anything_but_bytes_is_a_type_error(dtype: type) -> None:
+    good, bad = np.zeros((2, 2), np.uint8), np.zeros((2, 2), dtype)
+    for target, pred in ((good, bad), (bad, good)):
+        with pytest.raises(TypeError, match="uint8"):
+            count_pairs(target, pred)
+        with pytest.raises(TypeError, match="uint8"):
+            counting_torch.count_pairs(torch.from_numpy(target), torch.from_numpy(pred))
+
+
+def test_different_shapes_are_a_value_error_even_with_equally_many_pixels() -> None:
+    target, pred = np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8)
+    with pytest.raises(ValueError, match="shape"):
+        count_pairs(target, pred)
+    with pytest.raises(ValueError, match="differ"):
+        counting_torch.count_pairs(torch.from_numpy(target), torch.from_numpy(pred))
+
+
+@pytest.mark.gpu
+@given(map_pairs())
+def test_counts_on_cuda_are_bit_identical(maps: Maps) -> None:
+    counts = counting_torch.count_pairs(*(torch.from_numpy(m).cuda() for m in maps))
+    assert counts.is_cuda
+    assert np.array_equal(counts.cpu().numpy(), count_pairs(*maps))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segbench.datasets.cityscapes import INSTANCES, LABELS, cityscapes
+from segbench.datasets.images import write_uint16
+from segbench.errors import DataError
+
+
+def test_the_official_layout_is_read_in_sorted_order(cityscapes_set: Path) -> None:
+    dataset = cityscapes(cityscapes_set)
+    assert [sample.id for sample in dataset.samples] == ["aachen_000001_000001", "lindau_000001_000000", "lindau_000001_000002"]
+    sample = dataset.samples[0]
+    assert sample.target == cityscapes_set / "gtFine/val/aachen/aachen_000001_000001_gtFine_labelIds.png"
+    assert sample.image == cityscapes_set / "leftImg8bit/val/aachen/aachen_000001_000001_leftImg8bit.png"
+    assert sample.extras == {"instances": cityscapes_set / "gtFine/val/aachen/aachen_000001_000001_gtFine_instanceIds.png"}
+    assert (dataset.title, dataset.labels, dataset.instances, dataset.prefix_pairing, len(dataset)) == (
+        "cityscapes-val",
+        LABELS,
+        INSTANCES,
+        True,
+        3,
+    )
+
+
+def test_targets_are_read_as_label_ids(cityscapes_set: Path) -> None:
+    dataset = cityscapes(cityscapes_set)
+    target = dataset.read_target(dataset.samples[0])
+    assert target.shape == (32, 48)
+    assert set(np.unique(target)) <= LABELS.known_ids
+
+
+def test_disparity_is_the_depth_of_the_samples_that_have_one(cityscapes_set: Path) -> None:
+    disparity = cityscapes_set / "disparity/val/lindau/lindau_000001_000000_disparity.png"
+    write_uint16(disparity, np.zeros((32, 48), np.uint16))
+    assert [sample.extras.get("depth") for sample in cityscapes(cityscapes_set).samples] == [None, disparity, None]
+
+
+def test_the_folder_may_come_from_the_environment(cityscapes_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITYSCAPES_DATASET", str(cityscapes_set))
+    assert len(cityscapes()) == 3
+
+
+def test_without_a_folder_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CITYSCAPES_DATASET", raising=False)
+    with pytest.raises(DataError, match=r"--data DIR or set CITYSCAPES_DATASET"):
+        cityscapes()
+
+
+def test_an_unknown_split_and_an_empty_one_are_refused(cityscapes_set: Path) -> None:
+    with pytest.raises(DataError, match="no split 'validation'"):
+        cityscapes(cityscapes_set, "validation")
+    with pytest.raises(DataError, match=r"no targets .*train"):
+        cityscapes(cityscapes_set, "train")

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from segbench.errors import UnknownNameError, WeightsError
+from segbench.models.base import predict
+from segbench.models.weights import build, bundled, describe, load, load_strictly, save
+from tests.tiny import LABELS
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "w.safetensors"
+    save(path, build("tests/tiny.py:tiny", LABELS, channels=5), trained_on={"dataset": "tiny"}, recipe={"steps": 1}, half=False)
+    return path
+
+
+def test_a_weights_file_rebuilds_the_network_that_was_saved(file: Path) -> None:
+    torch.manual_seed(0)
+    original = build("tests/tiny.py:tiny", LABELS, channels=5)
+    images = np.random.default_rng(0).integers(0, 256, (2, 9, 11, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(predict(load(file), images), predict(original, images))
+    assert load(file).trained_on == {"dataset": "tiny", "recipe": {"steps": 1}}
+
+
+def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> None:
+    segmenter = build("segnet", LABELS, width=0.125)
+    for half in (False, True):
+        save(tmp_path / f"{half}.safetensors", segmenter, trained_on={}, recipe={}, half=half)
+    sizes = [(tmp_path / f"{half}.safetensors").stat().st_size for half in (False, True)]
+    assert sizes[1] < 0.55 * sizes[0]
+    assert all(p.dtype == torch.float32 for p in load(tmp_path / "True.safetensors").network.parameters())
+
+
+def test_weights_of_another_model_are_refused(file: Path) -> None:
+    with pytest.raises(WeightsError, match="not of 'segnet'"):
+        load(file, expected_model="segnet")
+
+
+def test_every_tensor_that_does_not_fit_is_named() -> None:
+    network = torch.nn.Linear(2, 3)
+    with pytest.raises(WeightsError, match=r"(?s)missing: bias.*left over: extra.*shape of weight"):
+        load_strictly(network, {"weight": torch.zeros(1, 1), "extra": torch.zeros(1)}, "file")
+
+
+def test_foreign_missing_and_broken_files_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
+    for name, message in (("foreign", "does not describe itself"), ("broken", "not a safetensors file"), ("absent", "missing")):
+        with pytest.raises(WeightsError, match=message):
+            describe(tmp_path / f"{name}.safetensors")
+
+
+def test_an_argument_that_the_model_does_not_take_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="widht"):
+        build("segnet", LABELS, widht=1)
+
+
+@pytest.mark.parametrize("name", ["fcn8s", "unet", "segnet"])
+def test_bundled_weights_are_small_narrow_and_say_where_they_come_from(name: str) -> None:
+    path = bundled(name, "minicity")
+    assert path is not None
+    assert path.stat().st_size <= 1_500_000
+    description = describe(path)
+    assert description["model"] == name
+    assert description["trained_on"]["dataset"] == "minicity"
+    assert description["trained_on"]["images"] == 400
+    assert description["arguments"]["width"] < 1
+
+
+def test_there_are_no_bundled_weights_for_other_data() -> None:
+    assert bundled("segnet", "cityscapes") is None

@@ -1,0 +1,237 @@
+"""The floors of DESIGN.md as data: what each module may import. A module without a row fails; so does a row that allows what nobody uses."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "segbench"
+
+# Module: siblings of its own floor; packages beyond the standard library and numpy that it may import when it is imported itself.
+FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
+    {
+        "segbench": ("", ""),
+        "errors": ("", ""),
+        "registry": ("errors", ""),
+    },
+    {
+        "core": ("", ""),
+        "core.labels": ("", ""),
+        "core.counting": ("", "numba"),
+        "core.counting_torch": ("", "torch"),
+        "core.confusion": ("core.labels", ""),
+        "core.scores": ("core.confusion", ""),
+        "core.instances": ("core.confusion core.labels", "numba"),
+        "core.encodings": ("core.labels", ""),
+    },
+    {
+        "datasets": ("", ""),
+        "datasets.images": ("", "PIL"),
+        "datasets.streaming": ("", ""),
+        "datasets.base": ("datasets.images", ""),
+        "datasets.colors": ("datasets.images", ""),
+        "datasets.pairing": ("datasets.base", ""),
+        "datasets.cityscapes": ("datasets.base", ""),
+        "datasets.camvid": ("datasets.base", ""),
+        "datasets.folder": ("datasets.base datasets.cityscapes datasets.pairing", "yaml"),
+        "datasets.opening": ("datasets datasets.base", ""),
+        "datasets._palette": ("", ""),
+        "datasets._paint": ("datasets._palette", ""),
+        "datasets._houses": ("datasets._paint datasets._palette", ""),
+        "datasets._people": ("datasets._paint datasets._palette", ""),
+        "datasets._roadside": ("datasets._paint datasets._palette", ""),
+        "datasets._vehicles": ("datasets._paint datasets._palette", ""),
+        "datasets._street": (
+            "datasets._houses datasets._paint datasets._palette datasets._people datasets._roadside datasets._vehicles",
+            "",
+        ),  # fmt: skip
+        "datasets.minicity": ("datasets._street datasets.base datasets.cityscapes datasets.images", "PIL platformdirs"),
+        "models": ("", ""),
+        "models.layers": ("", "torch"),
+        "models.base": ("", "torch"),
+        "models._vgg": ("models.layers", "torch"),
+        "models.weights": ("models models.base", "torch safetensors"),
+        "models.fcn": ("models._vgg models.base models.layers", "torch"),
+        "models.segnet": ("models._vgg models.base models.layers", "torch"),
+        "models.unet": ("models.base models.layers", "torch"),
+        "losses": ("", "torch"),
+        "protocols": ("", ""),
+        "records": ("", ""),
+    },
+    {
+        "scoring": ("", ""),
+        "inference": ("", "torch"),
+        "profiling": ("inference", "torch"),
+        "training": ("inference", "torch yaml"),
+        "benchmark": ("inference profiling", "torch"),
+    },
+    {
+        "report": ("", ""),
+        "report.terminal": ("", "rich"),
+        "report.cityscapes_json": ("", ""),
+        "report.tables": ("report.terminal", "pandas"),
+        "report.markdown": ("report.tables report.terminal", "jinja2"),
+        "report.plots": ("report.tables report.terminal", "matplotlib"),
+        "report.samples": ("", "matplotlib"),
+        "report.leaderboard": ("report.markdown report.plots report.tables", ""),
+    },
+    {
+        "commands": ("", ""),
+        "commands.run": ("", ""),
+        "commands.score": ("", ""),
+        "commands.train": ("", "torch yaml"),
+    },
+    {
+        "cli": ("", "click"),
+        "__main__": ("cli", ""),
+    },
+)
+ROWS = {
+    name: (floor, set(siblings.split()), set(packages.split()))
+    for floor, rows in enumerate(FLOORS)
+    for name, (siblings, packages) in rows.items()
+}
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "segbench"
+
+
+FILES = {_module(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@dataclass(frozen=True)
+class Import:
+    """``own``: a module of segbench, without the prefix, or None. ``early``: it happens when the importing module is imported."""
+
+    package: str
+    own: str | None
+    early: bool
+
+
+def _own(dotted: str) -> str:
+    """The longest part of ``segbench.a.b.name`` that is a module, without the prefix."""
+    parts = dotted.split(".")[1:]
+    while parts and ".".join(parts) not in FILES:
+        parts.pop()
+    return ".".join(parts) or "segbench"
+
+
+def _imports(path: Path) -> list[Import]:
+    def visit(node: ast.AST, early: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            dotted = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            dotted = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+                isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            )
+            for child in ast.iter_child_nodes(node):
+                yield from visit(child, early and not lazy)
+            return
+        for name in dotted:
+            package = name.split(".")[0]
+            yield Import(package, _own(name) if package == "segbench" else None, early)
+
+    return list(visit(ast.parse(path.read_text(encoding="utf-8")), early=True))
+
+
+IMPORTS = {module: _imports(path) for module, path in FILES.items()}
+
+
+def _graph() -> dict[str, set[str]]:
+    return {module: {i.own for i in imports if i.own is not None} for module, imports in IMPORTS.items()}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_a_module_has_a_row(module: str) -> None:
+    assert module in ROWS, f"give {module} a row in FLOORS"
+
+
+def test_a_row_has_a_module() -> None:
+    assert not set(ROWS) - set(FILES)
+
+
+@pytest.mark.parametrize("module", sorted(set(FILES) & set(ROWS)))
+def test_a_module_imports_its_named_siblings_and_what_lies_below(module: str) -> None:
+    floor, siblings, _ = ROWS[module]
+    own = _graph()[module]
+    wrong = {name for name in own if ROWS[name][0] > floor or (ROWS[name][0] == floor and name not in siblings)}
+    assert not wrong, f"{module} (floor {floor}) must not import {wrong}"
+    assert not siblings - own, f"the row of {module} names siblings that it does not import"
+
+
+@pytest.mark.parametrize("module", sorted(set(FILES) & set(ROWS)))
+def test_a_module_imports_only_the_packages_of_its_row(module: str) -> None:
+    allowed = ROWS[module][2]
+    used = {i.package for i in IMPORTS[module] if i.early} - sys.stdlib_module_names - {"segbench", "numpy"}
+    assert used == allowed
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    graph, done = _graph(), set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module not in done:
+            for name in sorted(graph[module]):
+                visit(name, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize(
+    "module", [m for m, path in FILES.items() if path.name == "__init__.py" and m not in {"segbench", "datasets", "models"}]
+)
+def test_package_files_hold_no_code_but_for_the_version_and_the_two_tables(module: str) -> None:
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    assert len(tree.body) == (ast.get_docstring(tree) is not None)
+
+
+HEAVY = ("torch", "pandas", "matplotlib", "numba")
+
+
+def _loaded_by(*modules: str) -> set[str]:
+    """Which heavy packages a fresh interpreter has loaded after importing modules."""
+    code = f"import sys, json\nfor name in {modules!r}: __import__(name)\nprint(json.dumps([n for n in {HEAVY!r} if n in sys.modules]))"
+    return set(
+        json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent).stdout)
+    )
+
+
+@pytest.mark.parametrize(
+    ("modules", "expected"),
+    [
+        (("segbench", "segbench.cli", "segbench.registry", "segbench.models", "segbench.datasets"), set()),
+        (
+            (
+                "segbench.scoring",
+                "segbench.records",
+                "segbench.datasets.folder",
+                "segbench.report.cityscapes_json",
+                "segbench.commands.score",
+            ),
+            {"numba"},
+        ),
+        (("segbench.core.scores", "segbench.records"), set()),
+    ],
+    ids=["help", "score", "records"],
+)
+def test_what_a_command_does_not_need_is_not_loaded(modules: tuple[str, ...], expected: set[str]) -> None:
+    assert _loaded_by(*modules) == expected
+
+
+def test_the_leaderboard_loads_no_torch() -> None:
+    assert "torch" not in _loaded_by("segbench.report.leaderboard", "segbench.report.plots", "segbench.report.samples")

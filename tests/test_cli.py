@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from sklearn.metrics import confusion_matrix
+
+from segbench.cli import main
+from segbench.datasets.images import read_labels, write_labels
+from segbench.models.weights import build, save
+from segbench.records import read_run
+from tests.tiny import LABELS, tiny_dataset
+
+TINY = "tests/tiny.py:tiny"
+
+
+def segbench(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def label_file(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.yaml"
+    path.write_text(json.dumps(LABELS.to_dict()))
+    return path
+
+
+@pytest.fixture
+def gts(tmp_path: Path) -> Path:
+    return tiny_dataset(tmp_path / "data").root
+
+
+def test_scoring_targets_against_themselves_is_perfect(gts: Path, label_file: Path, tmp_path: Path) -> None:
+    result = segbench("score", gts, gts, "--labels", label_file, "--json", tmp_path / "r.json")
+    assert result.exit_code == 0, result.output
+    assert "mIoU 100.0" in result.output
+    record = read_run(tmp_path / "r.json")
+    assert record.scores.miou == 1
+    data = json.loads((tmp_path / "r.json").read_text())
+    assert data["schema"] == "segbench.run/1"
+    assert data["scores"]["class_iou"] == {"left": 1, "right": 1, "spot": 1}
+    assert np.load(tmp_path / "r.npz")["counts"].shape == (6, 3, 4)
+
+
+def test_bad_files_are_all_named_and_nothing_is_written(gts: Path, label_file: Path, tmp_path: Path) -> None:
+    preds = tmp_path / "preds"
+    for path in sorted(gts.iterdir())[1:]:
+        write_labels(preds / path.name, read_labels(path))
+    write_labels(preds / "s2.png", np.full((3, 3), 5, np.uint8))
+    (preds / "s4.png").write_bytes(b"no picture")
+    result = segbench("score", preds, gts, "--labels", label_file, "--json", tmp_path / "r.json")
+    assert result.exit_code == 2
+    for name in ("s0", "s2", "s4"):
+        assert name in result.stderr
+    assert "s3" not in result.stderr
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_scoring_without_targets_says_how(tmp_path: Path) -> None:
+    result = segbench("score", tmp_path)
+    assert result.exit_code == 2
+    assert "segbench score PREDS GTS" in result.stderr
+
+
+def test_official_json_needs_instances(gts: Path, label_file: Path, tmp_path: Path) -> None:
+    result = segbench("score", gts, gts, "--labels", label_file, "--official-json", tmp_path / "o.json")
+    assert result.exit_code == 2
+    assert "instance maps" in result.stderr
+
+
+def weights_file(path: Path, seed: int = 0) -> Path:
+    from segbench.datasets.cityscapes import LABELS as CITYSCAPES
+
+    torch.manual_seed(seed)
+    save(path, build("segnet", CITYSCAPES, width=0.03), trained_on={"dataset": "none"}, recipe={})
+    return path
+
+
+def test_run_writes_records_whose_miou_scikit_learn_recomputes_from_the_saved_predictions(small_minicity: Path, tmp_path: Path) -> None:
+    weights = weights_file(tmp_path / "w.safetensors")
+    out = tmp_path / "out"
+    result = segbench(
+        *("run", "--models", "segnet", "--dataset", "cityscapes", "--data", small_minicity, "--weights", f"segnet={weights}"),
+        *("--out", out, "--save-predictions", "--repeats", 1, "--per-class", "--device", "cpu"),
+    )
+    assert result.exit_code == 0, result.output
+    record = read_run(out / "records" / "segnet.json")
+    files = sorted((small_minicity / "gtFine" / "val").glob("*/*_labelIds.png"))
+    target = np.concatenate([read_labels(f).ravel() for f in files])
+    pred = np.concatenate([read_labels(out / "predictions" / "segnet" / f"{f.name[:-20]}.png").ravel() for f in files])
+    ids = [label.ids[0] for label in record.labels.classes]
+    evaluated = np.isin(target, ids)
+    matrix = confusion_matrix(target[evaluated], pred[evaluated], labels=ids)
+    np.testing.assert_array_equal(record.confusion.counts[:, :-1], matrix)
+    with np.errstate(invalid="ignore"):
+        iou = matrix.diagonal() / (matrix.sum(0) + matrix.sum(1) - matrix.diagonal())
+    assert record.scores.miou == pytest.approx(np.nanmean(iou), rel=1e-12)
+    assert {p.name for p in out.iterdir()} >= {"leaderboard.md", "leaderboard.csv", "records", "plots", "predictions"}
+    scored = segbench("score", out / "predictions" / "segnet", small_minicity, "--json", tmp_path / "s.json")
+    assert scored.exit_code == 0, scored.output
+    np.testing.assert_array_equal(read_run(tmp_path / "s.json").confusion.counts, record.confusion.counts)
+
+
+def test_run_refuses_an_accuracy_without_weights_and_says_how_to_get_some(small_minicity: Path) -> None:
+    result = segbench("run", "--models", "segnet,fcn8s", "--dataset", "cityscapes", "--data", small_minicity)
+    assert result.exit_code == 2
+    assert "segnet, fcn8s" in result.stderr
+    assert "segbench train segnet" in result.stderr
+    assert "mIoU" not in result.stdout
+
+
+def test_an_unknown_model_is_answered_with_the_nearest_name() -> None:
+    result = segbench("profile", "segnett")
+    assert result.exit_code == 2
+    assert "did you mean segnet" in result.stderr
+
+
+def test_profile_needs_neither_weights_nor_data(tmp_path: Path) -> None:
+    result = segbench("profile", TINY, "--size", "16x32", "--classes", 3, "--repeats", 1, "--device", "cpu", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "network_ms" in result.output
+
+
+def test_train_writes_a_file_that_run_accepts(small_minicity: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    result = segbench(
+        *("train", "segnet", "--dataset", "cityscapes", "--data", small_minicity, "--split", "val", "--set", "width=0.03", "--out", out),
+        *("--steps", 2, "--batch-size", 1, "--crop", "32x32", "--device", "cpu"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "mIoU" in result.stderr
+    result = segbench(
+        *("run", "--models", "segnet", "--dataset", "cityscapes", "--data", small_minicity, "--weights", f"segnet={out}"),
+        *("--out", tmp_path / "o", "--limit", 1, "--repeats", 0, "--device", "cpu"),
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "o" / "records" / "segnet.json").read_text())["dataset"]["images"] == 1
+
+
+def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CITYSCAPES_DATASET", raising=False)
+    result = segbench("run", "--models", "segnet", "--weights", "nothing=x")
+    assert "minicity, the built-in" in result.stderr
+
+
+def test_models_and_datasets_are_listed() -> None:
+    assert "fcn8s\n" in segbench("models").output
+    assert "camvid\n" in segbench("data", "list").output
+
+
+def test_data_show_draws_a_picture(small_minicity: Path, tmp_path: Path) -> None:
+    out = tmp_path / "show.png"
+    assert segbench("data", "show", "cityscapes", "--data", small_minicity, "--samples", 2, "--out", out).exit_code == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("arguments", [["--device", "nonsense"], ["--size", "12"], ["--models"]])
+def test_bad_options_are_usage_errors(arguments: list[str]) -> None:
+    result = segbench("profile", "segnet", *arguments)
+    assert result.exit_code == 2
+
+
+def test_score_and_leaderboard_load_no_torch(gts: Path, label_file: Path, tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    code = (
+        "import sys; from segbench.cli import main\n"
+        f"main(['score', {str(gts)!r}, {str(gts)!r}, '--labels', {str(label_file)!r}, "
+        f"'--json', {str(board / 'records' / 'r.json')!r}], standalone_mode=False)\n"
+        "assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        f"main(['leaderboard', {str(board)!r}], standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from segbench.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "assert not {'torch', 'pandas', 'matplotlib', 'numba', 'numpy', 'rich'} & set(sys.modules), sys.modules\n"
+    )
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert time.perf_counter() - start < 20  # a hang, not a measurement

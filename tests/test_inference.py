@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from segbench.core.counting import count_pairs
+from segbench.datasets.images import read_image, write_image
+from segbench.errors import DataError, LabelError
+from segbench.inference import evaluate
+from segbench.models.base import predict
+from segbench.protocols import Protocol
+from tests.tiny import LABELS, tiny, tiny_dataset
+
+
+def test_counts_equal_predicting_and_counting_each_image_alone(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    torch.manual_seed(0)
+    segmenters = [tiny(LABELS), tiny(LABELS, channels=4)]
+    results = list(evaluate(segmenters, dataset, keep_class_maps=True))
+    assert [result.sample for result in results] == list(dataset.samples)
+    for result in results:
+        for segmenter, counts, class_map in zip(segmenters, result.counts, result.class_maps, strict=True):
+            pred = predict(segmenter, read_image(result.sample.image)[None])[0]
+            np.testing.assert_array_equal(class_map, pred)
+            np.testing.assert_array_equal(counts, count_pairs(dataset.read_target(result.sample), pred))
+
+
+def test_each_image_is_read_once_for_all_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = tiny_dataset(tmp_path)
+    reads: list[Path] = []
+
+    def counted(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        reads.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr("segbench.inference.read_image", counted)
+    list(evaluate([tiny(LABELS), tiny(LABELS), tiny(LABELS)], dataset))
+    assert sorted(reads) == sorted(sample.image for sample in dataset.samples)
+
+
+def test_the_limit_takes_the_first_images(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    assert [r.sample.id for r in evaluate([tiny(LABELS)], dataset, limit=2)] == ["s0", "s1"]
+
+
+def test_an_image_of_another_size_than_its_target_is_refused_not_resized(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    write_image(dataset.samples[3].image, np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(DataError, match=r"(?s)s3.*never resizes"):
+        list(evaluate([tiny(LABELS)], dataset))
+
+
+def test_a_model_of_other_classes_is_refused(tmp_path: Path) -> None:
+    other = replace(LABELS, classes=LABELS.classes[::-1])
+    with pytest.raises(LabelError, match="not those of 'tiny-3'"):
+        list(evaluate([tiny(other)], tiny_dataset(tmp_path)))
+
+
+def test_bf16_counts_every_pixel_too(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    for result in evaluate([tiny(LABELS)], dataset, protocol=Protocol("bf16")):
+        assert result.counts[0].sum() == dataset.read_target(result.sample).size

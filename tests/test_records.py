@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segbench.core.confusion import ConfusionMatrix
+from segbench.core.scores import METRICS_VERSION
+from segbench.datasets.cityscapes import LABELS
+from segbench.errors import RecordError
+from segbench.records import (
+    PROFILE_SCHEMA,
+    RUN_SCHEMA,
+    Profile,
+    RunRecord,
+    dump_json,
+    environment,
+    read_profile,
+    read_run,
+    scores_dict,
+    targets_fingerprint,
+    write_per_image,
+    write_text,
+)
+from tests.strategies import confusions, plain_labels
+
+
+def record(confusion: ConfusionMatrix | None = None, **changes: Any) -> RunRecord:
+    if confusion is None:
+        counts = np.random.default_rng(0).integers(0, 1000, (19, 20))
+        counts[3], counts[:, 3] = 0, 0
+        confusion = ConfusionMatrix(LABELS, counts)
+    return replace(
+        RunRecord(
+            model={"name": "fcn8s", "arguments": {"width": 0.5}},
+            dataset={"name": "minicity", "split": "val", "images": 60, "targets_sha256": "0123456789abcdef"},
+            protocol={"input_size": "native", "scales": [1.0, 0.5], "flip": False},
+            environment={"numpy": "2"},
+            confusion=confusion,
+            iiou={"car": 0.25, "bus": math.nan},
+            command="segbench run --models fcn8s",
+        ),
+        **changes,
+    )
+
+
+def profile() -> Profile:
+    return Profile(
+        "unet", {"width": 1}, 31, 31, 10**12, (512, 1024), 1, "fp32", "cpu", 2, 10, 1.5, 2.0, 2.5, 3.0, 400.0, None, {"torch": "2"}
+    )
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_text(tmp_path / "r.json", record().to_json())
+    read = read_run(tmp_path / "r.json")
+    assert (read.model, read.dataset, read.protocol, read.environment, read.command) == tuple(
+        getattr(record(), name) for name in ("model", "dataset", "protocol", "environment", "command")
+    )
+    assert np.array_equal(read.confusion.counts, record().confusion.counts)
+    assert read.labels == LABELS
+    assert read.iiou["car"] == 0.25
+    assert math.isnan(read.iiou["bus"])
+    assert read.to_json() == record().to_json()
+
+
+@given(confusions(max_count=2**62))
+def test_integers_of_any_size_survive(tmp_path_factory: pytest.TempPathFactory, confusion: ConfusionMatrix) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    write_text(path, record(ConfusionMatrix(confusion.labels, confusion.counts), iiou={}).to_json())
+    assert np.array_equal(read_run(path).confusion.counts, confusion.counts)
+
+
+def test_undefined_scores_are_null_and_the_text_is_strict_json() -> None:
+    def refuse(token: str) -> None:
+        raise AssertionError(f"{token} is no JSON")
+
+    data = json.loads(record().to_json(), parse_constant=refuse)
+    assert data["schema"] == RUN_SCHEMA
+    assert data["scores"]["class_iou"]["wall"] is None
+    assert data["iiou"]["bus"] is None
+    assert data["scores"]["metrics_version"] == METRICS_VERSION
+
+
+def test_scores_in_a_file_are_a_courtesy_and_recomputed(tmp_path: Path) -> None:
+    data = json.loads(record().to_json())
+    data["scores"]["miou"] = 0.999
+    write_text(tmp_path / "r.json", json.dumps(data))
+    assert read_run(tmp_path / "r.json").scores.miou == record().scores.miou
+
+
+def test_a_signature_holds_what_must_be_equal() -> None:
+    assert record().signature == (
+        f"data:minicity-val|n:60|targets:01234567|labels:cityscapes-19|input_size:native|scales:1,0.5|flip:no|metrics:{METRICS_VERSION}"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": {"name": "cityscapes", "split": "val", "images": 60, "targets_sha256": "0123456789abcdef"}},
+        {"dataset": {"name": "minicity", "split": "val", "images": 59, "targets_sha256": "0123456789abcdef"}},
+        {"dataset": {"name": "minicity", "split": "val", "images": 60, "targets_sha256": "1123456789abcdef"}},
+        {"protocol": {"input_size": "native", "scales": [1.0, 0.5], "flip": True}},
+        {"confusion": ConfusionMatrix.zero(plain_labels(3))},
+    ],
+)
+def test_what_makes_numbers_incomparable_changes_the_signature(changes: dict[str, Any]) -> None:
+    assert record(**changes).signature != record().signature
+
+
+def test_the_model_does_not_change_the_signature() -> None:
+    assert record(model={"name": "unet"}, environment={}, command="other").signature == record().signature
+
+
+@pytest.mark.parametrize("key", ["model", "dataset", "protocol", "environment", "labels", "confusion", "command"])
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
+    data = json.loads(record().to_json())
+    del data[key]
+    write_text(tmp_path / "r.json", json.dumps(data))
+    with pytest.raises(RecordError, match=rf"r\.json: the record has no '{key}'"):
+        read_run(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "segbench.run/99"},
+        {"schema": None},
+        {"confusion": [[1, 2], [3, 4]]},
+        {"confusion": [[1, 2], [3]]},
+        {"confusion": [[-1] * 20] * 19},
+        {"confusion": [[1.5] * 20] * 19},
+        {"confusion": [["1"] * 20] * 19},
+        {"confusion": [[True] * 20] * 19},
+        {"confusion": [[2**64] * 20] * 19},
+        {"confusion": None},
+        {"labels": {"classes": []}},
+        {"labels": None},
+        {"iiou": {"car": "much"}},
+        {"iiou": 3},
+        {"model": {}},
+        {"model": "fcn8s"},
+        {"dataset": {"name": "minicity"}},
+        {"protocol": []},
+    ],
+    ids=str,
+)
+def test_contents_that_do_not_fit_together_are_refused_with_the_files_name(tmp_path: Path, change: dict[str, Any]) -> None:
+    write_text(tmp_path / "r.json", json.dumps(json.loads(record().to_json()) | change))
+    with pytest.raises(RecordError, match=r"r\.json"):
+        read_run(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"3", b"\xff\xfe"])
+def test_what_is_no_record_is_refused_with_the_files_name(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "r.json"
+    if content is not None:
+        path.write_bytes(content)
+    for read in (read_run, read_profile):
+        with pytest.raises(RecordError, match=r"r\.json"):
+            read(path)
+
+
+def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_text(tmp_path / "p.json", profile().to_json())
+    assert read_profile(tmp_path / "p.json") == profile()
+
+
+@pytest.mark.parametrize("change", [{"schema": RUN_SCHEMA}, {"extra": 1}, {"input_size": 3}])
+def test_a_profile_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    write_text(tmp_path / "p.json", json.dumps(json.loads(profile().to_json()) | change))
+    with pytest.raises(RecordError, match="not a profile"):
+        read_profile(tmp_path / "p.json")
+
+
+def test_a_run_is_no_profile_and_a_profile_is_no_run(tmp_path: Path) -> None:
+    write_text(tmp_path / "r.json", record().to_json())
+    write_text(tmp_path / "p.json", profile().to_json())
+    with pytest.raises(RecordError, match="not a profile"):
+        read_profile(tmp_path / "r.json")
+    with pytest.raises(RecordError, match=PROFILE_SCHEMA):
+        read_run(tmp_path / "p.json")
+
+
+TREES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(["[ 1, 2 ]", "[\n 1\n]"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), TREES, max_size=4))
+def test_dumped_json_is_the_same_data(data: dict[str, Any]) -> None:
+    text = dump_json(data)
+    assert json.loads(text) == data
+    assert text.endswith("}\n")
+
+
+def test_a_list_of_numbers_stands_on_one_line_and_text_is_left_alone() -> None:
+    assert dump_json({"a": [[1, -2], [3.5, 1e-9]], "b": "[ 1, 2 ]"}) == '{\n "a": [\n  [1, -2],\n  [3.5, 1e-09]\n ],\n "b": "[ 1, 2 ]"\n}\n'
+
+
+def test_no_number_is_null() -> None:
+    assert json.loads(dump_json({"a": math.nan, "b": [math.inf, 1.0], "c": np.float64("nan")})) == {"a": None, "b": [None, 1.0], "c": None}
+
+
+def test_the_mean_of_iiou_leaves_undefined_classes_out() -> None:
+    scores = scores_dict(record().scores, LABELS, {"car": 0.25, "bus": math.nan, "person": 0.75})
+    assert scores["iiou"] == 0.5
+    assert "iiou" not in scores_dict(record().scores, LABELS, {})
+    assert "category_iou" not in scores_dict(record(ConfusionMatrix.zero(plain_labels(2))).scores, plain_labels(2), {})
+
+
+def test_a_file_is_replaced_in_one_step_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    write_text(path, "one\n")
+    write_text(path, "zwei ü\n")
+    assert path.read_bytes() == "zwei ü\n".encode()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "new \ud800")
+    assert path.read_text() == "old"
+
+
+def test_per_image_matrices_are_read_back_by_numpy(tmp_path: Path) -> None:
+    counts = np.arange(2 * 3 * 4).reshape(2, 3, 4)
+    write_per_image(tmp_path / "sub" / "r.npz", ["a", "ü"], counts)
+    with np.load(tmp_path / "sub" / "r.npz") as data:
+        assert data["ids"].tolist() == ["a", "ü"]
+        assert np.array_equal(data["counts"], counts)
+    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["r.npz"]
+
+
+def histogram(**pixels: int) -> np.ndarray:
+    result = np.zeros(256, np.int64)
+    for byte, count in pixels.items():
+        result[int(byte[1:])] = count
+    return result
+
+
+def test_a_fingerprint_tells_other_targets_apart() -> None:
+    base = [("a", histogram(b7=5)), ("b", histogram(b8=5))]
+    prints = [
+        targets_fingerprint(targets)
+        for targets in (
+            base,
+            base[::-1],
+            base[:1],
+            [("a", histogram(b7=4)), base[1]],
+            [("c", base[0][1]), base[1]],
+            [("a", base[1][1]), ("b", base[0][1])],
+        )
+    ]
+    assert len(set(prints)) == len(prints)
+    assert targets_fingerprint(iter(base)) == prints[0]
+
+
+def test_a_fingerprint_does_not_change_between_versions() -> None:
+    expected = "dc8a1e6b42c5a3c4d6e2c96abdfb0781a5c83ee1566d7fa89ce67a6f1f676424"
+    assert targets_fingerprint([("a", histogram(b7=5)), ("b", histogram(b8=5))]) == expected
+
+
+def test_the_environment_names_versions_and_no_person_host_or_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = environment(device="cpu")
+    assert facts["device"] == "cpu"
+    assert facts["numpy"] == np.__version__
+    import getpass
+    import socket
+
+    text = json.dumps({key: value for key, value in facts.items() if key != "cpu"})
+    assert str(Path.home()) not in text
+    assert socket.gethostname() not in text
+    assert f'"{getpass.getuser()}"' not in text

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from segbench.errors import RecordError, WeightsError
+from segbench.models.weights import describe, load
+from segbench.training import IGNORE, Progress, Recipe, load_batch, random_crop, read_recipe, train
+from tests.tiny import LABELS, tiny, tiny_dataset
+
+RECIPE = Recipe(steps=40, batch_size=2, crop=(16, 24), learning_rate=0.02, warmup=5)
+
+
+def fit(tmp_path: Path, recipe: Recipe = RECIPE, **options: object) -> tuple[Path, list[Progress]]:
+    torch.manual_seed(recipe.seed)
+    segmenter, out = tiny(LABELS), tmp_path / "tiny.safetensors"
+    dataset = tiny_dataset(tmp_path / "data")
+    return out, list(train(segmenter, dataset, recipe, out, validation=dataset, **options))  # type: ignore[arg-type]
+
+
+def test_training_learns_an_easy_task_and_the_file_says_all(tmp_path: Path) -> None:
+    out, steps = fit(tmp_path)
+    assert steps[-1].loss < 0.5 * steps[0].loss
+    assert steps[-1].scores is not None
+    assert steps[-1].scores.miou > 0.8
+    description = describe(out)
+    assert description["arguments"] == {"channels": 8}
+    assert description["trained_on"]["images"] == 6
+    assert description["recipe"]["steps"] == 40
+    assert load(out).labels == LABELS
+
+
+def test_an_interrupted_training_continues_to_the_same_bits(tmp_path: Path) -> None:
+    whole, _ = fit(tmp_path / "whole", validate_every=10)
+    torch.manual_seed(RECIPE.seed)
+    dataset = tiny_dataset(tmp_path / "parts" / "data")
+    out = tmp_path / "parts" / "tiny.safetensors"
+    list(islice(train(tiny(LABELS), dataset, RECIPE, out, validate_every=10), 25))
+    torch.manual_seed(99)
+    list(train(tiny(LABELS), dataset, RECIPE, out, validate_every=10, resume=True))
+    for key, value in load(whole).network.state_dict().items():
+        assert torch.equal(value, load(out).network.state_dict()[key]), key
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    fit(tmp_path)
+    with pytest.raises(WeightsError, match="belongs to"):
+        fit(tmp_path, Recipe(steps=41, batch_size=2, crop=(16, 24)), resume=True)
+
+
+def test_resuming_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no checkpoint"):
+        fit(tmp_path, resume=True)
+
+
+def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    first, again, other = (load_batch(dataset, RECIPE, step) for step in (3, 3, 4))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], other[0])
+
+
+def test_an_epoch_shows_every_image_once(tmp_path: Path) -> None:
+    from segbench.training import _sample_at
+
+    dataset = tiny_dataset(tmp_path)
+    for epoch in range(3):
+        seen = [_sample_at(dataset, 0, epoch * 6 + i).id for i in range(6)]
+        assert sorted(seen) == [s.id for s in dataset.samples]
+
+
+def test_a_crop_larger_than_the_image_is_padded_with_ignored_pixels(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path, images=1)
+    recipe = Recipe(crop=(60, 60), scale=(1.0, 1.0), flip=False)
+    image, target = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
+    assert image.shape == (60, 60, 3)
+    evaluated = int((dataset.labels.index_of_id[dataset.read_target(dataset.samples[0])] < 3).sum())
+    assert int((target != IGNORE).sum()) == evaluated
+
+
+def test_image_and_target_move_together(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    for step in range(20):
+        images, targets = load_batch(dataset, RECIPE, step)
+        brightest = images.argmax(-1)
+        counted = targets != IGNORE
+        agreement = (brightest == targets)[counted].float().mean()
+        assert agreement > 0.85, step  # all but the blurred borders
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    rates = [RECIPE.learning_rate_at(step) for step in range(RECIPE.steps)]
+    assert rates[0] < rates[4]
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[-1] < 0.05 * RECIPE.learning_rate
+
+
+def test_a_recipe_is_read_from_yaml_and_overridden(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("steps: 7\ncrop: [10, 20]\nlearning_rate: 1.0e-4\n")
+    assert read_recipe(path, {"steps": 9, "crop": None, "seed": 3}) == Recipe(steps=9, crop=(10, 20), learning_rate=1e-4, seed=3)
+    assert read_recipe(None, {"crop": "256x512"}).crop == (256, 512)
+
+
+@pytest.mark.parametrize("text", ["stepz: 3", "crop: [1]", "- 1", "crop: axb"])
+def test_a_bad_recipe_names_its_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(RecordError, match=r"recipe\.yaml"):
+        read_recipe(path, {})
+
+
