@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from segbench.core.confusion import ConfusionMatrix
-from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.images import read_image, write_labels
+from segbench.datasets.base import Dataset, Sample, read_photograph
+from segbench.datasets.images import write_labels
 from segbench.errors import WeightsError
 from segbench.inference import Evaluated, evaluate
 from segbench.models.base import Segmenter
@@ -120,7 +120,7 @@ def save_class_maps(folder: Path, names: Sequence[str], dataset: Dataset, result
 
 def image_size(sample: Sample) -> tuple[int, int]:
     """(height, width) of a sample's image."""
-    height, width, _ = read_image(sample.image).shape
+    height, width, _ = read_photograph(sample).shape
     return height, width
 
 

@@ -71,8 +71,8 @@ MODELS_OPTION = click.option("--models", required=True, help="Names, separated b
 def run(models: str, weights: tuple[str, ...], device: str, precision: Any, out: Path | None, **options: Any) -> None:
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
     from segbench import benchmark
-    from segbench.protocols import Protocol
     from segbench.commands import run as running
+    from segbench.protocols import Protocol
     from segbench.report import leaderboard
 
     names = _names(models)
@@ -107,7 +107,8 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
 
     dataset = _targets(gts, options.pop("dataset"), options.pop("data"), options.pop("split"), options.pop("labels"))
     if official_json and dataset.instances is None:
-        raise DataError("--official-json needs Cityscapes targets with their instance maps", way_out="leave it out, or add *_gtFine_instanceIds.png")
+        way_out = "leave it out, or put *_gtFine_instanceIds.png beside the targets"
+        raise DataError("--official-json needs Cityscapes targets with their instance maps", way_out=way_out)
     result = command.score_with_progress(preds, dataset, **options)
     record = command.record_of(result, name or preds.resolve().name)
     if json_file:
@@ -303,4 +304,3 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
         raise click.BadParameter(f"{text!r} is not HxW, e.g. 512x1024", param_hint="size")
     return int(height), int(width)
-

@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from segbench.core.counting_torch import count_pairs
-from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.images import read_image
+from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, LabelError
 from segbench.models.base import Segmenter, class_map
@@ -55,6 +54,8 @@ def evaluate(
             raise LabelError(
                 f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}"
             )
+        if segmenter.inputs != ("rgb",):
+            raise DataError(f"model {segmenter.name!r} needs {' and '.join(segmenter.inputs)}; `evaluate` feeds photographs only")
     precision = (protocol or Protocol()).precision
     for sample, image, target in map_ordered(lambda s: _read(s, dataset), islice(dataset.samples, limit), workers=2):
         counts, class_maps = _run(segmenters, image, target, precision, keep_class_maps)
@@ -80,7 +81,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 
 
 def _read(sample: Sample, dataset: Dataset) -> tuple[Sample, NDArray[np.uint8], NDArray[np.uint8]]:
-    image, target = read_image(sample.image), dataset.read_target(sample)
+    image, target = read_photograph(sample), dataset.read_target(sample)
     if image.shape[:2] != target.shape:
         raise DataError(
             f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -24,16 +24,29 @@ from segbench.protocols import Protocol
 from segbench.records import Profile, environment
 
 
-def count_params(segmenter: Segmenter) -> tuple[int, int]:
-    """Parameters of the network: all, and those that training changes. Buffers (running statistics) are not parameters."""
-    params = list(segmenter.network.parameters())
-    return sum(p.numel() for p in params), sum(p.numel() for p in params if p.requires_grad)
+@dataclass(frozen=True)
+class ParamCounts:
+    """Parameters: all of them, those that training changes, those that inference uses. Running statistics are buffers, not parameters."""
+
+    total: int
+    trainable: int
+    infer: int
+
+
+def count_params(segmenter: Segmenter) -> ParamCounts:
+    """Count a network's parameters; heads that exist only for training are the network's attribute ``training_only``."""
+    network = segmenter.network
+    params = list(network.parameters())
+    heads = [network.get_submodule(name) for name in getattr(network, "training_only", ())]
+    total = sum(p.numel() for p in params)
+    only_training = {id(p): p.numel() for head in heads for p in head.parameters()}
+    return ParamCounts(total, sum(p.numel() for p in params if p.requires_grad), total - sum(only_training.values()))
 
 
 def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int:
     """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included."""
     with torch.device("meta"):
-        twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)
+        twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
         rule = segmenter.input_rule
         image = torch.empty(1, 3, rule.padded(size[0]), rule.padded(size[1]))
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
@@ -89,15 +102,16 @@ def _synchronize(device: torch.device) -> None:
 def _summary(
     segmenter: Segmenter, size: tuple[int, int], batch_size: int, precision: str, network_ms: list[float], predict_ms: list[float]
 ) -> Profile:
-    params, trainable = count_params(segmenter)
+    params = count_params(segmenter)
     device = segmenter.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     median = statistics.median(predict_ms)
     return Profile(
         model=segmenter.name,
         arguments=dict(segmenter.arguments),
-        params=params,
-        params_trainable=trainable,
+        params=params.total,
+        params_trainable=params.trainable,
+        params_infer=params.infer,
         macs=count_macs(segmenter, size),
         input_size=size,
         batch_size=batch_size,
@@ -117,12 +131,13 @@ def _summary(
 
 def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
     """What a record says of a model: name, arguments, size, where its weights come from, paper. MACs at (height, width)."""
-    params, trainable = count_params(segmenter)
+    params = count_params(segmenter)
     return {
         "name": segmenter.name,
         "arguments": dict(segmenter.arguments),
-        "params": params,
-        "params_trainable": trainable,
+        "params": params.total,
+        "params_trainable": params.trainable,
+        "params_infer": params.infer,
         "macs": count_macs(segmenter, size),
         "macs_input": list(size),
         "weights_sha256": segmenter.weights_sha256,

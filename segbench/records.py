@@ -1,7 +1,7 @@
 """Run records: integers, and facts about how they came to be. Scores in a record are a courtesy; they are recomputed when it is read.
 
-``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes,
-columns predicted classes, last column no class), optional ``instances`` (weighted counts), ``scores`` and ``command``. Beside it may lie
+``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target
+classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``. Beside it may lie
 ``NAME.npz`` with the matrix of every image (``ids``, ``counts`` int64[N, C, C+1]), so that new statistics need no second run.
 ``segbench.profile/1`` is a speed measurement; it belongs to a machine, so it is a record of its own.
 """
@@ -96,13 +96,15 @@ class Profile:
     """Speed and size of one network on one machine. Times in milliseconds at batch 1 unless ``batch_size`` says otherwise.
 
     ``network_ms``: tensor in, logits out. ``predict_ms``: uint8 image on the device in, class map at full size out (normalisation, network,
-    upsampling, argmax). Medians and 95th percentiles over ``repeats`` runs after warm-up; ``images_per_s`` is ``1000 * batch_size / predict_ms``.
+    upsampling, argmax). Medians and 95th percentiles over ``repeats`` runs after warm-up; ``images_per_s`` is
+    ``1000 * batch_size / predict_ms``.
     """
 
     model: str
     arguments: Mapping[str, Any]
     params: int
     params_trainable: int
+    params_infer: int
     macs: int
     input_size: tuple[int, int]
     batch_size: int
@@ -227,7 +229,7 @@ def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str
 
 def environment(**facts: Any) -> dict[str, Any]:
     """Versions and the machine, without importing what is not loaded. Nothing in it names a user, a host or a path."""
-    packages = {}
+    packages: dict[str, str | None] = {}
     for package in ("numpy", "numba", "torch", "pillow"):
         try:
             packages[package] = version(package)

@@ -63,7 +63,7 @@ def _table(builtin: Mapping[str, str], group: str) -> dict[str, str]:
 
 def _load(target: str, name: str) -> Any:
     location, _, attribute = target.rpartition(":")
-    if not location or location.startswith(".") and not location.endswith(".py"):
+    if not location or (location.startswith(".") and not location.endswith(".py")):
         raise UnknownNameError(f"{name!r}: write file.py:function or package.module:function")
     try:
         module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
@@ -82,7 +82,8 @@ def _import_file(path: Path) -> Any:
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up while it is being executed
     try:

@@ -111,7 +111,8 @@ def _count_pair(sample: Sample, path: Path, dataset: Dataset, encoding: Reading,
         target = dataset.read_target(sample) if target_encoding != "color" else read_colored(sample.target, dataset.labels)
         pred = read_labels(path) if encoding != "color" else read_colored(path, dataset.labels)
         if pred.shape != target.shape:
-            raise ImageError(path, f"size {pred.shape[1]}x{pred.shape[0]}, its target is {target.shape[1]}x{target.shape[0]} (width x height)")
+            (height, width), (target_height, target_width) = pred.shape, target.shape
+            raise ImageError(path, f"size {width}x{height}, its target is {target_width}x{target_height} (width x height)")
         hits = None
         if dataset.instances is not None:
             hits = count_instances(_read_instances(sample, target.shape), pred, dataset.instances)

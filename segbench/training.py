@@ -19,13 +19,12 @@ from torch.nn import functional as F
 
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.scores import Scores, score
-from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.images import read_image
+from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import RecordError, WeightsError
 from segbench.inference import evaluate
 from segbench.losses import cross_entropy, enet_weights, median_frequency_weights
-from segbench.models.base import Segmenter, forward, logits_at
+from segbench.models.base import AuxLogits, InputRule, Segmenter, TrainingOutput, forward, logits_at
 from segbench.models.weights import save
 from segbench.records import targets_fingerprint
 
@@ -159,13 +158,14 @@ def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random
     Enlarging by s and cropping to h x w equals cropping h/s x w/s and resizing to h x w, which touches fewer pixels. What lies outside
     the image is grey and ignored.
     """
-    image = torch.from_numpy(read_image(sample.image))
+    image = torch.from_numpy(read_photograph(sample))
     index = torch.from_numpy(dataset.labels.index_of_id[dataset.read_target(sample)].astype(np.int64))
     index[index >= len(dataset.labels.classes)] = IGNORE
     low, high = recipe.scale
     enlarge = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     height, width = (max(1, round(side / enlarge)) for side in recipe.crop)
-    top, left = (int(rng.integers(min(0, have - want), max(0, have - want) + 1)) for have, want in zip(index.shape, (height, width), strict=True))
+    slack = [have - want for have, want in zip(index.shape, (height, width), strict=True)]
+    top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in slack)
     image_window, index_window = _window(image, top, left, height, width, 128), _window(index, top, left, height, width, IGNORE)
     if recipe.flip and rng.random() < 0.5:
         image_window, index_window = image_window.flip(1), index_window.flip(1)
@@ -197,8 +197,8 @@ def _step(
     recipe: Recipe,
 ) -> float:
     with torch.autocast(images.device.type, torch.float16, enabled=scaler.is_enabled()):
-        logits = logits_at(forward(segmenter, images), segmenter.input_rule, (images.shape[1], images.shape[2]))
-    loss = cross_entropy(logits.float(), targets, weight=weight, ignore_index=IGNORE)
+        output = forward(segmenter, images)
+    loss = _loss(output, targets, weight, segmenter.input_rule)
     optimizer.zero_grad(set_to_none=True)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
@@ -206,6 +206,25 @@ def _step(
     scaler.step(optimizer)
     scaler.update()
     return float(loss.detach())
+
+
+def _loss(output: Tensor | TrainingOutput, targets: Tensor, weight: Tensor | None, rule: InputRule) -> Tensor:
+    """Cross entropy of the logits, and of every auxiliary head by its weight."""
+    if isinstance(output, Tensor):
+        output = TrainingOutput(output)
+    if output.borders:
+        raise WeightsError("this network also needs a border loss, which `train` does not have yet")
+    heads = (AuxLogits(output.logits), *output.aux)
+    return torch.stack([head.weight * _head_loss(head, targets, weight, rule) for head in heads]).sum()
+
+
+def _head_loss(head: AuxLogits, targets: Tensor, weight: Tensor | None, rule: InputRule) -> Tensor:
+    if head.resize == "target":
+        size = head.logits.shape[-2:]
+        targets = F.interpolate(targets[:, None].float(), size=size, mode="nearest-exact")[:, 0].long()
+        return cross_entropy(head.logits.float(), targets, weight=weight, ignore_index=IGNORE)
+    logits = logits_at(head.logits.float(), rule, (targets.shape[1], targets.shape[2]))
+    return cross_entropy(logits, targets, weight=weight, ignore_index=IGNORE)
 
 
 def _optimizer(recipe: Recipe, network: torch.nn.Module) -> torch.optim.Optimizer:
@@ -264,5 +283,3 @@ def _restore(path: Path, segmenter: Segmenter, recipe: Recipe, optimizer: torch.
 
 def _identity(segmenter: Segmenter, recipe: Recipe) -> str:
     return f"{segmenter.name} {dict(segmenter.arguments)} {asdict(recipe)}"
-
-

@@ -144,9 +144,7 @@ def test_train_writes_a_file_that_run_accepts(small_minicity: Path, tmp_path: Pa
     assert json.loads((tmp_path / "o" / "records" / "segnet.json").read_text())["dataset"]["images"] == 1
 
 
-def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CITYSCAPES_DATASET", raising=False)
     result = segbench("run", "--models", "segnet", "--weights", "nothing=x")
     assert "minicity, the built-in" in result.stderr

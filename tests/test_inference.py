@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from segbench.core.counting import count_pairs
-from segbench.datasets.images import read_image, write_image
+from segbench.datasets.base import Sample, read_photograph
+from segbench.datasets.images import write_image
 from segbench.errors import DataError, LabelError
 from segbench.inference import evaluate
 from segbench.models.base import predict
@@ -24,7 +25,7 @@ def test_counts_equal_predicting_and_counting_each_image_alone(tmp_path: Path) -
     assert [result.sample for result in results] == list(dataset.samples)
     for result in results:
         for segmenter, counts, class_map in zip(segmenters, result.counts, result.class_maps, strict=True):
-            pred = predict(segmenter, read_image(result.sample.image)[None])[0]
+            pred = predict(segmenter, read_photograph(result.sample)[None])[0]
             np.testing.assert_array_equal(class_map, pred)
             np.testing.assert_array_equal(counts, count_pairs(dataset.read_target(result.sample), pred))
 
@@ -33,13 +34,13 @@ def test_each_image_is_read_once_for_all_models(tmp_path: Path, monkeypatch: pyt
     dataset = tiny_dataset(tmp_path)
     reads: list[Path] = []
 
-    def counted(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        reads.append(path)
-        return read_image(path)
+    def counted(sample: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        reads.append(sample.image or Path())
+        return read_photograph(sample)
 
-    monkeypatch.setattr("segbench.inference.read_image", counted)
+    monkeypatch.setattr("segbench.inference.read_photograph", counted)
     list(evaluate([tiny(LABELS), tiny(LABELS), tiny(LABELS)], dataset))
-    assert sorted(reads) == sorted(sample.image for sample in dataset.samples)
+    assert sorted(reads) == sorted(sample.image or Path() for sample in dataset.samples)
 
 
 def test_the_limit_takes_the_first_images(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_the_limit_takes_the_first_images(tmp_path: Path) -> None:
 
 def test_an_image_of_another_size_than_its_target_is_refused_not_resized(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
-    write_image(dataset.samples[3].image, np.zeros((9, 9, 3), np.uint8))
+    write_image(tmp_path / "images" / "s3.png", np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(DataError, match=r"(?s)s3.*never resizes"):
         list(evaluate([tiny(LABELS)], dataset))
 

@@ -113,5 +113,3 @@ def test_a_bad_recipe_names_its_file(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(RecordError, match=r"recipe\.yaml"):
         read_recipe(path, {})
-
-

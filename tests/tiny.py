@@ -45,7 +45,7 @@ def tiny_dataset(root: Path, images: int = 6, split: str = "val") -> Dataset:
         for channel, label_id in enumerate((5, 7, 9)):
             image[..., channel] = np.where(target == label_id, 200, 30) + rng.integers(0, 40, target.shape)
         sample = Sample(f"s{index}", root / "images" / f"s{index}.png", root / "targets" / f"s{index}.png")
-        write_image(sample.image, image)
+        write_image(root / "images" / f"s{index}.png", image)
         write_labels(sample.target, target)
         samples.append(sample)
     return Dataset("tiny", split, LABELS, tuple(samples), root / "targets")

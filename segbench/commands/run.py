@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.benchmark import Outcome, image_size, run, save_class_maps
-from segbench.datasets.base import Dataset
-from segbench.datasets.images import read_image
+from segbench.datasets.base import Dataset, read_photograph
 from segbench.inference import Evaluated
 from segbench.models.base import Segmenter, predict
 from segbench.profiling import profile
@@ -56,15 +55,13 @@ def profile_with_progress(
     """Profile with a bar that counts the rounds."""
     with progress_bar("timing") as bar:
         task = bar.add_task("timing", total=repeats + 2)
-        return profile(
-            segmenters, size, batch_size=batch_size, repeats=repeats, protocol=protocol, on_round=lambda: bar.advance(task)
-        )
+        return profile(segmenters, size, batch_size=batch_size, repeats=repeats, protocol=protocol, on_round=lambda: bar.advance(task))
 
 
 def write_overlays(folder: Path, segmenters: Sequence[Segmenter], dataset: Dataset) -> None:
     """``sample-NAME-ID.png``: image, target, prediction and errors, for a few samples spread over the split."""
     for sample in dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]:
-        image, target = read_image(sample.image), dataset.labels.index_of_id[dataset.read_target(sample)]
+        image, target = read_photograph(sample), dataset.labels.index_of_id[dataset.read_target(sample)]
         for segmenter in segmenters:
             pred = predict(segmenter, image[None])[0]
             path = folder / f"sample-{segmenter.name}-{Path(sample.id).name}.png"
@@ -78,7 +75,7 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     show.print(table(list(map(str, frame.columns)), [_row(row) for row in frame.to_dict("records")]))
     if per_class:
         print_per_class(records)
-    show.print("mIoU, acc, acc_cls, fwIoU in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
+    show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
     for signature in dict.fromkeys(record.signature for record in records):
         show.print(signature, style="dim")
 
@@ -113,6 +110,7 @@ def print_profiles(profiles: Sequence[Profile], out: Path | None) -> None:
     show = console()
     show.print(table(header, rows))
     height, width = first.input_size
-    show.print(f"{height}x{width}, batch {first.batch_size}, {first.precision}, {first.device}, {first.threads} threads; medians", style="dim")
+    setting = f"{height}x{width}, batch {first.batch_size}, {first.precision}, {first.device}, {first.threads} threads"
+    show.print(f"{setting}; medians of {first.repeats}", style="dim")
     for p in profiles if out else []:
         write_text(Path(str(out)) / f"{p.model}.profile.json", p.to_json())

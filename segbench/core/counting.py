@@ -3,8 +3,8 @@
 The kernel counts bytes. It needs no label space, has no options, and cannot be wrong about meaning: classes, void, train ids and stray
 values are all told apart afterwards, by folding the histogram (:mod:`segbench.core.confusion`).
 
-Label maps are long runs of equal pairs, so the kernel walks runs and adds each run's length once. Neighbouring runs mostly alternate between
-few cells; adding a length instead of 1 is what keeps the dependent read-modify-write off the critical path.
+Label maps are long runs of equal pairs, so the kernel walks runs and adds each run's length once. Neighbouring runs mostly alternate
+between few cells; adding a length instead of 1 is what keeps the dependent read-modify-write off the critical path.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def count_pairs(target: NDArray[np.uint8], pred: NDArray[np.uint8]) -> NDArray[n
 _BYTES = numba.types.Array(numba.types.uint8, 1, "C", readonly=True)  # takes writable arrays too
 
 
-@numba.njit(numba.void(_BYTES, _BYTES, numba.int64[:, ::1]), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(numba.void(_BYTES, _BYTES, numba.int64[:, ::1]), cache=True, nogil=True)
 def _count_runs(target: NDArray[np.uint8], pred: NDArray[np.uint8], pairs: NDArray[np.int64]) -> None:
     start = 0
     for i in range(1, target.size):

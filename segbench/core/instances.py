@@ -66,7 +66,7 @@ _WORDS = numba.types.Array(numba.types.uint16, 1, "C", readonly=True)  # takes w
 _BYTES = numba.types.Array(numba.types.uint8, 1, "C", readonly=True)
 
 
-@numba.njit(numba.void(_WORDS, _BYTES, numba.int32[::1], numba.int64[:, ::1]), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(numba.void(_WORDS, _BYTES, numba.int32[::1], numba.int64[:, ::1]), cache=True, nogil=True)
 def _count_slots(instances: NDArray[np.uint16], pred: NDArray[np.uint8], slot_of: NDArray[np.int32], table: NDArray[np.int64]) -> None:
     for i in range(instances.size):
         slot = slot_of[instances[i]]
@@ -123,7 +123,7 @@ class InstanceScores:
             self.category_fn[category] += float(size - tp) * weight
 
     def class_iiou(self, confusion: ConfusionMatrix) -> dict[str, float]:
-        """iIoU by class name, NaN where the class has neither instances nor false positives in the data."""
+        """Class name to iIoU, NaN where the class has neither instances nor false positives in the data."""
         rows = confusion.counts.sum(axis=0)
         result = {}
         for index, label in enumerate(self.labels.classes):
@@ -133,7 +133,7 @@ class InstanceScores:
         return result
 
     def category_iiou(self, pairs: NDArray[np.int64]) -> dict[str, float]:
-        """iIoU by category from the summed pair counts: columns of void labels of the category (a trailer) are false positives too."""
+        """Category to iIoU, from the summed pair counts: columns of void labels of the category (a trailer) are false positives too."""
         result = {}
         for category, ids in self._ids_of_category.items():
             others = [i for label in self.labels.classes if label.category != category for i in label.byte_ids]

@@ -102,7 +102,8 @@ def _frequency_weighted(class_iou: NDArray[np.float64], targets: NDArray[np.int6
 
 def _divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.float64]:
     result = np.full(len(numerator), np.nan)
-    return np.divide(numerator, denominator, out=result, where=denominator != 0)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
 
 
 def _fraction(numerator: int, denominator: int) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segbench.core.instances import InstanceRule
 from segbench.core.labels import LabelSpace
-from segbench.datasets.images import read_labels
+from segbench.datasets.images import read_image, read_labels
 from segbench.errors import DataError
 
 
@@ -19,12 +19,12 @@ from segbench.errors import DataError
 class Sample:
     """One image and its target.
 
-    ``id`` is unique in the dataset and is what predictions are paired by. ``extras`` holds further files by kind: ``instances``
-    (uint16 instance ids), ``depth`` (Cityscapes: the 16-bit disparity map).
+    ``id`` is unique in the dataset and is what predictions are paired by. ``image`` is ``None`` where only label maps are to be scored.
+    ``extras`` holds further files by kind: ``instances`` (uint16 instance ids), ``depth`` (Cityscapes: the 16-bit disparity map).
     """
 
     id: str
-    image: Path
+    image: Path | None
     target: Path
     extras: Mapping[str, Path] = field(default_factory=dict)
 
@@ -54,6 +54,18 @@ class Dataset:
     def title(self) -> str:
         """Name and split, as records and boards call it."""
         return f"{self.name}-{self.split}"
+
+
+def read_photograph(sample: Sample) -> NDArray[np.uint8]:
+    """A sample's image, uint8[H, W, 3] RGB.
+
+    :raises DataError: the sample has a target only, or the file cannot be read.
+    """
+    if sample.image is None:
+        raise DataError(
+            f"{sample.id}: this dataset has targets but no images", way_out="its label maps can be scored, models cannot run on it"
+        )
+    return read_image(sample.image)
 
 
 def require(paths: Mapping[str, Path], what: str, way_out: str) -> None:

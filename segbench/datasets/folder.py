@@ -32,7 +32,7 @@ def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "va
             f"{root}: no file here is named like a Cityscapes target (*{cityscapes.TARGET_SUFFIX})",
             way_out="say which labels these are: --dataset NAME or --labels FILE.yaml",
         )
-    samples = tuple(Sample(path.relative_to(root).with_suffix("").as_posix(), path, path) for path in label_map_files(root))
+    samples = tuple(Sample(path.relative_to(root).with_suffix("").as_posix(), None, path) for path in label_map_files(root))
     if not samples:
         raise DataError(f"{root}: no label maps here", way_out="GTS is the folder with the targets (ground truth)")
     return Dataset(root.resolve().name, "custom", labels, samples, root)
@@ -57,7 +57,8 @@ def read_label_space(path: Path) -> LabelSpace:
 def _cityscapes_files(root: Path, targets: list[Path]) -> Dataset:
     def sample(target: Path) -> Sample:
         instances = target.with_name(target.name.replace("labelIds", "instanceIds"))
-        return Sample(target.name.removesuffix(cityscapes.TARGET_SUFFIX), target, target, {"instances": instances} if instances.exists() else {})
+        extras = {"instances": instances} if instances.exists() else {}
+        return Sample(target.name.removesuffix(cityscapes.TARGET_SUFFIX), None, target, extras)
 
     samples = tuple(sample(target) for target in targets)
     with_instances = all("instances" in s.extras for s in samples)

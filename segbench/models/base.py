@@ -27,7 +27,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Normalize:
-    """Bytes to what the network was trained on: ``(value - mean) / std`` per channel, in units of a byte (0..255), after ordering channels.
+    """Bytes to what the network was trained on: ``(value - mean) / std`` per channel, in units of a byte (0..255), channels in ``order``.
 
     The defaults are ImageNet's statistics for RGB.
     """
@@ -50,8 +50,8 @@ class Normalize:
 class InputRule:
     """Sizes that a network accepts, and the context that its valid convolutions use up.
 
-    The network sees an image mirrored outwards by ``context`` pixels on every side, and by as many more at the bottom and right as make each
-    side at least ``min_size`` and equal to ``remainder`` modulo ``divisor``. Its logits cover the padded image without the context.
+    The network sees an image mirrored outwards by ``context`` pixels on every side, and by as many more at the bottom and right as make
+    each side at least ``min_size`` and equal to ``remainder`` modulo ``divisor``. Its logits cover the padded image without the context.
     """
 
     divisor: int = 1
@@ -85,11 +85,36 @@ def _mirror_index(size: int, before: int, padded: int) -> Tensor:
 
 
 @dataclass(frozen=True)
+class AuxLogits:
+    """Logits of a head that exists only to train the network: float[N, C, h, w], and the weight of their loss.
+
+    ``resize`` says how logits and target are brought to one size: the logits bilinearly to the target's, or the target (nearest) to theirs.
+    """
+
+    logits: Tensor
+    weight: float = 1.0
+    resize: Literal["logits", "target"] = "logits"
+
+
+@dataclass(frozen=True)
+class TrainingOutput:
+    """What a network with auxiliary heads returns in training mode; in evaluation mode it returns ``logits`` alone.
+
+    ``borders`` are logits float[N, 1, h, w] of semantic boundaries (DFN). Submodules that only training uses are named in the network's
+    attribute ``training_only: tuple[str, ...]``; their parameters are not counted for inference.
+    """
+
+    logits: Tensor
+    aux: tuple[AuxLogits, ...] = ()
+    borders: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True)
 class Segmenter:
     """A network and all that is needed to use it on bytes.
 
-    ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride. ``arguments`` rebuild it:
-    ``factory(**arguments)``. ``pretrained_on`` and ``weights_sha256`` say what it knows; both are ``None`` for a random network.
+    ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride. ``inputs`` names what it
+    takes. ``factory(labels, **arguments)`` rebuilds it. ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it is random.
     """
 
     name: str

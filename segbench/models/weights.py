@@ -1,7 +1,7 @@
 """Self-describing weights: one safetensors file that says which network it is, what it was trained on, and how.
 
-The metadata key ``segbench`` holds JSON: schema, model, arguments, labels, normalize, trained_on (dataset, split, images, fingerprint) and the
-recipe. A file is loaded with every key matched, or not at all.
+The metadata key ``segbench`` holds JSON: schema, model, arguments, labels, normalize, trained_on (dataset, split, images, fingerprint)
+and the recipe. A file is loaded with every key matched, or not at all.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Floor 4: records to things that people look at. No torch."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import matplotlib as mpl
 import numpy as np
@@ -26,13 +26,10 @@ from numpy.typing import NDArray
 
 from segbench.core.labels import LabelSpace
 from segbench.datasets.colors import color_table
-from segbench.datasets.images import read_image
+from segbench.errors import RecordError
 from segbench.records import Profile, RunRecord
 from segbench.report.tables import ranked, row_labels, setting, speeds_of
 from segbench.report.terminal import count
-
-if TYPE_CHECKING:
-    from segbench.datasets.base import Dataset
 
 BLUE, SKY, ORANGE, VERMILLION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73"
 INK, MUTED, RULE, PALE = "#222222", "#767676", "#E4E4E4", "#B5D3E7"
@@ -66,20 +63,26 @@ STYLE: Any = {
 def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profile], svg: Path | BinaryIO, png: Path | None = None) -> None:
     """The mIoU over the median latency of the network alone, for the records that have a profile; profiles of one setting.
 
-    :raises RecordError: the settings of the profiles differ.
+    :raises RecordError: no record has a profile, or the settings of the profiles differ.
     """
     rows = ranked(records)
     pairs = [(record, profile) for record, profile in zip(rows, speeds_of(rows, profiles), strict=True) if profile]
-    batch = pairs[0][1].batch_size if pairs else 1
+    if not pairs:
+        raise RecordError("no record has a profile of its network, arguments and precision: there is no latency to draw")
+    batch, title = pairs[0][1].batch_size, setting(pairs[0][1])
     axis = f"network latency (ms{f' per batch of {batch}' if batch > 1 else ''}), median"
-    title = setting(pairs[0][1]) if pairs else ""
     with _figure(svg, png, 7.2, 4.6) as figure:
         _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title)
 
 
 def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
-    """The mIoU over multiply-accumulates, for the records that know theirs."""
+    """The mIoU over multiply-accumulates, for the records that know theirs.
+
+    :raises RecordError: no record does.
+    """
     rows = [record for record in ranked(records) if record.model.get("macs")]
+    if not rows:
+        raise RecordError("no record knows its model's MACs: there is nothing to draw")
     sizes = {tuple(record.model.get("macs_input") or ()) for record in rows}
     size = next(iter(sizes), ()) if len(sizes) == 1 else ()
     title = f"one image of {size[0]}x{size[1]}" if len(size) == 2 else ""
@@ -159,30 +162,8 @@ def sample_overlay(
         _legend(figure, labels, [int(index) for index in present if index < classes], extra, columns=8)
 
 
-def contact_sheet(path: Path, dataset: Dataset, samples: int) -> None:
-    """Samples of a dataset, spread evenly: the image beside the target's colours over it. SVG or PNG, as the file's name ends."""
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(samples, len(dataset))).round().astype(int))
-    pictures = []
-    present: set[int] = set()
-    for sample in (dataset.samples[index] for index in chosen):
-        image, target = read_image(sample.image), dataset.labels.index_of_id[dataset.read_target(sample)]
-        step = math.ceil(image.shape[1] / 1024)
-        image, target = image[::step, ::step], target[::step, ::step]
-        present |= set(np.unique(target).tolist())
-        pictures.append((sample.id, image, (0.3 * image + 0.7 * _paint(target, dataset.labels, VOID)).astype(np.uint8)))
-    classes = len(dataset.labels.classes)
-    rows = 5.0 * sum(image.shape[0] / image.shape[1] + 0.04 for _, image, _ in pictures)
-    svg, png = (path, None) if path.suffix == ".svg" else (None, path)
-    with _figure(svg, png, 10, rows + 0.3 + 0.22 * math.ceil((len(present) + 1) / 6)) as figure:
-        for line, (title, image, painted) in zip(figure.subplots(len(pictures), 2, squeeze=False), pictures, strict=True):
-            _show(line[0], image, title)
-            _show(line[1], painted, "target")
-        extra = {"void (not evaluated)": VOID} if any(index >= classes for index in present) else {}
-        _legend(figure, dataset.labels, sorted(index for index in present if index < classes), extra, columns=6)
-
-
 @contextmanager
-def _figure(svg: Path | BinaryIO | None, png: Path | None, width: float, height: float) -> Iterator[Figure]:
+def _figure(svg: Path | BinaryIO, png: Path | None, width: float, height: float) -> Iterator[Figure]:
     """A figure in our style, whatever the user's settings are; written when the block ends."""
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -193,8 +174,7 @@ def _figure(svg: Path | BinaryIO | None, png: Path | None, width: float, height:
         for path in (svg, png):
             if isinstance(path, Path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-        if svg is not None:
-            figure.savefig(svg, format="svg", bbox_inches="tight", pad_inches=0.08, metadata={"Date": None, "Creator": None})
+        figure.savefig(svg, format="svg", bbox_inches="tight", pad_inches=0.08, metadata={"Date": None, "Creator": None})
         if png is not None:
             figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.08, dpi=180, metadata={"Software": None})
 

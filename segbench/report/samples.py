@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.colors import color_table
-from segbench.datasets.images import read_image
 
 OPACITY = 0.6
 
@@ -19,13 +18,13 @@ OPACITY = 0.6
 def contact_sheet(path: Path, dataset: Dataset, samples: int) -> None:
     """Write a PNG with ``samples`` samples spread evenly over the split: image on the left, overlay on the right, legend below."""
     chosen = [dataset.samples[i] for i in np.unique(np.linspace(0, len(dataset) - 1, samples).round().astype(int))]
-    first = read_image(chosen[0].image)
+    first = read_photograph(chosen[0])
     height, width = first.shape[:2]
     figure = Figure(figsize=(10, 10 * height / (2 * width) * len(chosen) + 1.1), dpi=150, layout="constrained")
     axes = figure.subplots(len(chosen), 2, squeeze=False)
     seen: set[int] = set()
     for (left, right), sample in zip(axes, chosen, strict=True):
-        image, index = read_image(sample.image), _index(dataset, sample)
+        image, index = read_photograph(sample), _index(dataset, sample)
         seen |= set(np.unique(index).tolist())
         left.imshow(image)
         left.set_title(sample.id, fontsize=8, loc="left")

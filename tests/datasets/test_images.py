@@ -147,10 +147,8 @@ def test_a_png_cut_anywhere_is_refused_or_complete(whole_png: Path, data: st.Dat
     content = whole_png.read_bytes()
     cut = whole_png.with_name("cut.png")
     cut.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
-    try:
+    with suppress(ImageError):
         assert np.array_equal(read_labels(cut), IDS)
-    except ImageError:
-        pass
 
 
 def grey_png(ids: NDArray[np.uint8], bits: int) -> bytes:

@@ -1,8 +1,8 @@
 """A generated set in the official Cityscapes layout, the same bytes for everybody.
 
-All randomness is SHAKE-256 of the seed, not a library's generator whose stream may change. A set holds all 34 ids in its targets (but for the
-seed's absent classes), groups, instances of ignored classes (caravan, trailer), void predictions, a class that is only predicted and one that
-is nowhere.
+All randomness is SHAKE-256 of the seed, not a library's generator whose stream may change. A set holds all 34 ids in its targets (but
+for the seed's absent classes), groups, instances of ignored classes (caravan, trailer), void predictions, a class that is only predicted
+and one that is nowhere.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The official scorer, cityscapesScripts 2.3.0, in a virtual environment of its own.
 
-It does not run beside NumPy 2.4, and it depends on the PyPI package ``typing``; so it lives in the user's cache folder and is run as a process.
+It does not run beside NumPy 2.4, and it depends on the PyPI package ``typing``; so it lives in the user's cache folder and is run as a
+process.
 """
 
 from __future__ import annotations

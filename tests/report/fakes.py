@@ -46,6 +46,7 @@ def profile(model: str, network_ms: float, arguments: dict[str, Any] | None = No
     known: dict[str, Any] = {
         "params": 1_200_000,
         "params_trainable": 1_200_000,
+        "params_infer": 1_200_000,
         "macs": 4_500_000_000,
         "input_size": (8, 16),
         "batch_size": 1,

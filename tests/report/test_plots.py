@@ -11,8 +11,7 @@ import pytest
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.images import read_labels
+from segbench.errors import RecordError
 from segbench.report import plots
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, many_records, profile, run_record
 
@@ -108,18 +107,11 @@ def test_void_is_grey_and_never_wrong(tmp_path: Path):
     assert target[0, 3].tolist() == errors[0, 3].tolist() == list(plots.VOID)
 
 
-def test_a_contact_sheet_shows_samples(tmp_path: Path):
-    samples = []
-    for name in "ab":
-        Image.fromarray(IMAGE).save(tmp_path / f"{name}.png")
-        Image.fromarray(np.array([[0, 0, 1, 9], [0, 1, 1, 9]], np.uint8)).save(tmp_path / f"{name}_target.png")
-        samples.append(Sample(name, tmp_path / f"{name}.png", tmp_path / f"{name}_target.png"))
-    dataset = Dataset("toy", "val", LABELS, tuple(samples), tmp_path, read_target=lambda sample: read_labels(sample.target))
-    plots.contact_sheet(tmp_path / "sheet.png", dataset, 5)
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.width > 1000
-    plots.contact_sheet(tmp_path / "sheet.svg", dataset, 2)
-    assert ">road<" in (tmp_path / "sheet.svg").read_text()
+def test_a_plot_of_nothing_is_refused():
+    with pytest.raises(RecordError, match="no latency"):
+        plots.miou_against_latency(RECORDS, [profile("a", 3.0, precision="bf16")], io.BytesIO())
+    with pytest.raises(RecordError, match="no record knows"):
+        plots.miou_against_macs([run_record("a", GOOD, macs=None)], io.BytesIO())
 
 
 def drawn(name: str) -> str:
