@@ -123,6 +123,7 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
 @DATASET_OPTIONS
 @click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
+@click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
 @click.option("--recipe", type=FILE, help="YAML with any of the recipe's fields; the options below override it.")
 @click.option("--steps", type=click.IntRange(min=1))
 @click.option("--batch-size", type=click.IntRange(min=1))
@@ -130,18 +131,19 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
 @click.option("--learning-rate", type=float)
 @click.option("--optimizer", type=click.Choice(["adamw", "sgd"]))
 @click.option("--class-weights", type=click.Choice(["none", "enet", "median"]))
+@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]))
 @click.option("--seed", type=int)
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
 @click.option("--resume", is_flag=True, help="Continue from OUT.ckpt.")
 @click.option("--full-precision", is_flag=True, help="Store float32 instead of float16.")
 @DEVICE_OPTION
 def train(model: str, dataset: str | None, data: Path | None, split: str | None, out: Path, **options: Any) -> None:
-    """Train MODEL from scratch and write its weights; validates on `val` as it goes."""
+    """Train MODEL and write its weights; validates on `val` as it goes."""
     from segbench.commands import train as command
     from segbench.training import read_recipe
 
     settings = command.parse_settings(options.pop("settings"))
-    run_options = {key: options.pop(key) for key in ("validate_every", "resume", "full_precision")}
+    run_options = {key: options.pop(key) for key in ("validate_every", "resume", "full_precision", "init")}
     device = _device(options.pop("device"))
     recipe = read_recipe(options.pop("recipe"), options)
     train_set = _dataset(dataset, data, split or "train")

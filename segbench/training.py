@@ -22,10 +22,11 @@ from segbench.core.scores import Scores, score
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import RecordError, WeightsError
-from segbench.inference import evaluate
+from segbench.inference import autocast, evaluate
 from segbench.losses import cross_entropy, enet_weights, median_frequency_weights
 from segbench.models.base import AuxLogits, InputRule, Segmenter, TrainingOutput, forward, logits_at
 from segbench.models.weights import save
+from segbench.protocols import Precision
 from segbench.records import targets_fingerprint
 
 IGNORE = -100
@@ -33,7 +34,10 @@ IGNORE = -100
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. ``crop`` is (height, width) in pixels, ``scale`` the range of the random enlargement."""
+    """How a network is trained. ``crop`` is (height, width) in pixels, ``scale`` the range of the random enlargement.
+
+    ``precision`` of the forward pass: ``auto`` is fp16 with loss scaling on a GPU and fp32 elsewhere; bf16 also speeds up recent CPUs.
+    """
 
     steps: int = 2000
     batch_size: int = 8
@@ -48,6 +52,7 @@ class Recipe:
     warmup: int = 50
     clip_norm: float = 5.0
     class_weights: Literal["none", "enet", "median"] = "enet"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
 
     def learning_rate_at(self, step: int) -> float:
@@ -104,7 +109,7 @@ def train(
     histograms = class_histograms(dataset)
     weight = _class_weights(recipe, dataset, histograms, device)
     optimizer = _optimizer(recipe, network)
-    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda" and recipe.precision == "auto")
     checkpoint = out.with_name(out.name + ".ckpt")
     first = _restore(checkpoint, segmenter, recipe, optimizer) if resume else 0
     batches = map_ordered(lambda step: load_batch(dataset, recipe, step), range(first, recipe.steps), workers=1, ahead=1)
@@ -123,7 +128,7 @@ def train(
                 network.train()
         if last:
             network.eval()
-            save(out, segmenter, trained_on=_provenance(dataset, histograms), recipe=asdict(recipe), half=half)
+            save(out, segmenter, trained_on=_provenance(segmenter, dataset, histograms), recipe=asdict(recipe), half=half)
         yield Progress(step + 1, loss, scores)
 
 
@@ -196,7 +201,8 @@ def _step(
     scaler: torch.amp.GradScaler,
     recipe: Recipe,
 ) -> float:
-    with torch.autocast(images.device.type, torch.float16, enabled=scaler.is_enabled()):
+    precision: Precision = "fp16" if scaler.is_enabled() else "bf16" if recipe.precision == "bf16" else "fp32"
+    with autocast(images.device, precision):
         output = forward(segmenter, images)
     loss = _loss(output, targets, weight, segmenter.input_rule)
     optimizer.zero_grad(set_to_none=True)
@@ -252,9 +258,12 @@ def _class_weights(recipe: Recipe, dataset: Dataset, histograms: NDArray[np.int6
     return torch.tensor(weights, dtype=torch.float32, device=device)
 
 
-def _provenance(dataset: Dataset, histograms: NDArray[np.int64]) -> dict[str, Any]:
+def _provenance(segmenter: Segmenter, dataset: Dataset, histograms: NDArray[np.int64]) -> dict[str, Any]:
     fingerprint = targets_fingerprint((s.id, row) for s, row in zip(dataset.samples, histograms, strict=True))
-    return {"dataset": dataset.name, "split": dataset.split, "images": len(dataset), "targets_sha256": fingerprint}
+    facts: dict[str, Any] = {"dataset": dataset.name, "split": dataset.split, "images": len(dataset), "targets_sha256": fingerprint}
+    if segmenter.trained_on is not None:  # it continues from weights that were trained before: nothing of their history is lost
+        facts["continued_from"] = {"weights_sha256": segmenter.weights_sha256, **segmenter.trained_on}
+    return facts
 
 
 def _checkpoint(path: Path, segmenter: Segmenter, recipe: Recipe, optimizer: torch.optim.Optimizer, step: int) -> None:

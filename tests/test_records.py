@@ -53,7 +53,25 @@ def record(confusion: ConfusionMatrix | None = None, **changes: Any) -> RunRecor
 
 def profile() -> Profile:
     return Profile(
-        "unet", {"width": 1}, 31, 31, 10**12, (512, 1024), 1, "fp32", "cpu", 2, 10, 1.5, 2.0, 2.5, 3.0, 400.0, None, {"torch": "2"}
+        model="unet",
+        arguments={"width": 1},
+        params=31,
+        params_trainable=31,
+        params_infer=30,
+        macs=10**12,
+        input_size=(512, 1024),
+        batch_size=1,
+        precision="fp32",
+        device="cpu",
+        threads=2,
+        repeats=10,
+        network_ms=1.5,
+        network_p95_ms=2.0,
+        predict_ms=2.5,
+        predict_p95_ms=3.0,
+        images_per_s=400.0,
+        peak_memory_mb=None,
+        environment={"torch": "2"},
     )
 
 

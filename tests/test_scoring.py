@@ -154,7 +154,6 @@ def many(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_every_bad_file_of_a_set_is_named_in_one_error_and_nothing_is_scored(many: Path) -> None:
     dataset = target_folder(many / "gts")
     for (spoil, _), sample in zip(SPOILERS, dataset.samples, strict=False):
@@ -171,7 +170,6 @@ def test_every_bad_file_of_a_set_is_named_in_one_error_and_nothing_is_scored(man
 
 
 @pytest.mark.parametrize(("spoil", "message"), SPOILERS, ids=lambda value: value.__name__.strip("_") if callable(value) else "")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_one_bad_file_is_enough(many: Path, spoil: Callable[[Path, Ids], None], message: str) -> None:
     dataset = target_folder(many / "gts")
     path = many / "preds" / f"{dataset.samples[3].id}_pred.png"
@@ -318,3 +316,35 @@ def test_unambiguous_colours_of_cityscapes_score_as_label_ids_do(street: Path) -
     ids = rewritten(street / "preds", street / "ids", lambda path, ids: write_labels(path, without_pole_and_car(ids)))
     colours = rewritten(ids, street / "colours", lambda path, ids: write_image(path, color_image(CITY.index_of_id[ids], CITY)))
     assert_same(score_folder(colours, cityscapes(street), encoding="color"), score_folder(ids, cityscapes(street)))
+
+
+def test_suspicion_rests_on_the_whole_set_and_not_on_its_last_image(street: Path) -> None:
+    dataset = cityscapes(street)
+    write_labels(dataset.samples[-1].target, np.full((24, 36), 1, np.uint8))
+    preds = rewritten(street / "preds", street / "train", lambda path, ids: write_labels(path, np.minimum(train_ids(ids), 18)))
+    with pytest.raises(DataError, match="these predictions look like train ids"):
+        score_folder(preds, dataset)
+
+
+def test_one_image_that_happens_to_look_like_train_ids_does_not_condemn_the_set(street: Path) -> None:
+    dataset = cityscapes(street)
+    last = dataset.samples[-1]
+    write_labels(street / "preds" / f"{last.id}_pred.png", np.minimum(train_ids(dataset.read_target(last)), 18))
+    assert 0.3 < score(score_folder(street / "preds", dataset).confusion).acc < 0.7
+
+
+def test_iiou_is_the_same_for_predictions_in_train_ids(cityscapes_set: Path) -> None:
+    dataset = cityscapes(cityscapes_set)
+    ids = rewritten(
+        cityscapes_set / "results",
+        cityscapes_set / "ids",
+        lambda path, ids: write_labels(path, np.where(CITY.index_of_id[ids] < 19, ids, 0).astype(np.uint8)),
+    )
+    preds = rewritten(ids, cityscapes_set / "train", lambda path, ids: write_labels(path, train_ids(ids)))
+    right, asked = (score_folder(p, dataset, encoding=e) for p, e in ((ids, "ids"), (preds, "train-ids")))  # type: ignore[arg-type]
+    assert right.instances is not None
+    assert asked.instances is not None
+    assert right.instances.class_tp == asked.instances.class_tp
+    assert right.instances.category_tp == asked.instances.category_tp
+    assert sum(right.instances.class_tp.values()) > 0
+    assert_same(asked, right)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from segbench.errors import RecordError, WeightsError
-from segbench.models.weights import describe, load
+from segbench.models.weights import describe, load, sha256_of
 from segbench.training import IGNORE, Progress, Recipe, load_batch, random_crop, read_recipe, train
 from tests.tiny import LABELS, tiny, tiny_dataset
 
@@ -113,3 +113,12 @@ def test_a_bad_recipe_names_its_file(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(RecordError, match=r"recipe\.yaml"):
         read_recipe(path, {})
+
+
+def test_weights_that_continue_from_others_keep_their_history(tmp_path: Path) -> None:
+    first, _ = fit(tmp_path)
+    second, dataset = tmp_path / "second.safetensors", tiny_dataset(tmp_path / "data")
+    list(train(load(first), dataset, Recipe(steps=2, batch_size=1, crop=(16, 24)), second))
+    history = describe(second)["trained_on"]["continued_from"]
+    assert history["recipe"]["steps"] == 40
+    assert history["weights_sha256"] == sha256_of(first)

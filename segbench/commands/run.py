@@ -13,7 +13,7 @@ from segbench.models.base import Segmenter, predict
 from segbench.profiling import profile
 from segbench.protocols import Protocol
 from segbench.records import Profile, RunRecord, write_text
-from segbench.report.plots import sample_overlay
+from segbench.report.samples import sample_overlay
 from segbench.report.tables import leaderboard, per_class
 from segbench.report.terminal import console, count, percent, progress_bar, table
 

@@ -50,9 +50,13 @@ def write_official(path: Path, result: FolderScores) -> None:
 
 
 def print_scores(record: RunRecord) -> None:
-    """The scores as tables on standard output."""
+    """The scores as tables on standard output; a warning where there was nothing to evaluate."""
     scores, labels = record.scores, record.labels
     show = console()
+    if not record.confusion.counts.any():
+        console(stderr=True).print(
+            "warning: every target pixel is void, so no score is defined; are these the withheld targets of a test split?"
+        )
     rows = [
         [name, percent(iou), percent(acc), *([percent(record.iiou.get(name, np.nan))] if record.iiou else [])]
         for name, iou, acc in zip(labels.class_names, scores.class_iou, scores.class_acc, strict=True)

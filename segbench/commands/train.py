@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from segbench.datasets.base import Dataset
-from segbench.errors import UnknownNameError
+from segbench.errors import UnknownNameError, WeightsError
 from segbench.models.weights import build, load
 from segbench.report.terminal import console, percent, progress_bar
 from segbench.training import Progress, Recipe, train
@@ -42,10 +42,15 @@ def train_with_progress(
     validate_every: int,
     resume: bool,
     full_precision: bool,
+    init: Path | None = None,
 ) -> None:
     """Train, showing the loss after every step and the mIoU after every validation; then say what the written file reaches."""
     torch.manual_seed(recipe.seed)
-    segmenter = build(model, dataset.labels, **settings)
+    if init is not None and settings:
+        raise WeightsError(f"--set changes the network, but --init {init} says what it is; leave --set out")
+    segmenter = build(model, dataset.labels, **settings) if init is None else load(init, expected_model=model)
+    if segmenter.labels.class_names != dataset.labels.class_names:
+        raise WeightsError(f"{init}: weights for {segmenter.labels.name!r} do not fit the classes of {dataset.labels.name!r}")
     segmenter.network.to(device)
     show = console(stderr=True)
     show.print(f"training {model} on {dataset.title} ({len(dataset)} images), {recipe.steps} steps of {recipe.batch_size}, on {device}")

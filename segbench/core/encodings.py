@@ -55,7 +55,7 @@ def pairs_to_ids(pairs: NDArray[np.int64], target: NDArray[np.int16], pred: NDAr
 def suspect_target(labels: LabelSpace, pairs: NDArray[np.int64]) -> Encoding | None:
     """The encoding that the *targets* of pair counts seem to be in, if it is not label ids.
 
-    Label ids of which most pixels would be void, or that do not exist, while train ids explain every byte.
+    Label ids of which most pixels (but not all) would be void, or that do not exist, while train ids explain every byte.
     """
     histogram = pairs.sum(axis=1)
     ids, train = (id_of_byte(labels, encoding) for encoding in ENCODINGS)
@@ -65,7 +65,8 @@ def suspect_target(labels: LabelSpace, pairs: NDArray[np.int64]) -> Encoding | N
         return "train-ids"
     evaluated = int(histogram[labels.index_of_id < len(labels.classes)].sum())
     as_train = int(histogram[: len(labels.classes)].sum())
-    return "train-ids" if evaluated * 2 < int(histogram.sum()) < as_train * 2 else None
+    # Targets without any evaluated pixel (Cityscapes' test split) are void in either reading.
+    return "train-ids" if 0 < evaluated * 2 < int(histogram.sum()) < as_train * 2 else None
 
 
 def suspect_pred(labels: LabelSpace, pairs: NDArray[np.int64], target: NDArray[np.int16]) -> Encoding | None:

@@ -61,6 +61,11 @@ def _cityscapes_files(root: Path, targets: list[Path]) -> Dataset:
         return Sample(target.name.removesuffix(cityscapes.TARGET_SUFFIX), None, target, extras)
 
     samples = tuple(sample(target) for target in targets)
-    with_instances = all("instances" in s.extras for s in samples)
-    rule = cityscapes.INSTANCES if with_instances else None
+    without = [s.target for s in samples if "instances" not in s.extras]
+    if 0 < len(without) < len(samples):
+        problems = [f"{target}: no instanceIds map beside it" for target in without]
+        raise DataError(
+            f"{len(without)} of {len(samples)} instance maps are missing", problems, "add them, or remove them all to leave iIoU out"
+        )
+    rule = None if without else cityscapes.INSTANCES
     return Dataset("cityscapes", "custom", cityscapes.LABELS, samples, root, instances=rule, prefix_pairing=True)

@@ -73,8 +73,9 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
 def _open(path: Path) -> Image.Image:
     """A fully decoded picture; decoding is lazy in Pillow, so a truncated file shows itself only here."""
     try:
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            image.info["stretched"] = any(_is_stretched(tile[0], str(tile[3])) for tile in getattr(image, "tile", ()))
+            image.load()
     except FileNotFoundError:
         raise ImageError(path, "the file is missing") from None
     except UnidentifiedImageError:
@@ -84,12 +85,19 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
+def _is_stretched(codec: str, arguments: str) -> bool:
+    """Whether Pillow stretches grey levels to 0..255 while decoding: 2 and 4 bits, and a PGM whose maximum is not the usual one."""
+    return "L;2" in arguments or "L;4" in arguments or codec.startswith("ppm")
+
+
 def _read_single_channel(path: Path, kind: str) -> NDArray[np.generic]:
     image = _open(path)
     if image.format in {"JPEG", "MPO", "JPEG2000", "WEBP"}:
         raise ImageError(path, f"{image.format} is lossy: a {kind} must be stored without loss, as PNG")
     if image.mode == "1":
         raise ImageError(path, f"1 bit a pixel: a {kind} needs whole ids, this is a mask")
+    if image.info["stretched"]:
+        raise ImageError(path, f"{image.format} of fewer than 8 bits: the ids would be stretched; store 8 bits a pixel as PNG")
     if image.mode not in _LABEL_MODES:
         hint = "; a colour-coded map is read with --encoding color" if image.mode in {"RGB", "RGBA"} else ""
         raise ImageError(path, f"mode {image.mode}: a {kind} is a single channel of whole numbers{hint}")

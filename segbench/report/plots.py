@@ -1,63 +1,26 @@
-"""Pictures of records: SVG (and PNG on request), the same bytes for the same input. Nothing here touches pyplot or the user's settings.
-
-Text stays text in the SVG: it can be searched and read aloud. Layouts are made for DejaVu Sans, which is wide; other fonts fit too.
-Colours are Okabe and Ito's, which everybody can tell apart.
-"""
+"""Pictures of records: SVG, and PNG on request."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from segbench.core.labels import LabelSpace
-from segbench.datasets.colors import color_table
 from segbench.errors import RecordError
 from segbench.records import Profile, RunRecord
+from segbench.report.style import BACKING, BLUE, HEAT, INK, MUTED, PALE, SKY, VERMILLION, drawing
 from segbench.report.tables import ranked, row_labels, setting, speeds_of
 from segbench.report.terminal import count
-
-BLUE, SKY, ORANGE, VERMILLION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73"
-INK, MUTED, RULE, PALE = "#222222", "#767676", "#E4E4E4", "#B5D3E7"
-VOID = (226, 226, 226)
-HEAT = LinearSegmentedColormap.from_list("heat", ["#FFFFFF", "#C6DDEE", "#5FA4CF", BLUE, "#00395A"])
-BACKING = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
-    "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#9A9A9A",
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.titlesize": 10,
-    "grid.color": RULE,
-    "grid.linewidth": 0.8,
-    "xtick.color": "#9A9A9A",
-    "ytick.color": "#9A9A9A",
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "segbench",
-}
 
 
 def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profile], svg: Path | BinaryIO, png: Path | None = None) -> None:
@@ -71,7 +34,7 @@ def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profil
         raise RecordError("no record has a profile of its network, arguments and precision: there is no latency to draw")
     batch, title = pairs[0][1].batch_size, setting(pairs[0][1])
     axis = f"network latency (ms{f' per batch of {batch}' if batch > 1 else ''}), median"
-    with _figure(svg, png, 7.2, 4.6) as figure:
+    with drawing(svg, png, 7.2, 4.6) as figure:
         _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title)
 
 
@@ -86,7 +49,7 @@ def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: P
     sizes = {tuple(record.model.get("macs_input") or ()) for record in rows}
     size = next(iter(sizes), ()) if len(sizes) == 1 else ()
     title = f"one image of {size[0]}x{size[1]}" if len(size) == 2 else ""
-    with _figure(svg, png, 7.2, 4.6) as figure:
+    with drawing(svg, png, 7.2, 4.6) as figure:
         _scatter(figure, rows, [float(record.model["macs"]) for record in rows], "multiply-accumulates (MACs)", count, title)
 
 
@@ -100,7 +63,7 @@ def class_iou_bars(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path
     columns = math.ceil(len(rows) / lines)
     titles = [_two_lines(text) for text in row_labels(rows)]
     width = 0.075 * max(map(len, names)) + 1.75 * columns
-    with _figure(svg, png, max(width, 3.6), lines * (0.21 * len(names) + 0.9) + 0.2) as figure:
+    with drawing(svg, png, max(width, 3.6), lines * (0.21 * len(names) + 0.9) + 0.2) as figure:
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(rows) :]:
             axes.set_axis_off()
@@ -119,7 +82,7 @@ def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None 
     names, classes = record.labels.class_names, len(counts)
     side = max(0.36 * classes, 1.5) if classes <= 40 else 0.11 * classes
     margin = 0.075 * max(map(len, names)) + 0.6
-    with _figure(svg, png, side + margin + 1.0, side + margin + 0.4) as figure:
+    with drawing(svg, png, side + margin + 1.0, side + margin + 0.4) as figure:
         axes = figure.subplots()
         mesh = _heat(axes, share, vector=classes <= 40)
         size = 8.0 if classes <= 40 else 5.0
@@ -132,51 +95,6 @@ def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None 
         bar = figure.colorbar(mesh, ax=axes, shrink=0.75, pad=0.02, aspect=30, ticks=[0, 1, 5, 10, 25, 50, 75, 100])
         bar.outline.set_visible(False)
         bar.set_label("pixels of the target class (%)")
-
-
-def sample_overlay(
-    image: NDArray[np.uint8],
-    target: NDArray[np.uint8],
-    pred: NDArray[np.uint8],
-    labels: LabelSpace,
-    svg: Path | BinaryIO | None,
-    png: Path | None = None,
-) -> None:
-    """Image uint8[H, W, 3], target, prediction (class indices uint8[H, W]) and errors. Targets of C or more are void: grey."""
-    step = math.ceil(image.shape[1] / 1024)
-    image, target, pred = image[::step, ::step], target[::step, ::step], pred[::step, ::step]
-    classes = len(labels.classes)
-    void = target >= classes
-    wrong = ~void & (np.minimum(pred, classes) != target)
-    backdrop = np.repeat((150 + 0.4 * image.mean(axis=2, keepdims=True)).astype(np.uint8), 3, axis=2)
-    errors = np.where(wrong[..., None], np.array(_bytes(VERMILLION)), np.where(void[..., None], np.array(VOID), backdrop)).astype(np.uint8)
-    panels = {"image": image, "target": _paint(target, labels, VOID), "prediction": _paint(pred, labels, (0, 0, 0)), "errors": errors}
-    present = np.union1d(target[~void], np.minimum(pred, classes))
-    special = {"wrong": (VERMILLION, wrong), "void (not evaluated)": (VOID, void), "no class": ((0, 0, 0), pred >= classes)}
-    extra = {name: color for name, (color, where) in special.items() if where.any()}
-    width = 12.0
-    height = width / 4 * image.shape[0] / image.shape[1]
-    with _figure(svg, png, width, height + 0.3 + 0.22 * math.ceil((len(present) + len(extra)) / 8)) as figure:
-        for axes, (title, pixels) in zip(figure.subplots(1, 4), panels.items(), strict=True):
-            _show(axes, pixels, title)
-        _legend(figure, labels, [int(index) for index in present if index < classes], extra, columns=8)
-
-
-@contextmanager
-def _figure(svg: Path | BinaryIO, png: Path | None, width: float, height: float) -> Iterator[Figure]:
-    """A figure in our style, whatever the user's settings are; written when the block ends."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(width, height), layout="constrained", dpi=100)
-        FigureCanvasAgg(figure)
-        yield figure
-        for path in (svg, png):
-            if isinstance(path, Path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(svg, format="svg", bbox_inches="tight", pad_inches=0.08, metadata={"Date": None, "Creator": None})
-        if png is not None:
-            figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.08, dpi=180, metadata={"Software": None})
 
 
 def _scatter(figure: Figure, records: Sequence[RunRecord], x: Sequence[float], name: str, tick: Callable[[float], str], title: str) -> None:
@@ -323,33 +241,6 @@ def _heat(axes: Axes, share: NDArray[np.float64], *, vector: bool) -> Any:
     for spine in axes.spines.values():
         spine.set_visible(False)
     return mesh
-
-
-def _show(axes: Axes, pixels: NDArray[np.uint8], title: str) -> None:
-    axes.imshow(pixels, interpolation="none")
-    axes.set_axis_off()
-    axes.set_title(title, fontsize=9, loc="left")
-
-
-def _legend(figure: Figure, labels: LabelSpace, present: Sequence[int], extra: dict[str, Any], *, columns: int) -> None:
-    entries = {labels.classes[index].name: labels.classes[index].color for index in present} | extra
-    patches = [Patch(facecolor=_rgb(color), edgecolor="#8A8A8A", linewidth=0.5, label=name) for name, color in entries.items()]
-    legend = figure.legend(handles=patches, loc="outside lower center", ncols=columns, fontsize=8, handlelength=1.2, columnspacing=1.4)
-    legend.set_frame_on(False)
-
-
-def _paint(index: NDArray[np.uint8], labels: LabelSpace, other: tuple[int, int, int]) -> NDArray[np.uint8]:
-    table = color_table(labels).copy()
-    table[len(labels.classes) :] = other
-    return table[index]
-
-
-def _rgb(color: Any) -> Any:
-    return color if isinstance(color, str) else tuple(channel / 255 for channel in color)
-
-
-def _bytes(color: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(color[1:]))
 
 
 def _two_lines(text: str) -> str:

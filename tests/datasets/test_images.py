@@ -19,7 +19,6 @@ from segbench.datasets.images import read_image, read_labels, read_uint16, write
 from segbench.errors import DataError, ImageError
 
 # images.py leaves a damaged file, and any GIF, open until it is collected; see test_no_file_stays_open.
-LEAKS = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 IDS = np.arange(34, dtype=np.uint8).repeat(6).reshape(12, 17)
 
@@ -61,7 +60,6 @@ def test_of_a_palette_image_the_indices_are_used_and_not_the_colours(tmp_path: P
     assert np.array_equal(read_image(tmp_path / "p.png"), colors[IDS])
 
 
-@LEAKS
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "gif", "pgm"])
 def test_every_lossless_format_gives_the_same_ids(tmp_path: Path, suffix: str) -> None:
     assert np.array_equal(read_labels(saved(tmp_path / f"ids.{suffix}", IDS)), IDS)
@@ -115,7 +113,6 @@ def test_floats_are_refused(tmp_path: Path) -> None:
         read_labels(saved(tmp_path / "float.tif", IDS.astype(np.float32)))
 
 
-@LEAKS
 @pytest.mark.parametrize("read", [read_labels, read_uint16, read_image])
 def test_missing_damaged_and_foreign_files_are_one_clear_error(tmp_path: Path, read: object) -> None:
     (tmp_path / "text.png").write_text("not a picture")
@@ -141,7 +138,6 @@ def whole_png(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return saved(tmp_path_factory.mktemp("whole") / "whole.png", IDS)
 
 
-@LEAKS
 @given(st.data())
 def test_a_png_cut_anywhere_is_refused_or_complete(whole_png: Path, data: st.DataObject) -> None:
     content = whole_png.read_bytes()
@@ -170,7 +166,6 @@ def refused_or_equal(path: Path, ids: NDArray[np.uint8]) -> bool:
         return True
 
 
-@pytest.mark.xfail(reason="images.py: Pillow stretches grey of 2 and 4 bits to 0..255, so id 1 is read as 85 or 17", strict=True)
 @pytest.mark.parametrize("bits", [2, 4])
 def test_grey_of_fewer_bits_is_refused_or_read_as_stored(tmp_path: Path, bits: int) -> None:
     ids = (IDS % 2**bits).astype(np.uint8)
@@ -178,13 +173,11 @@ def test_grey_of_fewer_bits_is_refused_or_read_as_stored(tmp_path: Path, bits: i
     assert refused_or_equal(tmp_path / "grey.png", ids)
 
 
-@pytest.mark.xfail(reason="images.py: Pillow stretches a PGM whose maximum is not 255, so id 1 of 33 is read as 8", strict=True)
 def test_a_pgm_with_a_small_maximum_is_refused_or_read_as_stored(tmp_path: Path) -> None:
     (tmp_path / "ids.pgm").write_bytes(f"P5 {IDS.shape[1]} {IDS.shape[0]} 33\n".encode() + IDS.tobytes())
     assert refused_or_equal(tmp_path / "ids.pgm", IDS)
 
 
-@pytest.mark.xfail(reason="images.py: _open does not close what it opened", strict=True)
 @pytest.mark.parametrize("name", ["half.png", "whole.gif"])
 def test_no_file_stays_open(tmp_path: Path, name: str) -> None:
     path = saved(tmp_path / name, np.random.default_rng(0).integers(0, 34, (64, 64), np.uint8))

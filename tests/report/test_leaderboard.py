@@ -105,10 +105,10 @@ def test_files_of_a_board_whose_records_are_gone_are_stale(root: Path):
 
 
 def test_records_that_were_not_measured_alike_share_no_file(root: Path):
-    write_text(root / "second" / "records" / "c.json", run_record("c", POOR, precision="bf16").to_json())
-    files = {path.relative_to(root / "second").as_posix(): data.decode() for path, data in boards.rebuild(root / "second").items()}
+    write_text(root / "first" / "records" / "c.json", run_record("c", POOR, precision="bf16").to_json())
+    files = {path.relative_to(root / "first").as_posix(): data.decode() for path, data in boards.rebuild(root / "first").items()}
     rows = {name: [row["model"] for row in csv.DictReader(text.splitlines())] for name, text in files.items() if name.endswith(".csv")}
-    assert rows == {"leaderboard.csv": ["a"], "leaderboard-precision-bf16.csv": ["c"]}
+    assert rows == {"leaderboard.csv": ["a", "b"], "leaderboard-precision-bf16.csv": ["c"]}
     assert {"plots/class_iou-precision-bf16.svg", "plots/confusion-c-precision-bf16.svg"} <= set(files)
 
 

@@ -12,7 +12,7 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from segbench.errors import RecordError
-from segbench.report import plots
+from segbench.report import plots, samples
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, many_records, profile, run_record
 
 RECORDS = [
@@ -28,7 +28,7 @@ DRAWINGS = {
     "macs": lambda *out: plots.miou_against_macs(RECORDS, *out),
     "bars": lambda *out: plots.class_iou_bars(RECORDS, *out),
     "heat": lambda *out: plots.confusion_heatmap(RECORDS[0], *out),
-    "overlay": lambda *out: plots.sample_overlay(IMAGE, INDEX, INDEX[::-1].copy(), LABELS, *out),
+    "overlay": lambda *out: samples.sample_overlay(IMAGE, INDEX, INDEX[::-1].copy(), LABELS, *out),
 }
 
 
@@ -99,12 +99,17 @@ def test_the_pareto_front_is_what_nothing_beats():
 
 def test_void_is_grey_and_never_wrong(tmp_path: Path):
     right = np.where(INDEX < 3, INDEX, 1).astype(np.uint8)
-    plots.sample_overlay(IMAGE, INDEX, right, LABELS, tmp_path / "a.svg")
+    samples.sample_overlay(IMAGE, INDEX, right, LABELS, tmp_path / "a.svg")
     svg = (tmp_path / "a.svg").read_text()
     assert ">wrong<" not in svg
     assert "void (not evaluated)" in svg
     target, errors = (pictures(svg)[i] for i in (1, 3))
     assert target[0, 3].tolist() == errors[0, 3].tolist() == list(plots.VOID)
+
+
+def test_an_overlay_can_be_a_png_alone(tmp_path: Path):
+    samples.sample_overlay(IMAGE, INDEX, INDEX, LABELS, None, tmp_path / "a.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_a_plot_of_nothing_is_refused():
