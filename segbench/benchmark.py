@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from segbench.core.confusion import ConfusionMatrix
+from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
 from segbench.errors import WeightsError
@@ -48,12 +49,14 @@ def load_models(names: Sequence[str], dataset: str, weights: Mapping[str, Path],
     return [on_device(load(file, expected_model=name), device) for name, file in files.items() if file is not None]
 
 
-def random_models(names: Sequence[str], dataset: Dataset | None, classes: int, device: torch.device) -> list[Segmenter]:
+def random_models(names: Sequence[str], classes: int, device: torch.device) -> list[Segmenter]:
     """Untrained networks at full width, for measuring size and speed."""
-    from segbench.core.labels import LabelClass, LabelSpace
+    return [on_device(build(name, numbered_labels(classes)), device) for name in names]
 
-    labels = dataset.labels if dataset else LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(classes)))
-    return [on_device(build(name, labels), device) for name in names]
+
+def numbered_labels(classes: int) -> LabelSpace:
+    """A label space for networks that only their size matters of: classes named by number."""
+    return LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(classes)))
 
 
 def on_device(segmenter: Segmenter, device: torch.device) -> Segmenter:

@@ -163,19 +163,32 @@ def profile(models: str, size: str, classes: int, batch_size: int, repeats: int,
     from segbench import benchmark
     from segbench.commands import run as running
 
-    segmenters = benchmark.random_models(_names(models), None, classes, _device(device))
+    segmenters = benchmark.random_models(_names(models), classes, _device(device))
     profiles = running.profile_with_progress(segmenters, parse_size(size), batch_size=batch_size, repeats=repeats)
     running.print_profiles(profiles, out)
 
 
-@main.command("models")
-def list_models() -> None:
-    """List the registered models."""
-    from segbench.models import BUILTIN, GROUP
-    from segbench.registry import names
+@main.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table.")
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+@click.pass_context
+def models(ctx: click.Context, as_json: bool, classes: int) -> None:
+    """List the registered models with paper, year, parameters and MACs at 1024x2048."""
+    if ctx.invoked_subcommand is None:
+        from segbench.commands.models import list_models
 
-    for name in names(BUILTIN, GROUP):
-        click.echo(name)
+        list_models(classes, as_json=as_json)
+
+
+@models.command("show")
+@click.argument("name")
+@click.option("--size", default="1024x2048", show_default=True, metavar="HxW")
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+def models_show(name: str, size: str, classes: int) -> None:
+    """Print the stages of model NAME with their output sizes."""
+    from segbench.commands.models import show_model
+
+    show_model(name, parse_size(size), classes)
 
 
 @main.command()

@@ -18,7 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from segbench.inference import autocast
-from segbench.models.base import Segmenter, class_map
+from segbench.models.base import Segmenter, example_inputs, finish
 from segbench.models.weights import build
 from segbench.protocols import Protocol
 from segbench.records import Profile, environment
@@ -47,10 +47,9 @@ def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int:
     """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included."""
     with torch.device("meta"):
         twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
-        rule = segmenter.input_rule
-        image = torch.empty(1, 3, rule.padded(size[0]), rule.padded(size[1]))
+    inputs = example_inputs(twin, size)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        twin.network(image)
+        twin.network(*inputs)
     return int(counter.get_total_flops()) // 2
 
 
@@ -72,7 +71,7 @@ def profile(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with torch.inference_mode(), autocast(device, precision):
-        inputs = [s.input_rule.pad(s.normalize(images)) for s in segmenters]
+        inputs = [example_inputs(s, size, batch_size) for s in segmenters]
         for round_index in range(repeats + 2):
             for i, segmenter in enumerate(segmenters):
                 network, whole = _time_once(segmenter, inputs[i], images)
@@ -83,9 +82,14 @@ def profile(
     return [_summary(s, size, batch_size, precision, network_ms[i], predict_ms[i]) for i, s in enumerate(segmenters)]
 
 
-def _time_once(segmenter: Segmenter, tensor: torch.Tensor, images: torch.Tensor) -> tuple[float, float]:
+def _time_once(segmenter: Segmenter, inputs: tuple[torch.Tensor, ...], images: torch.Tensor) -> tuple[float, float]:
+    def predict() -> None:
+        # Further inputs (depth) are ready as tensors; the photograph starts as bytes.
+        photograph = segmenter.input_rule.pad(segmenter.normalize(images)) if segmenter.inputs[0] == "rgb" else inputs[0]
+        finish(segmenter.network(photograph, *inputs[1:]), segmenter.input_rule, (images.shape[1], images.shape[2]))
+
     times = []
-    for work in (lambda: segmenter.network(tensor), lambda: class_map(segmenter, images)):
+    for work in (lambda: segmenter.network(*inputs), predict):
         _synchronize(images.device)
         start = time.perf_counter()
         work()

@@ -88,6 +88,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     },
     {
         "commands": ("", ""),
+        "commands.models": ("", "torch"),
         "commands.run": ("", ""),
         "commands.score": ("", ""),
         "commands.train": ("", "torch yaml"),

@@ -151,8 +151,20 @@ def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(tmp_p
 
 
 def test_models_and_datasets_are_listed() -> None:
-    assert "fcn8s\n" in segbench("models").output
+    listed = json.loads(segbench("models", "--json", "--classes", 21).output)
+    fcn8s = next(entry for entry in listed if entry["name"] == "fcn8s")
+    assert fcn8s["params_total"] == 134_489_759
+    assert fcn8s["params_trainable"] == 134_362_751
+    assert fcn8s["year"] == 2015
+    assert "134 M" in segbench("models").output
     assert "camvid\n" in segbench("data", "list").output
+
+
+def test_the_stages_of_a_model_are_shown_with_their_sizes() -> None:
+    result = segbench("models", "show", TINY, "--size", "16x32", "--classes", 3)
+    assert result.exit_code == 0, result.output
+    assert "8 x 8 x 16" in result.output
+    assert "3 x 8 x 16" in result.output
 
 
 def test_data_show_draws_a_picture(small_minicity: Path, tmp_path: Path) -> None:

@@ -134,6 +134,15 @@ class Segmenter:
         return next(self.network.parameters()).device
 
 
+INPUT_CHANNELS = {"rgb": 3, "grey": 1, "depth": 1}
+
+
+def example_inputs(segmenter: Segmenter, size: tuple[int, int], batch_size: int = 1) -> tuple[Tensor, ...]:
+    """What the network takes for images of (height, width): noise of the padded size, a tensor for each of the segmenter's inputs."""
+    height, width = (segmenter.input_rule.padded(side) for side in size)
+    return tuple(torch.randn(batch_size, INPUT_CHANNELS[kind], height, width, device=segmenter.device) for kind in segmenter.inputs)
+
+
 def forward(segmenter: Segmenter, images: Tensor) -> Tensor:
     """Logits of uint8[N, H, W, 3] on the network's device, at the network's own stride, of the *padded* image without its context."""
     return segmenter.network(segmenter.input_rule.pad(segmenter.normalize(images)))  # type: ignore[no-any-return]
@@ -150,8 +159,12 @@ def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
 
 def class_map(segmenter: Segmenter, images: Tensor) -> Tensor:
     """uint8[N, H, W] class indices of uint8[N, H, W, 3] images; both on the network's device. Ties go to the lower index."""
-    logits = logits_at(forward(segmenter, images), segmenter.input_rule, (images.shape[1], images.shape[2]))
-    return logits.argmax(1).to(torch.uint8)
+    return finish(forward(segmenter, images), segmenter.input_rule, (images.shape[1], images.shape[2]))
+
+
+def finish(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
+    """Logits to uint8[N, H, W] class indices at ``size``: the one argmax of the suite."""
+    return logits_at(logits, rule, size).argmax(1).to(torch.uint8)
 
 
 @torch.inference_mode()

@@ -40,11 +40,11 @@ def progress_bar(description: str, *columns: str) -> Iterator[Progress]:
         yield bar
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
-    """A table whose first column is text and whose others are numbers."""
-    result = Table(title=title, title_justify="left")
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[str] = ()) -> Table:
+    """A table of numbers, beside the first column and those named in ``text``, which may take several lines."""
+    result = Table()
     for index, name in enumerate(header):
-        result.add_column(name, justify="right" if index else "left", no_wrap=True)
+        result.add_column(name, justify="left" if index == 0 or name in text else "right", no_wrap=name not in text)
     for row in rows:
         result.add_row(*row)
     return result

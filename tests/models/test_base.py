@@ -15,7 +15,14 @@ from segbench.models.base import InputRule, Normalize, Paper, Segmenter, logits_
 
 LABELS = LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(3)))
 UNET = InputRule(divisor=16, remainder=12, min_size=188, context=92)
-SMALL = {"fcn32s": 1 / 32, "fcn16s": 1 / 32, "fcn8s": 1 / 32, "fcn8s_atonce": 1 / 32, "unet": 1 / 64, "segnet": 1 / 32}
+# A width at which each builtin model is quick to run.
+WIDTHS = {"unet": 1 / 64, "ddrnet23_slim": 1 / 4, "pidnet_s": 1 / 4, "segformer_b0": 1 / 4, "hrnet_w18": 1 / 4}
+WIDTHS |= dict.fromkeys(("segnet_basic", "segformer_b2", "hrnet_w48", "hrnet_w48_ocr", "enet", "erfnet", "fast_scnn"), 1 / 8)
+WIDTHS |= dict.fromkeys(("bisenet_x39", "bisenet_r18"), 1 / 8) | dict.fromkeys(
+    ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce", "segnet"), 1 / 32
+)
+SMALL = {name: WIDTHS.get(name, 1 / 16) for name in BUILTIN}
+PHOTOGRAPHS_ONLY = [name for name in BUILTIN if name != "rednet"]
 
 
 class Strided(nn.Module):
@@ -47,10 +54,10 @@ def test_builtin_names_are_those_of_their_segmenters(name: str) -> None:
     segmenter = built(name)
     assert segmenter.name == name
     assert segmenter.labels is LABELS
-    assert segmenter.paper.url.startswith("https://arxiv.org/abs/")
+    assert segmenter.paper.url.startswith("https://")
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", PHOTOGRAPHS_ONLY)
 def test_predict_gives_class_indices_at_the_size_of_an_odd_image(name: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 37, 51, 3), np.uint8)
     classes = predict(built(name), images)
@@ -59,7 +66,7 @@ def test_predict_gives_class_indices_at_the_size_of_an_odd_image(name: str) -> N
     assert classes.max() < 3
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", PHOTOGRAPHS_ONLY)
 def test_predict_does_not_depend_on_the_rest_of_the_batch(name: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 20, 24, 3), np.uint8)
     segmenter = built(name)
