@@ -45,8 +45,10 @@ def count_params(segmenter: Segmenter) -> ParamCounts:
 
 def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int:
     """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included."""
-    with torch.device("meta"):
-        twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
+    twin = segmenter
+    if segmenter.device.type != "meta":
+        with torch.device("meta"):
+            twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
     inputs = example_inputs(twin, size)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         twin.network(*inputs)
@@ -71,7 +73,7 @@ def profile(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with torch.inference_mode(), autocast(device, precision):
-        inputs = [example_inputs(s, size, batch_size) for s in segmenters]
+        inputs = [_inputs(s, images) for s in segmenters]
         for round_index in range(repeats + 2):
             for i, segmenter in enumerate(segmenters):
                 network, whole = _time_once(segmenter, inputs[i], images)
@@ -84,9 +86,8 @@ def profile(
 
 def _time_once(segmenter: Segmenter, inputs: tuple[torch.Tensor, ...], images: torch.Tensor) -> tuple[float, float]:
     def predict() -> None:
-        # Further inputs (depth) are ready as tensors; the photograph starts as bytes.
-        photograph = segmenter.input_rule.pad(segmenter.normalize(images)) if segmenter.inputs[0] == "rgb" else inputs[0]
-        finish(segmenter.network(photograph, *inputs[1:]), segmenter.input_rule, (images.shape[1], images.shape[2]))
+        logits = segmenter.network(*_inputs(segmenter, images)[:1], *inputs[1:])
+        finish(logits, segmenter.input_rule, (images.shape[1], images.shape[2]))
 
     times = []
     for work in (lambda: segmenter.network(*inputs), predict):
@@ -96,6 +97,14 @@ def _time_once(segmenter: Segmenter, inputs: tuple[torch.Tensor, ...], images: t
         _synchronize(images.device)
         times.append((time.perf_counter() - start) * 1000)
     return times[0], times[1]
+
+
+def _inputs(segmenter: Segmenter, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """What the network is fed in a run: the photograph as `predict` prepares it, memory layout included; further inputs are noise."""
+    noise = example_inputs(segmenter, (images.shape[1], images.shape[2]), images.shape[0])
+    if segmenter.inputs[0] != "rgb":
+        return noise
+    return (segmenter.input_rule.pad(segmenter.normalize(images)), *noise[1:])
 
 
 def _synchronize(device: torch.device) -> None:

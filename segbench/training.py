@@ -6,6 +6,7 @@ Everything random is a function of (seed, step, position in the batch), so a run
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -104,8 +105,6 @@ def train(
     :raises WeightsError: ``resume`` finds a checkpoint of another recipe or network, or none.
     """
     network, device = segmenter.network.to(memory_format=torch.channels_last), segmenter.device  # type: ignore[call-overload]
-    # Saturated gradients underflow; a CPU computes with denormal numbers a hundred times slower, and they change nothing.
-    torch.set_flush_denormal(True)
     histograms = class_histograms(dataset)
     weight = _class_weights(recipe, dataset, histograms, device)
     optimizer = _optimizer(recipe, network)
@@ -114,22 +113,33 @@ def train(
     first = _restore(checkpoint, segmenter, recipe, optimizer) if resume else 0
     batches = map_ordered(lambda step: load_batch(dataset, recipe, step), range(first, recipe.steps), workers=1, ahead=1)
     network.train()
-    for step, (images, targets) in enumerate(batches, first):
-        torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate_at(step)
-        loss = _step(segmenter, images.to(device), targets.to(device), weight, optimizer, scaler, recipe)
-        last = step + 1 == recipe.steps
-        scores = None
-        if (step + 1) % validate_every == 0 or last:
-            _checkpoint(checkpoint, segmenter, recipe, optimizer, step + 1)
-            if validation is not None:
-                scores = validate(segmenter, validation)
-                network.train()
-        if last:
-            network.eval()
-            save(out, segmenter, trained_on=_provenance(segmenter, dataset, histograms), recipe=asdict(recipe), half=half)
-        yield Progress(step + 1, loss, scores)
+    with _denormals_flushed():
+        for step, (images, targets) in enumerate(batches, first):
+            torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate_at(step)
+            loss = _step(segmenter, images.to(device), targets.to(device), weight, optimizer, scaler, recipe)
+            last = step + 1 == recipe.steps
+            scores = None
+            if (step + 1) % validate_every == 0 or last:
+                _checkpoint(checkpoint, segmenter, recipe, optimizer, step + 1)
+                if validation is not None:
+                    scores = validate(segmenter, validation)
+                    network.train()
+            if last:
+                network.eval()
+                save(out, segmenter, trained_on=_provenance(segmenter, dataset, histograms), recipe=asdict(recipe), half=half)
+            yield Progress(step + 1, loss, scores)
+
+
+@contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """Gradients underflow, and a CPU is a hundred times slower with denormal numbers. The setting is the process's, so it is put back."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def validate(segmenter: Segmenter, dataset: Dataset) -> Scores:

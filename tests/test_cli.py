@@ -150,7 +150,8 @@ def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(tmp_p
     assert "minicity, the built-in" in result.stderr
 
 
-def test_models_and_datasets_are_listed() -> None:
+def test_models_and_datasets_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segbench.commands.models.names", lambda *_: ["fcn8s", "enet"])
     listed = json.loads(segbench("models", "--json", "--classes", 21).output)
     fcn8s = next(entry for entry in listed if entry["name"] == "fcn8s")
     assert fcn8s["params_total"] == 134_489_759

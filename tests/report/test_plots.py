@@ -12,7 +12,7 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from segbench.errors import RecordError
-from segbench.report import plots, samples
+from segbench.report import plots, samples, style
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, many_records, profile, run_record
 
 RECORDS = [
@@ -104,7 +104,7 @@ def test_void_is_grey_and_never_wrong(tmp_path: Path):
     assert ">wrong<" not in svg
     assert "void (not evaluated)" in svg
     target, errors = (pictures(svg)[i] for i in (1, 3))
-    assert target[0, 3].tolist() == errors[0, 3].tolist() == list(plots.VOID)
+    assert target[0, 3].tolist() == errors[0, 3].tolist() == list(style.VOID)
 
 
 def test_an_overlay_can_be_a_png_alone(tmp_path: Path):
