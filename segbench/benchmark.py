@@ -15,11 +15,13 @@ from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
 from segbench.errors import WeightsError
 from segbench.inference import Evaluated, evaluate
+from segbench.models import BUILTIN, GROUP
 from segbench.models.base import Segmenter
 from segbench.models.weights import build, bundled, load
-from segbench.profiling import model_facts, profile
+from segbench.profiling import model_facts
 from segbench.protocols import Protocol
 from segbench.records import Profile, RunRecord, environment, targets_fingerprint, write_per_image, write_text
+from segbench.registry import names as registered_names
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class Outcome:
     record: RunRecord
     ids: tuple[str, ...]
     per_image: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+
+
+def trained_models(dataset: str, weights: Mapping[str, Path]) -> list[str]:
+    """The registered models that have weights for a dataset: given ones, or those that come with segbench."""
+    return [name for name in registered_names(BUILTIN, GROUP) if name in weights or bundled(name, dataset)]
 
 
 def load_models(names: Sequence[str], dataset: str, weights: Mapping[str, Path], device: torch.device) -> list[Segmenter]:
@@ -130,6 +137,3 @@ def image_size(sample: Sample) -> tuple[int, int]:
 def device_name(device: torch.device) -> str:
     """What a device is called in records."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-__all__ = ["Outcome", "image_size", "load_models", "profile", "random_models", "run", "save_class_maps", "save_outcomes"]

@@ -54,7 +54,9 @@ DATASET_OPTIONS = _options(
     click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]"),
 )
 DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
-MODELS_OPTION = click.option("--models", required=True, help="Names, separated by commas; see `segbench models`.")
+MODELS_OPTION = click.option(
+    "--models", required=True, help="Names, separated by commas, or `all` that have weights for the dataset; see `segbench models`."
+)
 
 
 @main.command()
@@ -75,13 +77,12 @@ def run(models: str, weights: tuple[str, ...], device: str, precision: Any, out:
     from segbench.protocols import Protocol
     from segbench.report import leaderboard
 
-    names = _names(models)
     dataset = _dataset(options.pop("dataset"), options.pop("data"), options.pop("split"))
-    segmenters = benchmark.load_models(names, dataset.name, _weights(weights), _device(device))
+    files = _weights(weights)
+    names = benchmark.trained_models(dataset.name, files) if models == "all" else _names(models)
+    segmenters = benchmark.load_models(names, dataset.name, files, _device(device))
     out = out or Path("runs") / dataset.title
-    command = f"segbench run --models {','.join(names)} --dataset {dataset.name} --split {dataset.split}" + (
-        "" if dataset.builtin else " --data DIR"
-    )
+    command = running.portable_command(names, dataset, files, precision, options["limit"])
     outcomes, profiles = running.run_with_progress(segmenters, dataset, Protocol(precision), out, command=command, **_run_options(options))
     benchmark.save_outcomes(out, outcomes, profiles)
     running.write_overlays(out / "plots", segmenters, dataset)
@@ -159,11 +160,14 @@ def train(model: str, dataset: str | None, data: Path | None, split: str | None,
 @click.option("--out", type=FOLDER, help="Write the profiles as JSON here.")
 @DEVICE_OPTION
 def profile(models: str, size: str, classes: int, batch_size: int, repeats: int, out: Path | None, device: str) -> None:
-    """Measure size and speed of MODELS (names, separated by commas); needs no weights and no data."""
+    """Measure size and speed of MODELS (names, separated by commas, or `all`); needs no weights and no data."""
     from segbench import benchmark
     from segbench.commands import run as running
+    from segbench.models import BUILTIN, GROUP
+    from segbench.registry import names as list_names
 
-    segmenters = benchmark.random_models(_names(models), classes, _device(device))
+    names = list_names(BUILTIN, GROUP) if models == "all" else _names(models)
+    segmenters = benchmark.random_models(names, classes, _device(device))
     profiles = running.profile_with_progress(segmenters, parse_size(size), batch_size=batch_size, repeats=repeats)
     running.print_profiles(profiles, out)
 

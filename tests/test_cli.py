@@ -116,6 +116,18 @@ def test_run_refuses_an_accuracy_without_weights_and_says_how_to_get_some(small_
     assert "mIoU" not in result.stdout
 
 
+def test_all_means_every_model_with_weights_for_the_dataset(small_minicity: Path, tmp_path: Path) -> None:
+    weights = weights_file(tmp_path / "w.safetensors")
+    result = segbench(
+        *("run", "--models", "all", "--dataset", "cityscapes", "--data", small_minicity, "--weights", f"segnet={weights}"),
+        *("--out", tmp_path / "o", "--limit", 1, "--repeats", 0, "--device", "cpu"),
+    )
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "o" / "records").glob("*.json")] == ["segnet.json"]
+    command = read_run(tmp_path / "o" / "records" / "segnet.json").command
+    assert command == ("segbench run --models segnet --dataset cityscapes --split val --data DIR --weights segnet=w.safetensors --limit 1")
+
+
 def test_an_unknown_model_is_answered_with_the_nearest_name() -> None:
     result = segbench("profile", "segnett")
     assert result.exit_code == 2

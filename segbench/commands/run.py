@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,15 @@ from segbench.report.terminal import console, count, percent, progress_bar, tabl
 
 OVERLAYS = 3
 FORMATS: dict[str, Callable[[Any], str]] = {"params": count, "MACs": count, "network_ms": "{:.1f}".format, "images_per_s": "{:.2f}".format}
+
+
+def portable_command(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Path], precision: str, limit: int | None) -> str:
+    """The command that repeats a run on another machine: folders are placeholders, files their names."""
+    parts = ["segbench run", f"--models {','.join(names)}", f"--dataset {dataset.name}", f"--split {dataset.split}"]
+    parts += [] if dataset.builtin else ["--data DIR"]
+    parts += [f"--weights {name}={file.name}" for name, file in weights.items()]
+    parts += [f"--precision {precision}"] * (precision != "fp32") + [f"--limit {limit}"] * (limit is not None)
+    return " ".join(parts)
 
 
 def run_with_progress(

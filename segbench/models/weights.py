@@ -133,6 +133,3 @@ def bundled(name: str, dataset: str) -> Path | None:
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, as hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-__all__ = ["SCHEMA", "UnknownNameError", "build", "bundled", "describe", "load", "load_strictly", "save", "sha256_of"]
