@@ -141,7 +141,7 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
 def train(model: str, dataset: str | None, data: Path | None, split: str | None, out: Path, **options: Any) -> None:
     """Train MODEL and write its weights; validates on `val` as it goes."""
     from segbench.commands import train as command
-    from segbench.training import read_recipe
+    from segbench.recipes import read_recipe
 
     settings = command.parse_settings(options.pop("settings"))
     run_options = {key: options.pop(key) for key in ("validate_every", "resume", "full_precision", "init")}

@@ -5,79 +5,31 @@ Everything random is a function of (seed, step, position in the batch), so a run
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from segbench.augmentation import IGNORE, load_batch
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.scores import Scores, score
-from segbench.datasets.base import Dataset, Sample, read_photograph
+from segbench.datasets.base import Dataset
 from segbench.datasets.streaming import map_ordered
-from segbench.errors import RecordError, WeightsError
+from segbench.errors import WeightsError
 from segbench.inference import autocast, evaluate
 from segbench.losses import cross_entropy, enet_weights, median_frequency_weights
 from segbench.models.base import AuxLogits, InputRule, Segmenter, TrainingOutput, forward, logits_at
 from segbench.models.weights import save
 from segbench.protocols import Precision
+from segbench.recipes import Recipe
 from segbench.records import targets_fingerprint
-
-IGNORE = -100
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained. ``crop`` is (height, width) in pixels, ``scale`` the range of the random enlargement.
-
-    ``precision`` of the forward pass: ``auto`` is fp16 with loss scaling on a GPU and fp32 elsewhere; bf16 also speeds up recent CPUs.
-    """
-
-    steps: int = 2000
-    batch_size: int = 8
-    crop: tuple[int, int] = (256, 512)
-    scale: tuple[float, float] = (0.75, 1.5)
-    flip: bool = True
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    momentum: float = 0.9
-    power: float = 0.9
-    warmup: int = 50
-    clip_norm: float = 5.0
-    class_weights: Literal["none", "enet", "median"] = "enet"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = 0
-
-    def learning_rate_at(self, step: int) -> float:
-        """Linear warm-up, then ``lr * (1 - step / steps) ** power``."""
-        return self.learning_rate * min(1.0, (step + 1) / max(self.warmup, 1)) * (1 - step / self.steps) ** self.power
-
-
-def read_recipe(path: Path | None, overrides: Mapping[str, Any]) -> Recipe:
-    """The recipe of a YAML file (or the default one) with the overrides that are not ``None``; a crop may be written ``HxW``.
-
-    :raises RecordError: the file is missing or no YAML mapping, or a field does not exist or cannot be read.
-    """
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
-        fields = fields | {key: value for key, value in overrides.items() if value is not None}
-        if isinstance(fields.get("crop"), str):
-            fields["crop"] = fields["crop"].lower().split("x")
-        for pair, kind in (("crop", int), ("scale", float)):
-            if pair in fields:
-                first, second = fields[pair]
-                fields[pair] = (kind(first), kind(second))
-        return Recipe(**fields)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise RecordError(f"recipe {path or dict(overrides)}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -152,54 +104,6 @@ def class_histograms(dataset: Dataset) -> NDArray[np.int64]:
     """int64[N, 256]: how often each label id occurs in each target."""
     rows = map_ordered(lambda s: np.bincount(dataset.read_target(s).reshape(-1), minlength=256), dataset.samples, workers=2)
     return np.array(list(rows), dtype=np.int64)
-
-
-def load_batch(dataset: Dataset, recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
-    """The batch of a step: uint8[N, h, w, 3] images and int64[N, h, w] class indices, void and padding :data:`IGNORE`."""
-    positions = range(step * recipe.batch_size, (step + 1) * recipe.batch_size)
-    crops = [random_crop(dataset, _sample_at(dataset, recipe.seed, i), recipe, np.random.default_rng((recipe.seed, i))) for i in positions]
-    return torch.stack([image for image, _ in crops]), torch.stack([target for _, target in crops])
-
-
-def _sample_at(dataset: Dataset, seed: int, position: int) -> Sample:
-    epoch, within = divmod(position, len(dataset))
-    order = np.random.default_rng((seed, 1 << 32, epoch)).permutation(len(dataset))
-    return dataset.samples[int(order[within])]
-
-
-def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """A randomly enlarged, cropped and mirrored piece of a sample, and its class indices.
-
-    Enlarging by s and cropping to h x w equals cropping h/s x w/s and resizing to h x w, which touches fewer pixels. What lies outside
-    the image is grey and ignored.
-    """
-    image = torch.from_numpy(read_photograph(sample))
-    index = torch.from_numpy(dataset.labels.index_of_id[dataset.read_target(sample)].astype(np.int64))
-    index[index >= len(dataset.labels.classes)] = IGNORE
-    low, high = recipe.scale
-    enlarge = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    height, width = (max(1, round(side / enlarge)) for side in recipe.crop)
-    slack = [have - want for have, want in zip(index.shape, (height, width), strict=True)]
-    top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in slack)
-    image_window, index_window = _window(image, top, left, height, width, 128), _window(index, top, left, height, width, IGNORE)
-    if recipe.flip and rng.random() < 0.5:
-        image_window, index_window = image_window.flip(1), index_window.flip(1)
-    return _resize(image_window, index_window, recipe.crop)
-
-
-def _window(values: Tensor, top: int, left: int, height: int, width: int, fill: int) -> Tensor:
-    """``values[top:top + height, left:left + width]`` where the window may reach over the edges."""
-    out = values.new_full((height, width, *values.shape[2:]), fill)
-    rows = slice(max(top, 0), min(top + height, values.shape[0]))
-    columns = slice(max(left, 0), min(left + width, values.shape[1]))
-    out[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[rows, columns]
-    return out
-
-
-def _resize(image: Tensor, index: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    planes = F.interpolate(image.permute(2, 0, 1)[None].float(), size=size, mode="bilinear", align_corners=False, antialias=True)
-    nearest = F.interpolate(index[None, None].float(), size=size, mode="nearest-exact")
-    return planes[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0), nearest[0, 0].long()
 
 
 def _step(

@@ -66,13 +66,15 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "models.pooling": ("", "torch"),
         "losses": ("", "torch"),
         "protocols": ("", ""),
+        "recipes": ("", "yaml"),
         "records": ("", ""),
     },
     {
         "scoring": ("", ""),
         "inference": ("", "torch"),
         "profiling": ("inference", "torch"),
-        "training": ("inference", "torch yaml"),
+        "augmentation": ("", "torch"),
+        "training": ("augmentation inference", "torch"),
         "benchmark": ("inference profiling", "torch"),
     },
     {

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from segbench.augmentation import IGNORE, load_batch, random_crop
 from segbench.errors import RecordError, WeightsError
 from segbench.models.weights import describe, load, sha256_of
-from segbench.training import IGNORE, Progress, Recipe, load_batch, random_crop, read_recipe, train
+from segbench.recipes import Recipe, read_recipe
+from segbench.training import Progress, train
 from tests.tiny import LABELS, tiny, tiny_dataset
 
 RECIPE = Recipe(steps=40, batch_size=2, crop=(16, 24), learning_rate=0.02, warmup=5)
@@ -66,7 +68,7 @@ def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
 
 
 def test_an_epoch_shows_every_image_once(tmp_path: Path) -> None:
-    from segbench.training import _sample_at
+    from segbench.augmentation import _sample_at
 
     dataset = tiny_dataset(tmp_path)
     for epoch in range(3):

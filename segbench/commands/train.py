@@ -12,8 +12,9 @@ import yaml
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.models.weights import build, load
+from segbench.recipes import Recipe
 from segbench.report.terminal import console, percent, progress_bar
-from segbench.training import Progress, Recipe, train
+from segbench.training import Progress, train
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:

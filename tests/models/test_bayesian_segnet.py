@@ -9,14 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import predict
 from segbench.models.bayesian_segnet import BayesianSegNet, _mask, bayesian_segnet
 from segbench.models.segnet import SegNet
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
+from tests.models.checks import toy
 
 
 def small(samples: int = 3, seed: int = 0) -> BayesianSegNet:

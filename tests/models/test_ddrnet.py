@@ -9,13 +9,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import TrainingOutput, predict
 from segbench.models.ddrnet import DAPPM, BasicBlock, Bottleneck, DDRNet, basic_layer, ddrnet23_slim
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
+from tests.models.checks import toy
 
 
 def small() -> DDRNet:
@@ -23,7 +19,7 @@ def small() -> DDRNet:
     return DDRNet(3, channels=8, pyramid_channels=16, head_channels=16)
 
 
-# models.yaml has 19 classes; a class more or less is 65 parameters in each head.
+# the reference counts have 19 classes; a class more or less is 65 parameters in each head.
 @pytest.mark.parametrize("classes", [11, 19, 21])
 def test_parameter_counts_with_and_without_the_auxiliary_head(classes: int) -> None:
     with torch.device("meta"):

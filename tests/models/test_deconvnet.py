@@ -8,16 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models import deconvnet as module
 from segbench.models.base import predict
 from segbench.models.deconvnet import DeconvNet, deconvnet
+from tests.models.checks import toy
 
 KINDS = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def small() -> DeconvNet:

@@ -10,13 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models._vgg import VGG16
 from segbench.models.deeplab_v1 import atrous_vgg16, deeplab_v1
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
+from tests.models.checks import toy
 
 
 def on_meta(classes: int, **arguments: Any) -> nn.Module:

@@ -11,17 +11,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models._resnet import ResNetTrunk
 from segbench.models.base import Segmenter, TrainingOutput
 from segbench.models.deeplab_v3 import deeplab_v3, deeplab_v3_r50
+from tests.models.checks import toy
 
 FACTORIES = (deeplab_v3, deeplab_v3_r50)
 Factory = Callable[..., Segmenter]
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def on_meta(factory: Factory, classes: int, **arguments: Any) -> Any:

@@ -11,18 +11,14 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models._resnet import ResNetTrunk
 from segbench.models._xception import SeparableConv
 from segbench.models.base import Segmenter
 from segbench.models.deeplab_v3plus import DeepLabV3Plus, deeplab_v3plus, deeplab_v3plus_r101
+from tests.models.checks import toy
 
 FACTORIES = (deeplab_v3plus, deeplab_v3plus_r101)
 Factory = Callable[..., Segmenter]
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def on_meta(factory: Factory, classes: int, **arguments: Any) -> Any:

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models import fcn
 from segbench.models.base import Segmenter
+from tests.models.checks import toy
 
 FACTORIES = (fcn.fcn32s, fcn.fcn16s, fcn.fcn8s, fcn.fcn8s_atonce)
 Factory = Callable[..., Segmenter]
@@ -33,10 +33,6 @@ PUBLISHED: dict[int, dict[str, tuple[int, int | None]]] = {
 TRUNK_AND_HEAD = 14_714_688 + (7 * 7 * 512 + 1) * 4096 + (4096 + 1) * 4096
 SCORES = {"fcn32s": (4096,), "fcn16s": (4096, 512), "fcn8s": (4096, 512, 256), "fcn8s_atonce": (4096, 512, 256)}
 KERNELS = {"fcn32s": (64,), "fcn16s": (4, 32), "fcn8s": (4, 4, 16), "fcn8s_atonce": (4, 4, 16)}
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def small(factory: Factory, classes: int = 3, **arguments: object) -> Any:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models import fcn_other
 from segbench.models.base import Segmenter
+from tests.models.checks import toy
 
 FACTORIES = (fcn_other.fcn32s_alexnet, fcn_other.fcn32s_googlenet)
 Factory = Callable[..., Segmenter]
@@ -27,10 +27,6 @@ COUNTS = [
     (fcn_other.fcn32s_googlenet, 11, 5_973_552 + 11 * 1025 + 121 * 4096, 5_973_552 + 11 * 1025),
     (fcn_other.fcn32s_googlenet, 21, 5_973_552 + 21 * 1025 + 441 * 4096, 5_973_552 + 21 * 1025),
 ]
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def small(factory: Factory) -> Any:

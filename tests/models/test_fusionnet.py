@@ -8,13 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import predict
 from segbench.models.fusionnet import FusionNet, Level, fusionnet, relu
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
+from tests.models.checks import toy
 
 
 # The port at 64 channels, instantiated; a class more or less is 9 * 64 + 1 parameters.

@@ -12,16 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import Segmenter
 from segbench.models.gcn import GCN, BoundaryRefinement, GlobalConv, gcn, gcn_k7
+from tests.models.checks import toy
 
 FACTORIES = (gcn, gcn_k7)
 Factory = Callable[..., Segmenter]
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def on_meta(factory: Factory, classes: int, **arguments: Any) -> Any:

@@ -11,16 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import Segmenter, TrainingOutput, predict
 from segbench.models.hrnet import ExchangeModule, HRNet, HRNetOCR, gather, hrnet_w18, hrnet_w48, hrnet_w48_ocr
+from tests.models.checks import toy
 
 FACTORIES = (hrnet_w18, hrnet_w48, hrnet_w48_ocr)
 Factory = Callable[..., Segmenter]
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def small(kind: type[HRNet] | type[HRNetOCR], align_corners: bool = True) -> HRNet | HRNetOCR:
@@ -28,7 +24,7 @@ def small(kind: type[HRNet] | type[HRNetOCR], align_corners: bool = True) -> HRN
     return kind(3, 48, width=1 / 8, align_corners=align_corners)
 
 
-# models.yaml has 19 classes; a class costs the concatenated channels and a bias, and in OCR 512 and a bias more.
+# the reference counts have 19 classes; a class costs the concatenated channels and a bias, and in OCR 512 and a bias more.
 COUNTS = [(hrnet_w18, 9_641_119, 271), (hrnet_w48, 65_859_379, 721), (hrnet_w48_ocr, 70_372_678, 721 + 513)]
 
 

@@ -7,14 +7,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import TrainingOutput, predict
 from segbench.models.ddrnet import resize
 from segbench.models.pidnet import PAPPM, LightBag, PagFM, PIDNet, pidnet_s
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
+from tests.models.checks import toy
 
 
 def small() -> PIDNet:
@@ -22,7 +18,7 @@ def small() -> PIDNet:
     return PIDNet(3, channels=8, pyramid_channels=16, head_channels=16)
 
 
-# models.yaml has 19 classes; a class more or less is 129 parameters in each of two heads.
+# the reference counts have 19 classes; a class more or less is 129 parameters in each of two heads.
 @pytest.mark.parametrize("classes", [11, 19, 21])
 def test_parameter_counts_with_and_without_the_training_heads(classes: int) -> None:
     with torch.device("meta"):

@@ -11,16 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import Segmenter, TrainingOutput
 from segbench.models.pspnet import pspnet_r50, pspnet_r101
+from tests.models.checks import toy
 
 FACTORIES = (pspnet_r50, pspnet_r101)
 Factory = Callable[..., Segmenter]
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def on_meta(factory: Factory, classes: int, **arguments: Any) -> Any:

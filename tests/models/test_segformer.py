@@ -10,16 +10,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import Segmenter, predict
 from segbench.models.segformer import B0, Attention, Block, SegFormer, segformer_b0, segformer_b2
+from tests.models.checks import toy
 
 FACTORIES = (segformer_b0, segformer_b2)
 Factory = Callable[..., Segmenter]
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
 
 
 def small() -> SegFormer:
@@ -27,7 +23,7 @@ def small() -> SegFormer:
     return SegFormer(3, B0, width=1 / 4)
 
 
-# models.yaml has 19 classes; a class more or less is 257 or 769 parameters.
+# the reference counts have 19 classes; a class more or less is 257 or 769 parameters.
 @pytest.mark.parametrize("classes", [11, 19, 21])
 @pytest.mark.parametrize(("factory", "count", "per_class"), [(segformer_b0, 3_719_027, 257), (segformer_b2, 27_361_235, 769)])
 def test_parameter_count(factory: Factory, count: int, per_class: int, classes: int) -> None:

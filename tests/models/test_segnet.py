@@ -7,13 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models import segnet as module
 from segbench.models.segnet import SegNet, segnet
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
+from tests.models.checks import toy
 
 
 @pytest.mark.parametrize(("classes", "count"), [(11, 29_449_355), (19, 29_453_971), (21, 29_455_125)])
@@ -30,7 +26,7 @@ def gmacs(network: nn.Module, size: tuple[int, int]) -> float:
 
 
 def test_multiply_accumulates_match_the_published_ones() -> None:
-    """models.yaml counts pools that round down; Caffe's round up (the prototxt unpools to 23 rows), which costs 0.4 % at 360x480."""
+    """the reference count has pools that round down; Caffe's round up (the prototxt unpools to 23 rows), which costs 0.4 % at 360x480."""
     with torch.device("meta"):
         network = segnet(toy(11)).network
     assert gmacs(network, (360, 480)) == pytest.approx(106.29, rel=0.01)

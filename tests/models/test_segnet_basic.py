@@ -8,14 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models import segnet_basic as module
 from segbench.models.base import predict
 from segbench.models.segnet_basic import SegNetBasic, segnet_basic
-
-
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
+from tests.models.checks import toy
 
 
 # The prototxt at 11 and 19 classes; a class more is 65 parameters.

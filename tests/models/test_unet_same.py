@@ -8,17 +8,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import predict
 from segbench.models.unet import unet
 from segbench.models.unet_same import UNetSame, unet_same
+from tests.models.checks import toy
 
 
-def toy(classes: int) -> LabelSpace:
-    return LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(classes)))
-
-
-# models.yaml has 19 classes; a class more or less is 65 parameters.
+# the reference counts have 19 classes; a class more or less is 65 parameters.
 @pytest.mark.parametrize(("classes", "count"), [(19, 31_038_803), (11, 31_038_803 - 8 * 65), (21, 31_038_803 + 2 * 65)])
 def test_parameter_count(classes: int, count: int) -> None:
     with torch.device("meta"):
