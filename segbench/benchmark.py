@@ -18,7 +18,7 @@ from segbench.inference import Evaluated, evaluate
 from segbench.models import BUILTIN, GROUP
 from segbench.models.base import Segmenter
 from segbench.models.weights import build, bundled, load
-from segbench.profiling import model_facts
+from segbench.profiling import device_name, model_facts
 from segbench.protocols import Protocol
 from segbench.records import Profile, RunRecord, environment, targets_fingerprint, write_per_image, write_text
 from segbench.registry import names as registered_names
@@ -62,7 +62,7 @@ def random_models(names: Sequence[str], classes: int, device: torch.device) -> l
 
 
 def numbered_labels(classes: int) -> LabelSpace:
-    """A label space for networks that only their size matters of: classes named by number."""
+    """A label space of numbered classes, for networks of which only size and speed matter."""
     return LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(classes)))
 
 
@@ -132,8 +132,3 @@ def image_size(sample: Sample) -> tuple[int, int]:
     """(height, width) of a sample's image."""
     height, width, _ = read_photograph(sample).shape
     return height, width
-
-
-def device_name(device: torch.device) -> str:
-    """What a device is called in records."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

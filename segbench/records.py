@@ -56,6 +56,11 @@ class RunRecord:
         return score(self.confusion)
 
     @property
+    def miiou(self) -> float:
+        """Mean iIoU of the classes that have one; NaN if none does."""
+        return mean_of_defined(self.iiou.get(name, math.nan) for name in self.labels.class_names)
+
+    @property
     def name(self) -> str:
         """The model's name."""
         return str(self.model["name"])
@@ -81,7 +86,7 @@ class RunRecord:
             "dataset": dict(self.dataset),
             "protocol": dict(self.protocol),
             "signature": self.signature,
-            "scores": scores_dict(self.scores, self.labels, self.iiou),
+            "scores": scores_dict(self),
             "environment": dict(self.environment),
             "command": self.command,
             "labels": self.labels.to_dict(),
@@ -125,12 +130,13 @@ class Profile:
         return dump_json({"schema": PROFILE_SCHEMA, **asdict(self)})
 
 
-def scores_dict(scores: Scores, labels: LabelSpace, iiou: Mapping[str, float]) -> dict[str, Any]:
+def scores_dict(record: RunRecord) -> dict[str, Any]:
     """Scores as plain data, classes by name; undefined ones are NaN (``null`` in JSON)."""
 
     def by_name(values: NDArray[np.float64]) -> dict[str, float]:
-        return dict(zip(labels.class_names, values.tolist(), strict=True))
+        return dict(zip(record.labels.class_names, values.tolist(), strict=True))
 
+    scores = record.scores
     result: dict[str, Any] = {
         "metrics_version": METRICS_VERSION,
         "acc": scores.acc,
@@ -144,8 +150,8 @@ def scores_dict(scores: Scores, labels: LabelSpace, iiou: Mapping[str, float]) -
     }
     if scores.category_iou:
         result |= {"category_miou": scores.category_miou, "category_iou": scores.category_iou}
-    if iiou:
-        result |= {"iiou": mean_of_defined(iiou.get(name, math.nan) for name in labels.class_names)}
+    if record.iiou:
+        result |= {"iiou": record.miiou}
     return result
 
 

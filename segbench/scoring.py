@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.counting import count_pairs
-from segbench.core.encodings import FOREIGN, Encoding, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
+from segbench.core.encodings import Encoding, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.colors import read_colored
@@ -22,7 +22,6 @@ from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, ImageError, LabelError
 
 Reading = Literal["auto", "ids", "train-ids", "color"]
-READINGS: tuple[Reading, ...] = ("auto", "ids", "train-ids", "color")
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _refuse_suspects(raw: NDArray[np.int64], dataset: Dataset, encoding: Reading
     labels = dataset.labels
     target_reading = suspect_target(labels, raw) if target_encoding == "auto" else None
     target_table = id_of_byte(labels, target_reading or _byte_encoding(target_encoding))
-    pred_reading = suspect_pred(labels, raw, target_table) if encoding == "auto" and (target_table != FOREIGN).any() else None
+    pred_reading = suspect_pred(labels, raw, target_table) if encoding == "auto" else None
     if target_reading is None and pred_reading is None:
         return
     suspects = {"targets": (target_reading, "--target-encoding"), "predictions": (pred_reading, "--encoding")}

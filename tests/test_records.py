@@ -235,10 +235,10 @@ def test_no_number_is_null() -> None:
 
 
 def test_the_mean_of_iiou_leaves_undefined_classes_out() -> None:
-    scores = scores_dict(record().scores, LABELS, {"car": 0.25, "bus": math.nan, "person": 0.75})
+    scores = scores_dict(replace(record(), iiou={"car": 0.25, "bus": math.nan, "person": 0.75}))
     assert scores["iiou"] == 0.5
-    assert "iiou" not in scores_dict(record().scores, LABELS, {})
-    assert "category_iou" not in scores_dict(record(ConfusionMatrix.zero(plain_labels(2))).scores, plain_labels(2), {})
+    assert "iiou" not in scores_dict(replace(record(), iiou={}))
+    assert "category_iou" not in scores_dict(replace(record(ConfusionMatrix.zero(plain_labels(2))), iiou={}))
 
 
 def test_a_file_is_replaced_in_one_step_and_nothing_else_is_left(tmp_path: Path) -> None:

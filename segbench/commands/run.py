@@ -85,8 +85,7 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     if per_class:
         print_per_class(records)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
-    for signature in dict.fromkeys(record.signature for record in records):
-        show.print(signature, style="dim")
+    show.print(records[0].signature, style="dim")
 
 
 def _row(row: dict[Hashable, Any]) -> list[str]:

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segbench.core.scores import mean_of_defined
 from segbench.datasets.base import Dataset
-from segbench.records import RunRecord, environment, scores_dict, targets_fingerprint, write_per_image, write_text
+from segbench.records import RunRecord, environment, targets_fingerprint, write_per_image, write_text
 from segbench.report.cityscapes_json import cityscapes_result, to_text
 from segbench.report.terminal import console, percent, progress_bar, table
 from segbench.scoring import FolderScores, score_folder
@@ -66,6 +65,6 @@ def print_scores(record: RunRecord) -> None:
         show.print(table(["category", "IoU"], [[name, percent(iou)] for name, iou in scores.category_iou.items()]))
     headline = {"mIoU": scores.miou, "acc": scores.acc, "acc_cls": scores.acc_cls, "fwIoU": scores.fwiou}
     if record.iiou:
-        headline["iIoU"] = mean_of_defined(scores_dict(scores, labels, record.iiou)[key] for key in ("iiou",))
+        headline["iIoU"] = record.miiou
     show.print("   ".join(f"{name} {percent(value)}" for name, value in headline.items()) + "   (per cent)")
     show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")

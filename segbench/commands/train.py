@@ -69,7 +69,7 @@ def train_with_progress(
             if progress.scores is not None:
                 show.print(f"step {progress.step}/{recipe.steps}  loss {smooth:.3f}  {validation.title} mIoU {miou} %")
     show.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB); evaluate it with:")
-    show.print(f"  segbench run --models {load(out).name} --dataset {dataset.name} --weights {model}={out}")
+    show.print(f"  segbench run --models {segmenter.name} --dataset {dataset.name} --weights {segmenter.name}={out}")
 
 
 def _miou(progress: Progress, before: str) -> str:

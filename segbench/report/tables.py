@@ -17,7 +17,6 @@ from typing import Any
 
 import pandas as pd
 
-from segbench.core.scores import mean_of_defined
 from segbench.errors import RecordError
 from segbench.models import BUILTIN
 from segbench.records import Profile, RunRecord
@@ -30,7 +29,7 @@ SCORES: dict[str, Callable[[RunRecord], float]] = {
     "acc": lambda r: r.scores.acc,
     "acc_cls": lambda r: r.scores.acc_cls,
     "fwIoU": lambda r: r.scores.fwiou,
-    "iIoU": lambda r: mean_of_defined(r.iiou.get(name, math.nan) for name in r.labels.class_names),
+    "iIoU": lambda r: r.miiou,
     "category mIoU": lambda r: r.scores.category_miou,
 }
 SIZES: dict[str, Callable[[RunRecord], Any]] = {
