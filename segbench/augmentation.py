@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segbench.datasets.base import Dataset, Sample, read_photograph
+from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
 from segbench.recipes import Recipe
 
 IGNORE = -100
 
 
-def load_batch(dataset: Dataset, recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
-    """The batch of a step: uint8[N, h, w, 3] images and int64[N, h, w] class indices, void and padding :data:`IGNORE`."""
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """``images`` uint8[N, h, w, 3]; ``targets`` int64[N, h, w] class indices, void and padding :data:`IGNORE`; ``depth`` float32[N, h, w].
+
+    A single crop is the same without N.
+    """
+
+    images: Tensor
+    targets: Tensor
+    depth: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(self.images.to(device), self.targets.to(device), None if self.depth is None else self.depth.to(device))
+
+
+def load_batch(dataset: Dataset, recipe: Recipe, step: int, *, with_depth: bool = False) -> Batch:
+    """The batch of a step."""
     positions = range(step * recipe.batch_size, (step + 1) * recipe.batch_size)
-    crops = [random_crop(dataset, _sample_at(dataset, recipe.seed, i), recipe, np.random.default_rng((recipe.seed, i))) for i in positions]
-    return torch.stack([image for image, _ in crops]), torch.stack([target for _, target in crops])
+    generators = {i: np.random.default_rng((recipe.seed, i)) for i in positions}
+    crops = [random_crop(dataset, _sample_at(dataset, recipe.seed, i), recipe, rng, with_depth) for i, rng in generators.items()]
+    depth = [crop.depth for crop in crops if crop.depth is not None]
+    return Batch(torch.stack([c.images for c in crops]), torch.stack([c.targets for c in crops]), torch.stack(depth) if depth else None)
 
 
 def _sample_at(dataset: Dataset, seed: int, position: int) -> Sample:
@@ -26,11 +46,11 @@ def _sample_at(dataset: Dataset, seed: int, position: int) -> Sample:
     return dataset.samples[int(order[within])]
 
 
-def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random.Generator, with_depth: bool = False) -> Batch:
     """A randomly enlarged, cropped and mirrored piece of a sample, and its class indices.
 
     Enlarging by s and cropping to h x w equals cropping h/s x w/s and resizing to h x w, which touches fewer pixels. What lies outside
-    the image is grey and ignored.
+    the image is grey, ignored and without depth. Values of depth stay as they are, as in RedNet's training.
     """
     image = torch.from_numpy(read_photograph(sample))
     index = torch.from_numpy(dataset.labels.index_of_id[dataset.read_target(sample)].astype(np.int64))
@@ -40,10 +60,14 @@ def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random
     height, width = (max(1, round(side / enlarge)) for side in recipe.crop)
     slack = [have - want for have, want in zip(index.shape, (height, width), strict=True)]
     top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in slack)
-    image_window, index_window = _window(image, top, left, height, width, 128), _window(index, top, left, height, width, IGNORE)
+    planes = [_window(image, top, left, height, width, 128), _window(index, top, left, height, width, IGNORE)]
+    if with_depth:
+        depth = torch.from_numpy(read_depth(dataset, sample, (index.shape[0], index.shape[1])))
+        planes.append(_window(depth, top, left, height, width, 0))
     if recipe.flip and rng.random() < 0.5:
-        image_window, index_window = image_window.flip(1), index_window.flip(1)
-    return _resize(image_window, index_window, recipe.crop)
+        planes = [plane.flip(1) for plane in planes]
+    nearest = [_nearest(plane, recipe.crop) for plane in planes[1:]]
+    return Batch(_resize(planes[0], recipe.crop), nearest[0].long(), *nearest[1:])
 
 
 def _window(values: Tensor, top: int, left: int, height: int, width: int, fill: int) -> Tensor:
@@ -55,7 +79,11 @@ def _window(values: Tensor, top: int, left: int, height: int, width: int, fill: 
     return out
 
 
-def _resize(image: Tensor, index: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def _nearest(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Float[h, w]: neither classes nor depth and its holes are blended."""
+    return F.interpolate(values[None, None].float(), size=size, mode="nearest-exact")[0, 0]
+
+
+def _resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     planes = F.interpolate(image.permute(2, 0, 1)[None].float(), size=size, mode="bilinear", align_corners=False, antialias=True)
-    nearest = F.interpolate(index[None, None].float(), size=size, mode="nearest-exact")
-    return planes[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0), nearest[0, 0].long()
+    return planes[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from segbench.core.counting_torch import count_pairs
-from segbench.datasets.base import Dataset, Sample, read_photograph
+from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, LabelError
 from segbench.models.base import Segmenter, class_map
@@ -54,23 +54,33 @@ def evaluate(
             raise LabelError(
                 f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}"
             )
-        if segmenter.inputs != ("rgb",):
-            raise DataError(f"model {segmenter.name!r} needs {' and '.join(segmenter.inputs)}; `evaluate` feeds photographs only")
+        if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
+            raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
     precision = (protocol or Protocol()).precision
-    for sample, image, target in map_ordered(lambda s: _read(s, dataset), islice(dataset.samples, limit), workers=2):
-        counts, class_maps = _run(segmenters, image, target, precision, keep_class_maps)
-        yield Evaluated(sample, counts, class_maps)
+    with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
+    for read in map_ordered(lambda s: _read(s, dataset, with_depth), islice(dataset.samples, limit), workers=2):
+        counts, class_maps = _run(segmenters, read, precision, keep_class_maps)
+        yield Evaluated(read.sample, counts, class_maps)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    sample: Sample
+    image: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+    depth: NDArray[np.float32] | None
 
 
 @torch.inference_mode()
 def _run(
-    segmenters: Sequence[Segmenter], image: NDArray[np.uint8], target: NDArray[np.uint8], precision: Precision, keep: bool
+    segmenters: Sequence[Segmenter], read: _Read, precision: Precision, keep: bool
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint8]]]:
     device = segmenters[0].device
-    images = torch.from_numpy(image[None]).to(device, non_blocking=True)
-    targets = torch.from_numpy(target[None]).to(device, non_blocking=True)
+    images = torch.from_numpy(read.image[None]).to(device, non_blocking=True)
+    targets = torch.from_numpy(read.target[None]).to(device, non_blocking=True)
+    depth = None if read.depth is None else torch.from_numpy(read.depth[None]).to(device, non_blocking=True)
     with autocast(device, precision):
-        preds = [class_map(segmenter, images) for segmenter in segmenters]
+        preds = [class_map(segmenter, images, depth) for segmenter in segmenters]
     counts = torch.stack([count_pairs(targets, pred) for pred in preds]).cpu().numpy()
     return list(counts), [pred[0].cpu().numpy() for pred in preds] if keep else []
 
@@ -80,11 +90,11 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     return nullcontext() if precision == "fp32" else torch.autocast(device.type, _DTYPES[precision])
 
 
-def _read(sample: Sample, dataset: Dataset) -> tuple[Sample, NDArray[np.uint8], NDArray[np.uint8]]:
+def _read(sample: Sample, dataset: Dataset, with_depth: bool) -> _Read:
     image, target = read_photograph(sample), dataset.read_target(sample)
     if image.shape[:2] != target.shape:
         raise DataError(
             f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)",
             way_out="segbench scores at the target's own size and never resizes a target",
         )
-    return sample, image, target
+    return _Read(sample, image, target, read_depth(dataset, sample, target.shape) if with_depth else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from segbench.augmentation import IGNORE, load_batch
+from segbench.augmentation import IGNORE, Batch, load_batch
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.scores import Scores, score
 from segbench.datasets.base import Dataset
@@ -63,14 +64,16 @@ def train(
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda" and recipe.precision == "auto")
     checkpoint = out.with_name(out.name + ".ckpt")
     first = _restore(checkpoint, segmenter, recipe, optimizer) if resume else 0
-    batches = map_ordered(lambda step: load_batch(dataset, recipe, step), range(first, recipe.steps), workers=1, ahead=1)
+    with_depth = "depth" in segmenter.inputs
+    load = partial(load_batch, dataset, recipe, with_depth=with_depth)
+    batches = map_ordered(load, range(first, recipe.steps), workers=1, ahead=1)
     network.train()
     with _denormals_flushed():
-        for step, (images, targets) in enumerate(batches, first):
+        for step, batch in enumerate(batches, first):
             torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate_at(step)
-            loss = _step(segmenter, images.to(device), targets.to(device), weight, optimizer, scaler, recipe)
+            loss = _step(segmenter, batch.to(device), weight, optimizer, scaler, recipe)
             last = step + 1 == recipe.steps
             scores = None
             if (step + 1) % validate_every == 0 or last:
@@ -108,17 +111,16 @@ def class_histograms(dataset: Dataset) -> NDArray[np.int64]:
 
 def _step(
     segmenter: Segmenter,
-    images: Tensor,
-    targets: Tensor,
+    batch: Batch,
     weight: Tensor | None,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     recipe: Recipe,
 ) -> float:
     precision: Precision = "fp16" if scaler.is_enabled() else "bf16" if recipe.precision == "bf16" else "fp32"
-    with autocast(images.device, precision):
-        output = forward(segmenter, images)
-    loss = _loss(output, targets, weight, segmenter.input_rule)
+    with autocast(batch.images.device, precision):
+        output = forward(segmenter, batch.images, batch.depth)
+    loss = _loss(output, batch.targets, weight, segmenter.input_rule)
     optimizer.zero_grad(set_to_none=True)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)

@@ -40,7 +40,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "datasets.base": ("datasets.images", ""),
         "datasets.colors": ("datasets.images", ""),
         "datasets.pairing": ("datasets.base", ""),
-        "datasets.cityscapes": ("datasets.base", ""),
+        "datasets.cityscapes": ("datasets.base datasets.images", ""),
         "datasets.camvid": ("datasets.base", ""),
         "datasets.folder": ("datasets.base datasets.cityscapes datasets.pairing", "yaml"),
         "datasets.opening": ("datasets datasets.base", ""),

@@ -13,8 +13,9 @@ from segbench.datasets.images import write_image
 from segbench.errors import DataError, LabelError
 from segbench.inference import evaluate
 from segbench.models.base import predict
+from segbench.models.rednet import rednet
 from segbench.protocols import Protocol
-from tests.tiny import LABELS, tiny, tiny_dataset
+from tests.tiny import LABELS, tiny, tiny_dataset, with_depth
 
 
 def test_counts_equal_predicting_and_counting_each_image_alone(tmp_path: Path) -> None:
@@ -65,3 +66,25 @@ def test_bf16_counts_every_pixel_too(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
     for result in evaluate([tiny(LABELS)], dataset, protocol=Protocol("bf16")):
         assert result.counts[0].sum() == dataset.read_target(result.sample).size
+
+
+def test_a_network_with_depth_is_fed_the_depth_of_each_sample(tmp_path: Path) -> None:
+    dataset = with_depth(tiny_dataset(tmp_path, images=2))
+    torch.manual_seed(0)
+    segmenters = [rednet(LABELS, width=0.0625), tiny(LABELS)]
+    for result in evaluate(segmenters, dataset, keep_class_maps=True):
+        image, depth = read_photograph(result.sample)[None], dataset.read_target(result.sample).astype(np.float32)[None]
+        np.testing.assert_array_equal(result.class_maps[0], predict(segmenters[0], image, depth)[0])
+        np.testing.assert_array_equal(result.class_maps[1], predict(segmenters[1], image)[0])
+        assert (result.class_maps[0] != predict(segmenters[0], image, 100 - 10 * depth)[0]).any()
+
+
+def test_a_network_with_depth_on_a_dataset_without_it_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="tiny has no depth"):
+        list(evaluate([rednet(LABELS, width=0.03125)], tiny_dataset(tmp_path)))
+
+
+def test_depth_of_another_size_than_the_image_is_an_error(tmp_path: Path) -> None:
+    dataset = replace(tiny_dataset(tmp_path), read_depth=lambda sample: np.zeros((4, 4), np.float32))
+    with pytest.raises(DataError, match=r"s0: depth is \(4, 4\)"):
+        list(evaluate([rednet(LABELS, width=0.03125)], dataset))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import torch
 
 from segbench.augmentation import IGNORE, load_batch, random_crop
 from segbench.errors import RecordError, WeightsError
+from segbench.models.rednet import rednet
 from segbench.models.weights import describe, load, sha256_of
 from segbench.recipes import Recipe, read_recipe
 from segbench.training import Progress, train
-from tests.tiny import LABELS, tiny, tiny_dataset
+from tests.tiny import LABELS, tiny, tiny_dataset, with_depth
 
 RECIPE = Recipe(steps=40, batch_size=2, crop=(16, 24), learning_rate=0.02, warmup=5)
 
@@ -62,9 +64,9 @@ def test_resuming_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
 def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
     first, again, other = (load_batch(dataset, RECIPE, step) for step in (3, 3, 4))
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
-    assert not torch.equal(first[0], other[0])
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.targets, again.targets)
+    assert not torch.equal(first.images, other.images)
 
 
 def test_an_epoch_shows_every_image_once(tmp_path: Path) -> None:
@@ -79,20 +81,41 @@ def test_an_epoch_shows_every_image_once(tmp_path: Path) -> None:
 def test_a_crop_larger_than_the_image_is_padded_with_ignored_pixels(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path, images=1)
     recipe = Recipe(crop=(60, 60), scale=(1.0, 1.0), flip=False)
-    image, target = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
-    assert image.shape == (60, 60, 3)
+    crop = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
+    assert crop.images.shape == (60, 60, 3)
     evaluated = int((dataset.labels.index_of_id[dataset.read_target(dataset.samples[0])] < 3).sum())
-    assert int((target != IGNORE).sum()) == evaluated
+    assert int((crop.targets != IGNORE).sum()) == evaluated
 
 
 def test_image_and_target_move_together(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
     for step in range(20):
-        images, targets = load_batch(dataset, RECIPE, step)
-        brightest = images.argmax(-1)
-        counted = targets != IGNORE
-        agreement = (brightest == targets)[counted].float().mean()
+        batch = load_batch(dataset, RECIPE, step)
+        brightest = batch.images.argmax(-1)
+        counted = batch.targets != IGNORE
+        agreement = (brightest == batch.targets)[counted].float().mean()
         assert agreement > 0.85, step  # all but the blurred borders
+
+
+def test_depth_moves_with_the_target_and_is_zero_outside_the_image(tmp_path: Path) -> None:
+    dataset = with_depth(tiny_dataset(tmp_path))
+    for step in range(20):
+        batch = load_batch(dataset, RECIPE, step, with_depth=True)
+        assert batch.depth is not None
+        index_of_depth = torch.full((10,), IGNORE)
+        index_of_depth[[5, 7, 9]] = torch.arange(3)
+        assert torch.equal(index_of_depth[batch.depth.long()], batch.targets)
+
+
+def test_a_network_with_depth_is_trained_on_it(tmp_path: Path) -> None:
+    dataset = with_depth(tiny_dataset(tmp_path))
+    recipe = replace(RECIPE, steps=2, crop=(32, 32))
+    torch.manual_seed(0)
+    segmenter = rednet(LABELS, width=0.03125)
+    before = segmenter.network.depth.conv1.weight.detach().clone()
+    losses = [progress.loss for progress in train(segmenter, dataset, recipe, tmp_path / "w.safetensors", validation=dataset)]
+    assert np.isfinite(losses).all()
+    assert not torch.equal(segmenter.network.depth.conv1.weight, before)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:

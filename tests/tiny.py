@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +50,8 @@ def tiny_dataset(root: Path, images: int = 6, split: str = "val") -> Dataset:
         write_labels(sample.target, target)
         samples.append(sample)
     return Dataset("tiny", split, LABELS, tuple(samples), root / "targets")
+
+
+def with_depth(dataset: Dataset) -> Dataset:
+    """The dataset with a depth that equals the label id."""
+    return replace(dataset, read_depth=lambda sample: dataset.read_target(sample).astype(np.float32))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.benchmark import Outcome, image_size, run, save_class_maps
-from segbench.datasets.base import Dataset, read_photograph
+from segbench.datasets.base import Dataset, read_depth, read_photograph
 from segbench.inference import Evaluated
 from segbench.models.base import Segmenter, predict
 from segbench.profiling import profile
@@ -72,7 +72,8 @@ def write_overlays(folder: Path, segmenters: Sequence[Segmenter], dataset: Datas
     for sample in dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]:
         image, target = read_photograph(sample), dataset.labels.index_of_id[dataset.read_target(sample)]
         for segmenter in segmenters:
-            pred = predict(segmenter, image[None])[0]
+            depth = read_depth(dataset, sample, target.shape)[None] if "depth" in segmenter.inputs else None
+            pred = predict(segmenter, image[None], depth)[0]
             path = folder / f"sample-{segmenter.name}-{Path(sample.id).name}.png"
             sample_overlay(image, target, pred, dataset.labels, None, path)
 

@@ -34,7 +34,8 @@ class Dataset:
     """A label space and samples in a fixed (sorted) order.
 
     ``read_target`` gives a sample's label ids, uint8[H, W]. ``prefix_pairing``: the prediction of a sample is the file whose name begins
-    with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself.
+    with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself. ``read_depth`` gives float32[H, W]
+    in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Dataset:
     instances: InstanceRule | None = None
     prefix_pairing: bool = False
     builtin: bool = False
+    read_depth: Callable[[Sample], NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -66,6 +68,19 @@ def read_photograph(sample: Sample) -> NDArray[np.uint8]:
             f"{sample.id}: this dataset has targets but no images", way_out="its label maps can be scored, models cannot run on it"
         )
     return read_image(sample.image)
+
+
+def read_depth(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> NDArray[np.float32]:
+    """A sample's depth, float32[H, W], of the size of its image.
+
+    :raises DataError: the dataset or the sample has none, or it is of another size.
+    """
+    if dataset.read_depth is None:
+        raise DataError(f"{dataset.name} has no depth", way_out="choose models that need photographs only, or a dataset with depth")
+    depth = dataset.read_depth(sample)
+    if depth.shape != size:
+        raise DataError(f"{sample.id}: depth is {depth.shape}, its image {size} (height, width)")
+    return depth
 
 
 def require(paths: Mapping[str, Path], what: str, way_out: str) -> None:

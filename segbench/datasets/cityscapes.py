@@ -10,9 +10,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segbench.core.instances import InstanceRule
 from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.images import read_uint16
 from segbench.errors import DataError
 
 # name, id, category, has instances, evaluated, colour
@@ -78,6 +82,7 @@ INSTANCES = InstanceRule(
 
 SPLITS = ("train", "val", "test")
 TARGET_SUFFIX = "_gtFine_labelIds.png"
+DISPARITY_UNIT = np.float32(256 * 32)
 
 
 def cityscapes(data: Path | None = None, split: str = "val") -> Dataset:
@@ -106,7 +111,22 @@ def read_layout(name: str, root: Path, split: str, *, builtin: bool = False) -> 
             way_out="--data is the folder that holds leftImg8bit/ and gtFine/, as they are unpacked",
         )
     samples = tuple(_sample(root, split, target) for target in targets)
-    return Dataset(name, split, LABELS, samples, root, instances=INSTANCES, prefix_pairing=True, builtin=builtin)
+    return Dataset(name, split, LABELS, samples, root, instances=INSTANCES, prefix_pairing=True, builtin=builtin, read_depth=read_disparity)
+
+
+def read_disparity(sample: Sample) -> NDArray[np.float32]:
+    """A sample's disparity as float32[H, W] in units of 32 pixels, 0 where none was measured.
+
+    Nearness serves a network as well as depth does, and it is finite in the sky. The file holds ``256 * disparity + 1``; the unit brings
+    what is usual on a street to 0..2.
+
+    :raises DataError: the sample has no disparity map, or it cannot be read.
+    """
+    if "depth" not in sample.extras:
+        raise DataError(
+            f"{sample.id}: there is no disparity map", way_out="unpack disparity_trainvaltest.zip beside leftImg8bit/ and gtFine/"
+        )
+    return np.maximum(read_uint16(sample.extras["depth"]).astype(np.float32) - 1, 0) / DISPARITY_UNIT
 
 
 def _sample(root: Path, split: str, target: Path) -> Sample:

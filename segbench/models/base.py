@@ -143,9 +143,18 @@ def example_inputs(segmenter: Segmenter, size: tuple[int, int], batch_size: int 
     return tuple(torch.randn(batch_size, INPUT_CHANNELS[kind], height, width, device=segmenter.device) for kind in segmenter.inputs)
 
 
-def forward(segmenter: Segmenter, images: Tensor) -> Tensor:
-    """Logits of uint8[N, H, W, 3] on the network's device, at the network's own stride, of the *padded* image without its context."""
-    return segmenter.network(segmenter.input_rule.pad(segmenter.normalize(images)))  # type: ignore[no-any-return]
+def forward(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -> Tensor:
+    """Logits of uint8[N, H, W, 3] on the network's device, at the network's own stride, of the *padded* image without its context.
+
+    :param depth: float32[N, H, W] as the dataset reads it; only networks with ``"depth"`` among their inputs see it.
+    :raises ValueError: the network needs depth, and there is none.
+    """
+    photographs = segmenter.input_rule.pad(segmenter.normalize(images))
+    if "depth" not in segmenter.inputs:
+        return segmenter.network(photographs)  # type: ignore[no-any-return]
+    if depth is None:
+        raise ValueError(f"model {segmenter.name!r} needs depth float[N, H, W] beside the photographs")
+    return segmenter.network(photographs, segmenter.input_rule.pad(depth[:, None]))  # type: ignore[no-any-return]
 
 
 def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
@@ -157,9 +166,9 @@ def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
     return logits[..., :height, :width]
 
 
-def class_map(segmenter: Segmenter, images: Tensor) -> Tensor:
+def class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -> Tensor:
     """uint8[N, H, W] class indices of uint8[N, H, W, 3] images; both on the network's device. Ties go to the lower index."""
-    return finish(forward(segmenter, images), segmenter.input_rule, (images.shape[1], images.shape[2]))
+    return finish(forward(segmenter, images, depth), segmenter.input_rule, (images.shape[1], images.shape[2]))
 
 
 def finish(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
@@ -168,13 +177,17 @@ def finish(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
 
 
 @torch.inference_mode()
-def predict(segmenter: Segmenter, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def predict(segmenter: Segmenter, images: NDArray[np.uint8], depth: NDArray[np.float32] | None = None) -> NDArray[np.uint8]:
     """Class indices uint8[N, H, W] of RGB images uint8[N, H, W, 3]. The network must be in evaluation mode.
 
-    :raises ValueError: the images are not uint8[N, H, W, 3], or the network is in training mode.
+    :param depth: float32[N, H, W] for networks that take it.
+    :raises ValueError: the images are not uint8[N, H, W, 3], depth is missing or of another size, or the network is in training mode.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise ValueError(f"images must be uint8[N, H, W, 3], not {images.dtype}{list(images.shape)}")
     if segmenter.network.training:
         raise ValueError(f"network {segmenter.name!r} is in training mode; call .eval() first")
-    return class_map(segmenter, torch.from_numpy(images).to(segmenter.device)).cpu().numpy()  # type: ignore[no-any-return]
+    if depth is not None and depth.shape != images.shape[:3]:
+        raise ValueError(f"depth must be float[N, H, W] of the images' size {list(images.shape[:3])}, not {list(depth.shape)}")
+    planes = None if depth is None else torch.from_numpy(depth).to(segmenter.device)
+    return class_map(segmenter, torch.from_numpy(images).to(segmenter.device), planes).cpu().numpy()  # type: ignore[no-any-return]

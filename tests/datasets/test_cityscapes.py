@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from segbench.datasets.base import read_depth
 from segbench.datasets.cityscapes import INSTANCES, LABELS, cityscapes
 from segbench.datasets.images import write_uint16
 from segbench.errors import DataError
@@ -37,6 +39,20 @@ def test_disparity_is_the_depth_of_the_samples_that_have_one(cityscapes_set: Pat
     disparity = cityscapes_set / "disparity/val/lindau/lindau_000001_000000_disparity.png"
     write_uint16(disparity, np.zeros((32, 48), np.uint16))
     assert [sample.extras.get("depth") for sample in cityscapes(cityscapes_set).samples] == [None, disparity, None]
+
+
+def test_depth_is_disparity_in_units_of_32_pixels_and_0_where_none_was_measured(cityscapes_set: Path) -> None:
+    disparity = cityscapes_set / "disparity/val/lindau/lindau_000001_000000_disparity.png"
+    write_uint16(disparity, np.array([[0, 1, 1 + 256 * 32, 65535]], np.uint16))
+    dataset = cityscapes(cityscapes_set)
+    np.testing.assert_array_equal(read_depth(dataset, dataset.samples[1], (1, 4)), np.float32([[0, 0, 1, 65534 / 8192]]))
+
+
+def test_a_sample_without_disparity_is_an_error_that_says_what_to_unpack(cityscapes_set: Path) -> None:
+    dataset = cityscapes(cityscapes_set)
+    sample = replace(dataset.samples[0], extras={})
+    with pytest.raises(DataError, match=r"(?s)no disparity map.*disparity_trainvaltest"):
+        read_depth(dataset, sample, (1, 1))
 
 
 def test_the_folder_may_come_from_the_environment(cityscapes_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
