@@ -8,9 +8,9 @@ colour stream; the depth stream never sees colour. Skips pass a 1x1 convolution 
 enlarges, by a 3x3 transposed convolution and a 2x2 one as its shortcut. Four 1x1 heads on strides 2 to 16 are for training: labels shrink
 to them (nearest), and all five losses weigh the same.
 
-What differs: nothing in the network; weights start from He's normal distribution by fan-in. Depth comes in the units of its dataset:
-the reference's mean 19050 and deviation 9650 belong to raw 16-bit SUN RGB-D, and Cityscapes gives disparity. To start from ImageNet, the depth stem takes the mean over
-the colour stem's input channels.
+What differs: nothing in the network; weights start from He's normal distribution by fan-in. Depth comes in the units of its dataset: the
+reference's mean 19050 and deviation 9650 belong to raw 16-bit SUN RGB-D, and Cityscapes gives disparity. To start from ImageNet, the
+depth stem takes the mean over the colour stem's input channels.
 """
 
 from __future__ import annotations
