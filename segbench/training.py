@@ -6,7 +6,7 @@ Everything random is a function of (seed, step, position in the batch), so a run
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from segbench.augmentation import IGNORE, Batch, load_batch
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.scores import Scores, score
+from segbench.cpu_training import sound_on_cpu
 from segbench.datasets.base import Dataset
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import WeightsError
@@ -68,7 +69,7 @@ def train(
     load = partial(load_batch, dataset, recipe, with_depth=with_depth)
     batches = map_ordered(load, range(first, recipe.steps), workers=1, ahead=1)
     network.train()
-    with _denormals_flushed():
+    with sound_on_cpu(network) if device.type == "cpu" else nullcontext():
         for step, batch in enumerate(batches, first):
             torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
             for group in optimizer.param_groups:
@@ -85,16 +86,6 @@ def train(
                 network.eval()
                 save(out, segmenter, trained_on=_provenance(segmenter, dataset, histograms), recipe=asdict(recipe), half=half)
             yield Progress(step + 1, loss, scores)
-
-
-@contextmanager
-def _denormals_flushed() -> Iterator[None]:
-    """Gradients underflow, and a CPU is a hundred times slower with denormal numbers. The setting is the process's, so it is put back."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def validate(segmenter: Segmenter, dataset: Dataset) -> Scores:

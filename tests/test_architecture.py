@@ -74,7 +74,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "inference": ("", "torch"),
         "profiling": ("inference", "torch"),
         "augmentation": ("", "torch"),
-        "training": ("augmentation inference", "torch"),
+        "cpu_training": ("", "torch"),
+        "training": ("cpu_training augmentation inference", "torch"),
         "benchmark": ("inference profiling", "torch"),
     },
     {

@@ -1,0 +1,51 @@
+"""What a CPU needs to train networks fast and right: no denormal numbers, and a way around one defect of oneDNN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_ONEDNN_BLOCK = 16  # channels
+
+
+@contextmanager
+def sound_on_cpu(network: nn.Module) -> Iterator[None]:
+    """Within this context a network can be trained on a CPU; behind it everything is as it was.
+
+    Gradients underflow, and a CPU is a hundred times slower with denormal numbers: they are flushed to zero, a setting of the process.
+    """
+    narrow = [module for module in network.modules() if _overruns(module)]
+    torch.set_flush_denormal(True)
+    for conv in narrow:
+        conv.forward = partial(_pointwise, conv)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        for conv in narrow:
+            del conv.forward  # what remains is the class's own
+
+
+def _overruns(module: nn.Module) -> bool:
+    """Whether oneDNN overruns its workspace in this layer's weight gradient in channels-last memory: a crash, or a wrong gradient.
+
+    That is so for 1x1 convolutions with a stride whose input channels do not fill a block (github.com/uxlfoundation/oneDNN/issues/6035).
+    """
+    return (
+        type(module) is nn.Conv2d
+        and module.kernel_size == (1, 1)
+        and max(module.stride) > 1
+        and module.padding == (0, 0)
+        and module.in_channels // module.groups < _ONEDNN_BLOCK
+    )
+
+
+def _pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """A strided 1x1 convolution looks at every stride-th pixel only: the same as taking these first."""
+    rows, columns = conv.stride
+    return F.conv2d(x[..., ::rows, ::columns], conv.weight, conv.bias, groups=conv.groups)
