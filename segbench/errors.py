@@ -6,6 +6,7 @@
     |-- DataError            files that are missing, ambiguous, unreadable or of the wrong kind; names every one
     |   `-- ImageError       one such file
     |-- WeightsError         a weights file that is absent, foreign or does not fit its network
+    |-- ProtocolError        a way to run a network that makes no sense
     |-- RecordError          a run record that cannot be read, or does not belong with its neighbours
     `-- MissingPackageError  an optional package; names the pip command
 
@@ -50,6 +51,10 @@ class ImageError(DataError):
 
 class WeightsError(SegbenchError):
     """A weights file that is absent, foreign or does not fit its network."""
+
+
+class ProtocolError(SegbenchError):
+    """A way to run a network that makes no sense; every contradiction is named."""
 
 
 class RecordError(SegbenchError):

@@ -15,8 +15,9 @@ from segbench.core.counting_torch import count_pairs
 from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, LabelError
-from segbench.models.base import Segmenter, class_map
+from segbench.models.base import Segmenter
 from segbench.protocols import Precision, Protocol
+from segbench.views import protocol_class_map
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -56,10 +57,10 @@ def evaluate(
             )
         if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
             raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
-    precision = (protocol or Protocol()).precision
+    protocol = protocol or Protocol()
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
     for read in map_ordered(lambda s: _read(s, dataset, with_depth), islice(dataset.samples, limit), workers=2):
-        counts, class_maps = _run(segmenters, read, precision, keep_class_maps)
+        counts, class_maps = _run(segmenters, read, protocol, keep_class_maps)
         yield Evaluated(read.sample, counts, class_maps)
 
 
@@ -73,14 +74,14 @@ class _Read:
 
 @torch.inference_mode()
 def _run(
-    segmenters: Sequence[Segmenter], read: _Read, precision: Precision, keep: bool
+    segmenters: Sequence[Segmenter], read: _Read, protocol: Protocol, keep: bool
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint8]]]:
     device = segmenters[0].device
     images = torch.from_numpy(read.image[None]).to(device, non_blocking=True)
     targets = torch.from_numpy(read.target[None]).to(device, non_blocking=True)
     depth = None if read.depth is None else torch.from_numpy(read.depth[None]).to(device, non_blocking=True)
-    with autocast(device, precision):
-        preds = [class_map(segmenter, images, depth) for segmenter in segmenters]
+    with autocast(device, protocol.precision):
+        preds = [protocol_class_map(segmenter, images, depth, protocol) for segmenter in segmenters]
     counts = torch.stack([count_pairs(targets, pred) for pred in preds]).cpu().numpy()
     return list(counts), [pred[0].cpu().numpy() for pred in preds] if keep else []
 

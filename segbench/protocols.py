@@ -2,21 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from segbench.errors import ProtocolError
+
 Precision = Literal["fp32", "bf16", "fp16"]
+Post = Literal["none", "dense-crf"]
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Whole images at their own size, one scale, no flip; logits are brought to the target's size before the argmax.
+    """By default: whole images at their own size, one scale, no flip; logits are brought to the target's size before the argmax.
 
-    ``precision`` is the network's arithmetic (mixed precision for bf16 and fp16); counting is always exact.
+    Sizes are (height, width) in pixels. Whatever is chosen, class maps come out at the image's own size and are scored there.
+
+    :param precision: the network's arithmetic (mixed precision for bf16 and fp16); counting is always exact.
+    :param input_size: images are resized to this before the network sees them (bilinear, antialiased where they shrink).
+    :param crop: windows of this size slide over the image, and their logits are averaged where they overlap.
+    :param stride: from window to window; the last one of a row or column is moved back to end at the border.
+    :param scales: the image is shown at each of these enlargements, and the softmax scores are averaged.
+    :param flip: each scale is also shown mirrored.
+    :param post: ``dense-crf`` refines the scores by a fully connected CRF (never part of a headline number: the signature says it).
+    :raises ProtocolError: a value makes no sense.
     """
 
     precision: Precision = "fp32"
+    input_size: Size | None = None
+    crop: Size | None = None
+    stride: Size | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    post: Post = "none"
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise ProtocolError("; ".join(problems))
+
+    def _problems(self) -> Iterator[str]:
+        for name, size in (("input_size", self.input_size), ("crop", self.crop), ("stride", self.stride)):
+            if size is not None and min(size) < 1:
+                yield f"{name} {_text(size)} is empty"
+        if (self.crop is None) != (self.stride is None):
+            yield "crop and stride go together: windows of the one every other pixels"
+        if self.crop and self.stride and any(step > side for step, side in zip(self.stride, self.crop, strict=True)):
+            yield f"stride {_text(self.stride)} is larger than crop {_text(self.crop)}: pixels between the windows would have no prediction"
+        if not self.scales or min(self.scales) <= 0:
+            yield f"scales {list(self.scales)} must be positive, and at least one"
+        if len(set(self.scales)) < len(self.scales):
+            yield f"scales {list(self.scales)} name one twice"
+
+    @property
+    def views(self) -> tuple[tuple[float, bool], ...]:
+        """Every (scale, mirrored) that an image is shown in."""
+        return tuple((scale, mirrored) for scale in self.scales for mirrored in ((False, True) if self.flip else (False,)))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether an image is shown once, whole and at its own size: its logits need not be held at full size."""
+        return self.views == ((1.0, False),) and self.crop is None and self.input_size is None and self.post == "none"
 
     def to_dict(self) -> dict[str, Any]:
-        """As written to records. What cannot be chosen yet is spelled out, so that later records can be told apart."""
-        return {"tiling": "whole", "input_size": "native", "scales": [1.0], "flip": False, "precision": self.precision}
+        """As written to records; post-processing is named only where there is some."""
+        windows = f"windows {_text(self.crop)} every {_text(self.stride)}" if self.crop and self.stride else "whole"
+        facts: dict[str, Any] = {
+            "tiling": windows,
+            "input_size": _text(self.input_size) if self.input_size else "native",
+            "scales": list(self.scales),
+            "flip": self.flip,
+            "precision": self.precision,
+        }
+        return facts | ({} if self.post == "none" else {"post": self.post})
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def window_starts(length: int, window: int, step: int) -> list[int]:
+    """First pixels of the windows that cover ``length`` pixels; the last window is moved back to end with them."""
+    if window >= length:
+        return [0]
+    return [*range(0, length - window, step), length - window]

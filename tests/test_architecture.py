@@ -21,6 +21,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     {
         "segbench": ("", ""),
         "errors": ("", ""),
+        "findings": ("", ""),
         "registry": ("errors", ""),
     },
     {
@@ -31,6 +32,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "core.confusion": ("core.labels", ""),
         "core.scores": ("core.confusion", ""),
         "core.instances": ("core.confusion core.labels", "numba"),
+        "core.permutohedral": ("", "numba"),
+        "core.dense_crf": ("core.permutohedral", ""),
         "core.encodings": ("core.labels", ""),
     },
     {
@@ -71,7 +74,10 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     },
     {
         "scoring": ("", ""),
-        "inference": ("", "torch"),
+        "contract": ("dataset_contract", "torch"),
+        "dataset_contract": ("", ""),
+        "views": ("", "torch"),
+        "inference": ("views", "torch"),
         "profiling": ("inference", "torch"),
         "augmentation": ("", "torch"),
         "cpu_training": ("", "torch"),
@@ -91,7 +97,9 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     },
     {
         "commands": ("", ""),
-        "commands.models": ("", "torch"),
+        "commands.anatomy": ("", "torch"),
+        "commands.check": ("", "torch"),
+        "commands.models": ("commands.anatomy", ""),
         "commands.run": ("", ""),
         "commands.score": ("", ""),
         "commands.train": ("", "torch yaml"),

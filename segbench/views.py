@@ -1,0 +1,87 @@
+"""A network under a protocol: the views of an image that it is shown, and how their scores become one class map.
+
+    image --resize--> view --windows--> logits --average--> view's logits --bilinear--> at the image's size
+                                                    one view:      argmax of the logits
+                                                    several views: argmax of the averaged softmax scores
+
+A view is an enlargement of the image, possibly mirrored. Mirroring is undone before anything is added.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from segbench.models.base import Segmenter, class_map, forward, logits_at
+from segbench.protocols import Protocol, Size, window_starts
+
+
+def protocol_class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
+    """uint8[N, H, W] class indices of uint8[N, H, W, 3] images; ``depth`` float32[N, H, W] or ``None``. Ties go to the lower index."""
+    if protocol.is_plain:
+        return class_map(segmenter, images, depth)
+    size = (images.shape[1], images.shape[2])
+    views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored, size) for scale, mirrored in protocol.views)
+    if len(protocol.views) == 1 and protocol.post == "none":
+        return next(views).argmax(1).to(torch.uint8)
+    scores = torch.zeros(())
+    for logits in views:  # added one after the other: full-size scores of all views at once would not fit
+        scores = logits.softmax(1) + scores.to(logits.device)
+    scores = scores / len(protocol.views)
+    if protocol.post == "dense-crf":
+        scores = _refined(scores, images)
+    return scores.argmax(1).to(torch.uint8)
+
+
+def _view_logits(
+    segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol, scale: float, mirrored: bool, size: Size
+) -> Tensor:
+    """float32[N, C, H, W] logits of one view, brought back to the image's ``size``."""
+    base = protocol.input_size or size
+    shown = (max(1, round(base[0] * scale)), max(1, round(base[1] * scale)))
+    view, view_depth = _resize_images(images, shown), None if depth is None else _resize_depth(depth, shown)
+    if mirrored:
+        view, view_depth = view.flip(2), None if view_depth is None else view_depth.flip(2)
+    logits = _windowed_logits(segmenter, view, view_depth, protocol)
+    if mirrored:
+        logits = logits.flip(3)
+    return logits if shown == size else F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+
+
+def _windowed_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
+    """float32[N, C, h, w] logits at the images' size; averaged where windows overlap."""
+    height, width = images.shape[1], images.shape[2]
+    if protocol.crop is None or protocol.stride is None:
+        return logits_at(forward(segmenter, images, depth).float(), segmenter.input_rule, (height, width))
+    crop = (min(protocol.crop[0], height), min(protocol.crop[1], width))
+    total = images.new_zeros((len(images), len(segmenter.labels.classes), height, width), dtype=torch.float32)
+    covered = images.new_zeros((height, width), dtype=torch.float32)
+    for top in window_starts(height, crop[0], protocol.stride[0]):
+        for left in window_starts(width, crop[1], protocol.stride[1]):
+            rows, columns = slice(top, top + crop[0]), slice(left, left + crop[1])
+            window_depth = None if depth is None else depth[:, rows, columns]
+            logits = forward(segmenter, images[:, rows, columns], window_depth).float()
+            total[..., rows, columns] += logits_at(logits, segmenter.input_rule, crop)
+            covered[rows, columns] += 1
+    return total / covered
+
+
+def _resize_images(images: Tensor, size: Size) -> Tensor:
+    """Images [N, h, w, 3] at ``size``; values that had to be interpolated stay float32, they are not rounded to bytes."""
+    if tuple(images.shape[1:3]) == size:
+        return images
+    planes = images.permute(0, 3, 1, 2).float()
+    return F.interpolate(planes, size=size, mode="bilinear", align_corners=False, antialias=True).permute(0, 2, 3, 1)
+
+
+def _resize_depth(depth: Tensor, size: Size) -> Tensor:
+    """Depth [N, h, w] at ``size``, by nearest neighbour: a hole must not blend with what is beside it."""
+    return F.interpolate(depth[:, None], size=size, mode="nearest-exact")[:, 0]
+
+
+def _refined(scores: Tensor, images: Tensor) -> Tensor:
+    from segbench.core.dense_crf import dense_crf  # numba: only where it is asked for
+
+    refined = [dense_crf(score.cpu().numpy(), image.cpu().numpy()) for score, image in zip(scores, images, strict=True)]
+    return torch.stack([torch.from_numpy(one) for one in refined]).to(scores.device)
