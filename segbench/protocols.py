@@ -20,7 +20,8 @@ class Protocol:
     Sizes are (height, width) in pixels. Whatever is chosen, class maps come out at the image's own size and are scored there.
 
     :param precision: the network's arithmetic (mixed precision for bf16 and fp16); counting is always exact.
-    :param input_size: images are resized to this before the network sees them (bilinear, antialiased where they shrink).
+    :param input_size: images are resized to this before the network sees them (bilinear, antialiased where they shrink); one number is the
+        length of the shorter side, and the proportions stay.
     :param crop: windows of this size slide over the image, and their logits are averaged where they overlap.
     :param stride: from window to window; the last one of a row or column is moved back to end at the border.
     :param scales: the image is shown at each of these enlargements, and the softmax scores are averaged.
@@ -30,7 +31,7 @@ class Protocol:
     """
 
     precision: Precision = "fp32"
-    input_size: Size | None = None
+    input_size: Size | int | None = None
     crop: Size | None = None
     stride: Size | None = None
     scales: tuple[float, ...] = (1.0,)
@@ -44,7 +45,7 @@ class Protocol:
 
     def _problems(self) -> Iterator[str]:
         for name, size in (("input_size", self.input_size), ("crop", self.crop), ("stride", self.stride)):
-            if size is not None and min(size) < 1:
+            if size is not None and min(size if isinstance(size, tuple) else (size,)) < 1:
                 yield f"{name} {_text(size)} is empty"
         if (self.crop is None) != (self.stride is None):
             yield "crop and stride go together: windows of the one every other pixels"
@@ -65,6 +66,13 @@ class Protocol:
         """Whether an image is shown once, whole and at its own size: its logits need not be held at full size."""
         return self.views == ((1.0, False),) and self.crop is None and self.input_size is None and self.post == "none"
 
+    def base_size(self, size: Size) -> Size:
+        """What an image of ``size`` is resized to before it is enlarged by the scales."""
+        if self.input_size is None or isinstance(self.input_size, tuple):
+            return self.input_size or size
+        enlarge = self.input_size / min(size)
+        return max(1, round(size[0] * enlarge)), max(1, round(size[1] * enlarge))
+
     def to_dict(self) -> dict[str, Any]:
         """As written to records; post-processing is named only where there is some."""
         windows = f"windows {_text(self.crop)} every {_text(self.stride)}" if self.crop and self.stride else "whole"
@@ -78,8 +86,8 @@ class Protocol:
         return facts | ({} if self.post == "none" else {"post": self.post})
 
 
-def _text(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
+def _text(size: Size | int) -> str:
+    return f"{size[0]}x{size[1]}" if isinstance(size, tuple) else f"shorter side {size}"
 
 
 def window_starts(length: int, window: int, step: int) -> list[int]:

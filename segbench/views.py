@@ -38,7 +38,7 @@ def _view_logits(
     segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol, scale: float, mirrored: bool, size: Size
 ) -> Tensor:
     """float32[N, C, H, W] logits of one view, brought back to the image's ``size``."""
-    base = protocol.input_size or size
+    base = protocol.base_size(size)
     shown = (max(1, round(base[0] * scale)), max(1, round(base[1] * scale)))
     view, view_depth = _resize_images(images, shown), None if depth is None else _resize_depth(depth, shown)
     if mirrored:

@@ -17,6 +17,7 @@ from segbench.protocols import Protocol, window_starts
         ({"scales": (1.0, -2.0)}, "positive"),
         ({"scales": (1.0, 1.0)}, "twice"),
         ({"input_size": (0, 1)}, "empty"),
+        ({"input_size": 0}, "empty"),
     ],
 )
 def test_a_contradiction_is_refused(options: dict[str, object], message: str) -> None:
@@ -43,6 +44,14 @@ def test_every_choice_shows_in_the_record() -> None:
     written = [str(protocol.to_dict()) for protocol in protocols]
     assert len(set(written)) == len(protocols)
     assert [protocol.is_plain for protocol in protocols] == [True, True, *[False] * 6]
+
+
+def test_the_shorter_side_keeps_the_proportions() -> None:
+    assert Protocol(input_size=512).base_size((1024, 2048)) == (512, 1024)
+    assert Protocol(input_size=512).base_size((300, 200)) == (768, 512)
+    assert Protocol(input_size=(5, 6)).base_size((300, 200)) == (5, 6)
+    assert Protocol().base_size((300, 200)) == (300, 200)
+    assert Protocol(input_size=512).to_dict()["input_size"] == "shorter side 512"
 
 
 def test_the_plain_protocol_is_written_as_it_always_was() -> None:
