@@ -11,6 +11,7 @@ import torch
 
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelClass, LabelSpace
+from segbench.core.uncertainty import bootstrap
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
 from segbench.errors import WeightsError
@@ -18,9 +19,10 @@ from segbench.inference import Evaluated, evaluate
 from segbench.models import BUILTIN, GROUP
 from segbench.models.base import Segmenter
 from segbench.models.weights import build, bundled, load
+from segbench.per_image import write_per_image
 from segbench.profiling import device_name, model_facts
 from segbench.protocols import Protocol
-from segbench.records import Profile, RunRecord, environment, targets_fingerprint, write_per_image, write_text
+from segbench.records import Profile, RunRecord, environment, targets_fingerprint, write_text
 from segbench.registry import names as registered_names
 
 
@@ -101,14 +103,14 @@ def run(
     }
     facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads())
     size = image_size(dataset.samples[0])
-    return [
-        Outcome(
-            RunRecord(model_facts(s, size), data, protocol.to_dict(), facts, ConfusionMatrix.total(m, dataset.labels), command=command),
-            tuple(ids),
-            np.stack([matrix.counts for matrix in m]),
-        )
-        for s, m in zip(segmenters, results, strict=True)
-    ]
+
+    def outcome(segmenter: Segmenter, matrices: list[ConfusionMatrix]) -> Outcome:
+        per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, dataset.labels)
+        intervals, model = bootstrap(dataset.labels, per_image), model_facts(segmenter, size)
+        record = RunRecord(model, data, protocol.to_dict(), facts, total, command=command, intervals=intervals)
+        return Outcome(record, tuple(ids), per_image)
+
+    return [outcome(segmenter, matrices) for segmenter, matrices in zip(segmenters, results, strict=True)]
 
 
 def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[Profile] = ()) -> None:

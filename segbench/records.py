@@ -1,8 +1,8 @@
 """Run records: integers, and facts about how they came to be. Scores in a record are a courtesy; they are recomputed when it is read.
 
 ``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target
-classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``. Beside it may lie
-``NAME.npz`` with the matrix of every image (``ids``, ``counts`` int64[N, C, C+1]), so that new statistics need no second run.
+classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``; ``intervals`` of the scores
+where the matrix of every image was known (:mod:`segbench.per_image`). A record without ``intervals`` is read as one that has none.
 ``segbench.profile/1`` is a speed measurement; it belongs to a machine, so it is a record of its own.
 """
 
@@ -14,7 +14,7 @@ import math
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +27,7 @@ from segbench import __version__
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelSpace
 from segbench.core.scores import METRICS_VERSION, Scores, mean_of_defined, score
+from segbench.core.uncertainty import Intervals
 from segbench.errors import RecordError, SegbenchError
 
 RUN_SCHEMA = "segbench.run/1"
@@ -44,6 +45,7 @@ class RunRecord:
     confusion: ConfusionMatrix
     iiou: Mapping[str, float] = field(default_factory=dict)
     command: str = ""
+    intervals: Intervals | None = None
 
     @property
     def labels(self) -> LabelSpace:
@@ -87,6 +89,7 @@ class RunRecord:
             "protocol": dict(self.protocol),
             "signature": self.signature,
             "scores": scores_dict(self),
+            **({"intervals": self.intervals.to_dict(self.labels) | {"metrics_version": METRICS_VERSION}} if self.intervals else {}),
             "environment": dict(self.environment),
             "command": self.command,
             "labels": self.labels.to_dict(),
@@ -174,7 +177,14 @@ def read_run(path: Path) -> RunRecord:
         counts = _whole_numbers(data["confusion"])
         iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
         record = RunRecord(
-            data["model"], data["dataset"], data["protocol"], data["environment"], ConfusionMatrix(labels, counts), iiou, data["command"]
+            data["model"],
+            data["dataset"],
+            data["protocol"],
+            data["environment"],
+            ConfusionMatrix(labels, counts),
+            iiou,
+            data["command"],
+            _intervals(data.get("intervals"), labels),
         )
         _ = record.name, record.signature
     except KeyError as error:
@@ -182,6 +192,13 @@ def read_run(path: Path) -> RunRecord:
     except (TypeError, ValueError, OverflowError, AttributeError, SegbenchError) as error:
         raise RecordError(f"{path}: {error}") from error
     return record
+
+
+def _intervals(data: Any, labels: LabelSpace) -> Intervals | None:
+    """What a record says of its intervals; nothing if they are of scores that have another meaning now."""
+    if data is None or data["metrics_version"] != METRICS_VERSION:
+        return None
+    return Intervals.from_dict(data, labels)
 
 
 def _whole_numbers(rows: Any) -> NDArray[np.int64]:
@@ -210,14 +227,6 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
-
-
-def write_per_image(path: Path, ids: Sequence[str], counts: NDArray[np.int64]) -> None:
-    """Write the confusion matrix of every image, int64[N, C, C+1], as a compressed ``.npz``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counts)
     partial.replace(path)
 
 

@@ -35,6 +35,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "core.permutohedral": ("", "numba"),
         "core.dense_crf": ("core.permutohedral", ""),
         "core.encodings": ("core.labels", ""),
+        "core.replicates": ("core.labels", ""),
+        "core.uncertainty": ("core.labels core.replicates", ""),
     },
     {
         "datasets": ("", ""),
@@ -71,6 +73,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "protocols": ("", ""),
         "recipes": ("", "yaml"),
         "records": ("", ""),
+        "per_image": ("records", ""),
     },
     {
         "scoring": ("", ""),
@@ -86,10 +89,11 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     },
     {
         "report": ("", ""),
-        "report.terminal": ("", "rich"),
+        "report.intervals": ("", ""),
+        "report.terminal": ("report.intervals", "rich"),
         "report.cityscapes_json": ("", ""),
-        "report.tables": ("report.terminal", "pandas"),
-        "report.markdown": ("report.tables report.terminal", "jinja2"),
+        "report.tables": ("report.intervals report.terminal", "pandas"),
+        "report.markdown": ("report.intervals report.tables report.terminal", "jinja2"),
         "report.style": ("", "matplotlib"),
         "report.plots": ("report.style report.tables report.terminal", "matplotlib"),
         "report.samples": ("report.style", "matplotlib"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.scores import METRICS_VERSION
+from segbench.core.uncertainty import bootstrap
 from segbench.datasets.cityscapes import LABELS
 from segbench.errors import RecordError
 from segbench.records import (
@@ -26,7 +27,6 @@ from segbench.records import (
     read_run,
     scores_dict,
     targets_fingerprint,
-    write_per_image,
     write_text,
 )
 from tests.strategies import confusions, plain_labels
@@ -93,6 +93,54 @@ def test_integers_of_any_size_survive(tmp_path_factory: pytest.TempPathFactory, 
     path = tmp_path_factory.getbasetemp() / "any.json"
     write_text(path, record(ConfusionMatrix(confusion.labels, confusion.counts), iiou={}).to_json())
     assert np.array_equal(read_run(path).confusion.counts, confusion.counts)
+
+
+def test_a_record_from_before_there_were_intervals_is_read_and_written_as_it_was() -> None:
+    path = Path(__file__).parent / "golden" / "run-1-without-intervals.json"
+    read = read_run(path)
+    assert read.intervals is None
+    assert read.scores.miou == (90 / 110 + 40 / 55) / 2
+    assert read.to_json() == path.read_text()
+
+
+def with_intervals() -> RunRecord:
+    per_image = np.random.default_rng(0).integers(0, 1000, (5, 19, 20))
+    per_image[:, 3], per_image[:, :, 3] = 0, 0
+    return record(ConfusionMatrix(LABELS, per_image.sum(axis=0)), intervals=bootstrap(LABELS, per_image, replicates=30))
+
+
+def test_intervals_are_read_as_they_were_written(tmp_path: Path) -> None:
+    written = with_intervals()
+    write_text(tmp_path / "r.json", written.to_json())
+    data, read = json.loads((tmp_path / "r.json").read_text()), read_run(tmp_path / "r.json")
+    assert read.to_json() == written.to_json()
+    assert read.intervals is not None
+    assert data["intervals"]["miou"] == read.intervals.bounds["miou"].tolist()
+    assert data["intervals"]["class_iou"]["wall"] is None
+    assert {key: data["intervals"][key] for key in ("level", "replicates", "seed", "units", "unit", "metrics_version")} == {
+        "level": 0.95,
+        "replicates": 30,
+        "seed": 0,
+        "units": 5,
+        "unit": "images",
+        "metrics_version": METRICS_VERSION,
+    }
+
+
+def test_intervals_of_scores_that_had_another_meaning_are_left_out(tmp_path: Path) -> None:
+    data = json.loads(with_intervals().to_json())
+    data["intervals"]["metrics_version"] = METRICS_VERSION - 1
+    write_text(tmp_path / "r.json", json.dumps(data))
+    assert read_run(tmp_path / "r.json").intervals is None
+
+
+@pytest.mark.parametrize("change", [{"miou": [0.1]}, {"miou": "wide"}, {"class_iou": {}}, {"units": None}, {"level": "high"}], ids=str)
+def test_intervals_that_are_none_are_refused_with_the_files_name(tmp_path: Path, change: dict[str, Any]) -> None:
+    data = json.loads(with_intervals().to_json())
+    data["intervals"] |= change
+    write_text(tmp_path / "r.json", json.dumps(data))
+    with pytest.raises(RecordError, match=r"r\.json"):
+        read_run(tmp_path / "r.json")
 
 
 def test_undefined_scores_are_null_and_the_text_is_strict_json() -> None:
@@ -255,15 +303,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_text(path, "new \ud800")
     assert path.read_text() == "old"
-
-
-def test_per_image_matrices_are_read_back_by_numpy(tmp_path: Path) -> None:
-    counts = np.arange(2 * 3 * 4).reshape(2, 3, 4)
-    write_per_image(tmp_path / "sub" / "r.npz", ["a", "ü"], counts)
-    with np.load(tmp_path / "sub" / "r.npz") as data:
-        assert data["ids"].tolist() == ["a", "ü"]
-        assert np.array_equal(data["counts"], counts)
-    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["r.npz"]
 
 
 def histogram(**pixels: int) -> np.ndarray:

@@ -13,8 +13,9 @@ from segbench.models.base import Segmenter, predict
 from segbench.profiling import profile
 from segbench.protocols import Protocol
 from segbench.records import Profile, RunRecord, write_text
+from segbench.report.intervals import interval_note
 from segbench.report.samples import sample_overlay
-from segbench.report.tables import leaderboard, per_class
+from segbench.report.tables import half_widths, leaderboard, per_class, without_bounds
 from segbench.report.terminal import console, count, percent, progress_bar, table
 
 OVERLAYS = 3
@@ -81,16 +82,21 @@ def write_overlays(folder: Path, segmenters: Sequence[Segmenter], dataset: Datas
 def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:
     """The comparison table, best mIoU first, on standard output."""
     show = console()
-    frame = leaderboard(records, profiles)
-    show.print(table(list(map(str, frame.columns)), [_row(row) for row in frame.to_dict("records")]))
+    board = leaderboard(records, profiles)
+    frame, widths = without_bounds(board), half_widths(board)
+    rows = [_row(row, width) for row, width in zip(frame.to_dict("records"), widths, strict=True)]
+    show.print(table(list(map(str, frame.columns)), rows))
     if per_class:
         print_per_class(records)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
+    if note := interval_note(records):
+        show.print(note, style="dim")
     show.print(records[0].signature, style="dim")
 
 
-def _row(row: dict[Hashable, Any]) -> list[str]:
-    return [value if isinstance(value, str) else FORMATS.get(str(name), percent)(value) for name, value in row.items()]
+def _row(row: dict[Hashable, Any], width: float) -> list[str]:
+    cells = {name: value if isinstance(value, str) else FORMATS.get(str(name), percent)(value) for name, value in row.items()}
+    return list((cells | {"mIoU": percent(row["mIoU"], width)}).values())
 
 
 def print_per_class(records: Sequence[RunRecord]) -> None:

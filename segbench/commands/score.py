@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from segbench.core.uncertainty import bootstrap
 from segbench.datasets.base import Dataset
-from segbench.records import RunRecord, environment, targets_fingerprint, write_per_image, write_text
+from segbench.per_image import write_per_image
+from segbench.records import RunRecord, environment, targets_fingerprint, write_text
 from segbench.report.cityscapes_json import cityscapes_result, to_text
+from segbench.report.intervals import half_width, interval_note
 from segbench.report.terminal import console, percent, progress_bar, table
 from segbench.scoring import FolderScores, score_folder
+
+HEADLINE = {"mIoU": "miou", "acc": "acc", "acc_cls": "acc_cls", "fwIoU": "fwiou"}
 
 
 def score_with_progress(preds: Path, dataset: Dataset, **options: Any) -> FolderScores:
@@ -33,7 +38,9 @@ def record_of(result: FolderScores, name: str) -> RunRecord:
     }
     iiou = result.instances.class_iiou(result.confusion) if result.instances else {}
     protocol = {"source": "label maps"}
-    return RunRecord({"name": name, "arguments": {}}, data, protocol, environment(), result.confusion, iiou, "segbench score PREDS GTS")
+    model, command = {"name": name, "arguments": {}}, "segbench score PREDS GTS"
+    intervals = bootstrap(dataset.labels, result.per_image)
+    return RunRecord(model, data, protocol, environment(), result.confusion, iiou, command, intervals)
 
 
 def write_record(path: Path, record: RunRecord, result: FolderScores) -> None:
@@ -57,14 +64,19 @@ def print_scores(record: RunRecord) -> None:
             "warning: every target pixel is void, so no score is defined; are these the withheld targets of a test split?"
         )
     rows = [
-        [name, percent(iou), percent(acc), *([percent(record.iiou.get(name, np.nan))] if record.iiou else [])]
-        for name, iou, acc in zip(labels.class_names, scores.class_iou, scores.class_acc, strict=True)
+        [name, percent(iou, width), percent(acc), *([percent(record.iiou.get(name, np.nan))] if record.iiou else [])]
+        for name, iou, width, acc in zip(
+            labels.class_names, scores.class_iou, half_width(record, "class_iou"), scores.class_acc, strict=True
+        )
     ]
     show.print(table(["class", "IoU", "acc", *(["iIoU"] if record.iiou else [])], rows))
     if scores.category_iou:
-        show.print(table(["category", "IoU"], [[name, percent(iou)] for name, iou in scores.category_iou.items()]))
-    headline = {"mIoU": scores.miou, "acc": scores.acc, "acc_cls": scores.acc_cls, "fwIoU": scores.fwiou}
+        categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)
+        show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
+    headline = {name: percent(getattr(scores, field), float(half_width(record, field))) for name, field in HEADLINE.items()}
     if record.iiou:
-        headline["iIoU"] = record.miiou
-    show.print("   ".join(f"{name} {percent(value)}" for name, value in headline.items()) + "   (per cent)")
+        headline["iIoU"] = percent(record.miiou)
+    show.print("   ".join(f"{name} {value}" for name, value in headline.items()) + "   (per cent)")
+    if note := interval_note([record]):
+        show.print(note, style="dim")
     show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")

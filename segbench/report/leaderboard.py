@@ -1,5 +1,7 @@
 """Boards: a folder with ``records/*.json`` gives a page, tables and plots; the same records give the same bytes.
 
+Intervals are those that a record holds, or else those of the matrices (``.npz``) beside it.
+
 :func:`rebuild` says what the files should be, :func:`write` makes them so, :func:`check` says where they are not and writes nothing.
 """
 
@@ -14,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 from segbench.errors import DataError, RecordError
+from segbench.per_image import with_intervals
 from segbench.records import PROFILE_SCHEMA, Profile, RunRecord, read_profile, read_run, write_text
 from segbench.report import plots
 from segbench.report.markdown import board_page, index_page
@@ -122,7 +125,7 @@ def _read_record(path: Path) -> RunRecord | Profile:
     except (OSError, ValueError):
         data = None
     is_profile = isinstance(data, dict) and data.get("schema") == PROFILE_SCHEMA
-    return read_profile(path) if is_profile else read_run(path)
+    return read_profile(path) if is_profile else with_intervals(read_run(path), path.with_suffix(".npz"))
 
 
 def _board_files(board: Board) -> dict[str, bytes]:

@@ -11,7 +11,18 @@ from jinja2 import Environment, StrictUndefined
 
 from segbench.core.scores import METRICS_VERSION
 from segbench.records import Profile, RunRecord
-from segbench.report.tables import SPEEDS, Group, by_setting, comparable, escape, leaderboard, per_class, row_labels, to_markdown
+from segbench.report.intervals import half_width, interval_note
+from segbench.report.tables import (
+    SPEEDS,
+    Group,
+    by_setting,
+    comparable,
+    escape,
+    leaderboard,
+    per_class,
+    row_labels,
+    to_markdown,
+)
 from segbench.report.terminal import percent
 
 Pictures = Sequence[tuple[str, str]]
@@ -96,6 +107,9 @@ Scores are in per cent; the best of a column (in the table of classes: of a row)
 - Pixels whose target is void are not evaluated. A prediction that is no class counts against the class of its target.
 - **acc** is the share of right pixels, **acc_cls** the mean over classes of the share that is right, **fwIoU** the IoU weighted by the
   pixels of a class.
+- **±** says how far a score would move with other images of the same kind. It knows nothing of images of another kind (another city), nor
+  of training the network again. Two models are compared on the same images, so the difference of two rows is often more certain than
+  either row: overlapping intervals do not mean that there is none.
 - **MACs** are multiply-accumulates of one image, half of what is often called FLOPs. **network_ms** is the median time of the network
   alone; **images_per_s** includes normalisation, upsampling and argmax.
 - Arguments in brackets are those that differ from the published network.
@@ -131,7 +145,8 @@ def index_page(title: str, rows: Sequence[tuple[str, Group]]) -> str:
     """The list of boards: (folder, group of comparable records), each with its best row."""
     lines = ["| board | evaluated on | models | best | mIoU |", "| :--- | :--- | ---: | :--- | ---: |"]
     for board, group in rows:
-        best, miou = row_labels(group.records)[0], percent(group.records[0].scores.miou)
+        first = group.records[0]
+        best, miou = row_labels(group.records)[0], percent(first.scores.miou, float(half_width(first, "miou")))
         difference = f" ({group.difference})" if group.difference else ""
         link = f"[{escape(board)}]({board.replace(' ', '%20')}/leaderboard.md)"
         lines.append(f"| {link} | {_evaluated(group)}{escape(difference)} | {len(group.records)} | {escape(best)} | {miou} |")
@@ -164,7 +179,11 @@ def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, link
         "evaluated": _evaluated(group),
         "signature": group.signature,
         "board": to_markdown(leaderboard(records, fastest)),
-        "notes": [*_macs_note(records), *([f"Speed: {escape(setting)}, median of {_repeats(fastest)} runs."] if setting else [])],
+        "notes": [
+            *([f"{note}."] if (note := interval_note(records)) else []),
+            *_macs_note(records),
+            *([f"Speed: {escape(setting)}, median of {_repeats(fastest)} runs."] if setting else []),
+        ],
         "other_speeds": [(escape(name), _speed_table(records, measured)) for name, measured in others],
         "per_class": to_markdown(per_class(records), best_in="row"),
         "shown": [(escape(caption), path) for caption, path in pictures],

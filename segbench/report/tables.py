@@ -20,6 +20,7 @@ import pandas as pd
 from segbench.errors import RecordError
 from segbench.models import BUILTIN
 from segbench.records import Profile, RunRecord
+from segbench.report.intervals import plus_minus
 from segbench.report.terminal import count, percent
 
 DASH = "–"
@@ -38,6 +39,7 @@ SIZES: dict[str, Callable[[RunRecord], Any]] = {
 }
 COLUMNS = SCORES | SIZES
 ALWAYS = ("mIoU", "acc", "acc_cls", "fwIoU")
+BOUNDS = ("mIoU low", "mIoU high")
 SPEEDS: dict[str, Callable[[Profile], float]] = {
     "network_ms": lambda p: p.network_ms,
     "images_per_s": lambda p: p.images_per_s,
@@ -90,7 +92,8 @@ def ranked(records: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
 def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = ()) -> pd.DataFrame:
     """One row a record, ranked: model, scores as fractions, size, and speed where a profile is of the same model and arguments.
 
-    A column that no record has is left out, the four scores of every record excepted.
+    A column that no record has is left out, the four scores of every record excepted. Where there are intervals, that of the mIoU follows
+    it as ``mIoU low`` and ``mIoU high``.
 
     :raises RecordError: the signatures of the records or the settings of the profiles differ, or a network has two profiles.
     """
@@ -102,6 +105,9 @@ def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = ()) 
         column = pd.Series([value(record) for record in rows], dtype="Int64" if name in SIZES else "float64")
         if name in ALWAYS or bool(column.notna().any()):
             table[name] = column
+        if name == "mIoU" and any(record.intervals for record in rows):
+            pairs = [record.intervals.bounds["miou"].tolist() if record.intervals else (math.nan, math.nan) for record in rows]
+            table |= {bound: pd.Series(side, dtype="float64") for bound, side in zip(BOUNDS, zip(*pairs, strict=True), strict=True)}
     if any(speeds):
         table |= {name: pd.Series([value(p) if p else math.nan for p in speeds], dtype="float64") for name, value in SPEEDS.items()}
     return pd.DataFrame(table)
@@ -119,6 +125,17 @@ def per_class(records: Sequence[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(table, index=pd.Index(names, name="class"))
 
 
+def half_widths(table: pd.DataFrame) -> list[float]:
+    """Half the width of each row's interval of the mIoU, NaN where there is none: what stands behind ``±``."""
+    low, high = (table.get(bound, pd.Series(math.nan, table.index)) for bound in BOUNDS)
+    return list((high - low) / 2)
+
+
+def without_bounds(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is read by people, who get ``±`` instead."""
+    return table.drop(columns=list(BOUNDS), errors="ignore")
+
+
 def to_csv(table: pd.DataFrame) -> str:
     """Comma-separated fractions, every digit kept, nothing where a value is undefined."""
     return str(table.to_csv(index=table.index.name is not None, lineterminator="\n"))
@@ -128,6 +145,7 @@ def to_markdown(table: pd.DataFrame, *, best_in: str = "column") -> str:
     """A GitHub table: scores in per cent, the best of a column (or ``best_in="row"``) bold and the second best underlined."""
     if table.index.name is not None:
         table = table.reset_index()
+    widths, table = half_widths(table), without_bounds(table)
     text = {name: [_FORMATS.get(str(name), _plain_percent)(value) for value in table[name]] for name in table.columns}
     text[table.columns[0]] = [escape(str(value)) for value in table[table.columns[0]]]
     scores = [name for name in table.columns[1:] if best_in == "row" or str(name) not in _FORMATS]
@@ -138,6 +156,8 @@ def to_markdown(table: pd.DataFrame, *, best_in: str = "column") -> str:
     else:
         for name in scores:
             text[name] = [mark.format(cell) for mark, cell in zip(_marks(list(table[name])), text[name], strict=True)]
+    if best_in == "column" and "mIoU" in text:
+        text["mIoU"] = [cell + plus_minus(width) for cell, width in zip(text["mIoU"], widths, strict=True)]
     lines = [
         [escape(str(name)) for name in table.columns],
         [":---", *["---:"] * (len(table.columns) - 1)],

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from segbench.report.intervals import plus_minus
+
 
 def console(*, stderr: bool = False) -> Console:
     """A console that never cuts a table when its output is not a terminal."""
@@ -50,9 +52,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequenc
     return result
 
 
-def percent(fraction: float) -> str:
-    """A fraction as a per cent with one decimal; a dash where it is undefined."""
-    return "–" if math.isnan(fraction) else f"{100 * fraction:.1f}"
+def percent(fraction: float, half_width: float = math.nan) -> str:
+    """A fraction as a per cent with one decimal, and half the width of its interval where it has one; a dash where it is undefined."""
+    return "–" if math.isnan(fraction) else f"{100 * fraction:.1f}{plus_minus(half_width)}"
 
 
 def count(number: float) -> str:

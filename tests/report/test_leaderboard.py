@@ -5,14 +5,25 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from segbench.core.uncertainty import bootstrap
 from segbench.errors import DataError, RecordError
+from segbench.per_image import write_per_image
 from segbench.records import write_text
 from segbench.report import leaderboard as boards
-from tests.report.fakes import FAIR, GOOD, POOR, profile, run_record
+from tests.report.fakes import FAIR, GOOD, LABELS, POOR, profile, run_record
+
+
+def matrices(total: list[list[int]]) -> np.ndarray:
+    """Those of two images, a hard and an easy one, which add up to a total."""
+    off = np.array(total) * (1 - np.eye(3, 4, dtype=np.int64))
+    hard = np.array(total) // 3 + off - off // 3
+    return np.stack([hard, np.array(total) - hard])
 
 
 @pytest.fixture
@@ -20,7 +31,7 @@ def root(tmp_path: Path) -> Path:
     for board, name, matrix in (("first", "a", GOOD), ("first", "b", FAIR), ("second", "a", GOOD)):
         write_text(tmp_path / board / "records" / f"{name}.json", run_record(name, matrix).to_json())
     write_text(tmp_path / "first" / "records" / "a.profile.json", profile("a", 3.0).to_json())
-    (tmp_path / "first" / "records" / "a.npz").write_bytes(b"not looked at")
+    write_per_image(tmp_path / "first" / "records" / "a.npz", ["1", "2"], matrices(GOOD))
     (tmp_path / "no_board").mkdir()
     return tmp_path
 
@@ -35,6 +46,36 @@ def test_a_board_is_a_page_a_table_and_plots(root: Path):
     expected = {f"{board}/{name}" for board in ("first", "second") for name in each}
     expected |= {"first/plots/confusion-b.svg", "first/plots/miou-latency.svg", "README.md"}
     assert names(root, boards.rebuild(root)) == expected
+
+
+def test_a_board_prints_the_intervals_of_the_matrices_beside_a_record(root: Path):
+    files = {path.relative_to(root).as_posix(): data.decode() for path, data in boards.rebuild(root).items()}
+    interval = bootstrap(LABELS, matrices(GOOD))
+    text = f"77.3 ± {100 * interval.half_width('miou'):.1f}"
+    page, index = files["first/leaderboard.md"], files["README.md"]
+    assert f"| a | **77.3** ± {text[7:]} |" in page
+    assert re.search(r"\| b \| <u>[\d.]+</u> \|", page)
+    assert "\n± is half the width of the 95 % bootstrap interval over 2 images (10000 replicates, seed 0).\n" in page
+    assert f"| [first](first/leaderboard.md) | **toy**, split **val**: 4 images, 3 classes (toy-3) | 2 | a | {text} |" in index
+    rows = list(csv.DictReader(files["first/leaderboard.csv"].splitlines()))
+    assert [float(rows[0]["mIoU low"]), float(rows[0]["mIoU high"])] == interval.bounds["miou"].tolist()
+    assert rows[1]["mIoU low"] == rows[1]["mIoU high"] == ""
+    assert "mIoU low" not in files["second/leaderboard.csv"]
+    assert "bootstrap" not in files["second/leaderboard.md"]
+
+
+def test_a_board_takes_the_intervals_that_a_record_holds(root: Path):
+    expected = boards.rebuild(root)
+    record = replace(run_record("a", GOOD), intervals=bootstrap(LABELS, matrices(GOOD)))
+    write_text(root / "first" / "records" / "a.json", record.to_json())
+    (root / "first" / "records" / "a.npz").unlink()
+    assert boards.rebuild(root) == expected
+
+
+def test_matrices_of_another_run_are_refused(root: Path):
+    write_per_image(root / "first" / "records" / "b.npz", ["1", "2"], matrices(GOOD))
+    with pytest.raises(RecordError, match=r"b\.npz: these matrices do not add up"):
+        boards.rebuild(root)
 
 
 def test_a_board_by_itself_has_no_index(root: Path):
@@ -53,7 +94,7 @@ def test_every_link_of_a_page_leads_to_a_file(root: Path):
 
 def test_the_index_lists_every_board_with_its_best_row(root: Path):
     index = boards.rebuild(root)[root / "README.md"].decode()
-    assert "| [first](first/leaderboard.md) | **toy**, split **val**: 4 images, 3 classes (toy-3) | 2 | a | 77.3 |" in index
+    assert "| [first](first/leaderboard.md) | **toy**, split **val**: 4 images, 3 classes (toy-3) | 2 | a | 77.3 ± " in index
 
 
 def test_writing_twice_writes_once_and_then_check_is_content(root: Path):
@@ -116,6 +157,7 @@ def test_the_bytes_do_not_depend_on_what_the_record_files_are_called(root: Path)
     before = boards.rebuild(root / "first")
     folder = root / "first" / "records"
     (folder / "a.json").rename(folder / "z.json")
+    (folder / "a.npz").rename(folder / "z.npz")
     assert boards.rebuild(root / "first") == before
 
 

@@ -1,0 +1,92 @@
+"""Scores of many data sets at once: what :mod:`segbench.core.scores` does with one confusion matrix, for R of them in one pass.
+
+Scores need only sums that are linear in the matrix, so int64[C, C+1] shrinks to a column of ``S = 3 C + K`` numbers::
+
+    hits[C]  targets[C]  preds[C]  hits within the category[K]
+
+Columns add up as matrices do. What is undefined, and what leaves a mean, is as for a single matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.core.labels import LabelSpace
+
+Floats = NDArray[np.float64]
+
+OF_CLASSES = ("class_iou", "class_acc", "class_precision", "class_dice")
+OF_CATEGORIES = ("category_iou",)
+
+
+def units_of(labels: LabelSpace, per_image: NDArray[np.int64], groups: Sequence[Hashable] | None) -> Floats:
+    """float64[S, N]: a column for each image, or for each group of images.
+
+    :param per_image: int64[N, C, C+1].
+    :param groups: the group of each image; by default every image is its own.
+    :raises ValueError: the shapes do not fit together.
+    """
+    classes = len(labels.classes)
+    if per_image.dtype != np.int64 or per_image.shape != (len(per_image), classes, classes + 1):
+        raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not {per_image.dtype}{list(per_image.shape)}")
+    if groups is not None and len(groups) != len(per_image):
+        raise ValueError(f"{len(groups)} groups for {len(per_image)} images")
+    inside = _members(labels)
+    square = per_image[:, :, :-1]
+    hits = np.diagonal(square, axis1=1, axis2=2)
+    category_hits = ((inside @ square) * inside).sum(axis=2)
+    statistics = np.concatenate([hits, per_image.sum(axis=2), square.sum(axis=1), category_hits], axis=1).T
+    if groups is None:
+        return np.ascontiguousarray(statistics, np.float64)
+    number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+    sums = np.zeros((len(number), len(statistics)), np.int64)
+    np.add.at(sums, np.array([number[group] for group in groups], np.intp), statistics.T)
+    return np.ascontiguousarray(sums.T, np.float64)
+
+
+def _members(labels: LabelSpace) -> NDArray[np.int64]:
+    """int64[K, C]: 1 where the class is of the category."""
+    rows = [[label.category == category for label in labels.classes] for category in labels.categories]
+    return np.array(rows, np.int64).reshape(len(rows), len(labels.classes))
+
+
+def scores_of(labels: LabelSpace, sums: Floats) -> dict[str, Floats]:
+    """Every score of R columns float64[S, R], by field name of :class:`~segbench.core.scores.Scores`.
+
+    float64[R]; scores of classes and of categories float64[C, R] and float64[K, R].
+    """
+    classes, inside = len(labels.classes), _members(labels).astype(np.float64)
+    hits, targets, preds, category_hits = np.split(sums, [classes, 2 * classes, 3 * classes])
+    class_iou, class_acc = _divide(hits, targets + preds - hits), _divide(hits, targets)
+    scores = {
+        "acc": _divide(hits.sum(axis=0), targets.sum(axis=0)),
+        "acc_cls": _mean_of_defined(class_acc),
+        "miou": _mean_of_defined(class_iou),
+        "fwiou": _divide((np.nan_to_num(class_iou) * targets).sum(axis=0), targets.sum(axis=0)),
+        "class_iou": class_iou,
+        "class_acc": class_acc,
+        "class_precision": _divide(hits, preds),
+        "class_dice": _divide(2 * hits, targets + preds),
+    }
+    if len(inside):
+        category_iou = _divide(category_hits, inside @ (targets + preds) - category_hits)
+        scores |= {"category_miou": _mean_of_defined(category_iou), "category_iou": category_iou}
+    return scores
+
+
+def _divide(numerator: Floats, denominator: Floats) -> Floats:
+    result = np.full(denominator.shape, np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
+
+
+def _mean_of_defined(rows: Floats) -> Floats:
+    """float64[R] of float64[C, R]: the mean of what is not NaN, added from the first row to the last as for a single matrix."""
+    total, defined = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    for row in rows:
+        total += np.nan_to_num(row)
+        defined += ~np.isnan(row)
+    return _divide(total, defined)
