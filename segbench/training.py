@@ -16,9 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from segbench.augmentation import IGNORE, Batch, load_batch
+from segbench.augmentation import Batch, load_batch
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.scores import Scores, score
 from segbench.cpu_training import sound_on_cpu
@@ -26,9 +25,10 @@ from segbench.datasets.base import Dataset
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import WeightsError
 from segbench.inference import autocast, evaluate
-from segbench.losses import cross_entropy, enet_weights, median_frequency_weights
-from segbench.models.base import AuxLogits, InputRule, Segmenter, TrainingOutput, forward, logits_at
+from segbench.losses import enet_weights, median_frequency_weights
+from segbench.models.base import Segmenter, forward
 from segbench.models.weights import save
+from segbench.objective import objective
 from segbench.protocols import Precision
 from segbench.recipes import Recipe
 from segbench.records import targets_fingerprint
@@ -111,7 +111,7 @@ def _step(
     precision: Precision = "fp16" if scaler.is_enabled() else "bf16" if recipe.precision == "bf16" else "fp32"
     with autocast(batch.images.device, precision):
         output = forward(segmenter, batch.images, batch.depth)
-    loss = _loss(output, batch.targets, weight, segmenter.input_rule)
+    loss = objective(output, batch.targets, weight, segmenter.input_rule)
     optimizer.zero_grad(set_to_none=True)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
@@ -119,25 +119,6 @@ def _step(
     scaler.step(optimizer)
     scaler.update()
     return float(loss.detach())
-
-
-def _loss(output: Tensor | TrainingOutput, targets: Tensor, weight: Tensor | None, rule: InputRule) -> Tensor:
-    """Cross entropy of the logits, and of every auxiliary head by its weight."""
-    if isinstance(output, Tensor):
-        output = TrainingOutput(output)
-    if output.borders:
-        raise WeightsError("this network also needs a border loss, which `train` does not have yet")
-    heads = (AuxLogits(output.logits), *output.aux)
-    return torch.stack([head.weight * _head_loss(head, targets, weight, rule) for head in heads]).sum()
-
-
-def _head_loss(head: AuxLogits, targets: Tensor, weight: Tensor | None, rule: InputRule) -> Tensor:
-    if head.resize == "target":
-        size = head.logits.shape[-2:]
-        targets = F.interpolate(targets[:, None].float(), size=size, mode="nearest-exact")[:, 0].long()
-        return cross_entropy(head.logits.float(), targets, weight=weight, ignore_index=IGNORE)
-    logits = logits_at(head.logits.float(), rule, (targets.shape[1], targets.shape[2]))
-    return cross_entropy(logits, targets, weight=weight, ignore_index=IGNORE)
 
 
 def _optimizer(recipe: Recipe, network: torch.nn.Module) -> torch.optim.Optimizer:

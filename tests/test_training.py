@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -10,6 +11,9 @@ import torch
 
 from segbench.augmentation import IGNORE, load_batch, random_crop
 from segbench.errors import RecordError, WeightsError
+from segbench.models.base import Segmenter
+from segbench.models.dfn import dfn
+from segbench.models.pidnet import pidnet_s
 from segbench.models.rednet import rednet
 from segbench.models.weights import describe, load, sha256_of
 from segbench.recipes import Recipe, read_recipe
@@ -116,6 +120,18 @@ def test_a_network_with_depth_is_trained_on_it(tmp_path: Path) -> None:
     losses = [progress.loss for progress in train(segmenter, dataset, recipe, tmp_path / "w.safetensors", validation=dataset)]
     assert np.isfinite(losses).all()
     assert not torch.equal(segmenter.network.depth.conv1.weight, before)
+
+
+@pytest.mark.parametrize("factory", [dfn, pidnet_s])
+def test_networks_with_borders_are_trained_on_them(tmp_path: Path, factory: Callable[..., Segmenter]) -> None:
+    torch.manual_seed(0)
+    segmenter, recipe = factory(LABELS, width=0.0625), replace(RECIPE, steps=2, crop=(64, 64))
+    heads = {n: p for n, p in segmenter.network.named_parameters() if p.requires_grad and n.startswith(segmenter.network.training_only)}
+    before = {name: parameter.detach().clone() for name, parameter in heads.items()}
+    losses = [progress.loss for progress in train(segmenter, tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors")]
+    assert np.isfinite(losses).all()
+    assert heads
+    assert not [name for name, value in before.items() if torch.equal(value, heads[name])]
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:

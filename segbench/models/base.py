@@ -100,13 +100,15 @@ class AuxLogits:
 class TrainingOutput:
     """What a network with auxiliary heads returns in training mode; in evaluation mode it returns ``logits`` alone.
 
-    ``borders`` are logits float[N, 1, h, w] of semantic boundaries (DFN). Submodules that only training uses are named in the network's
-    attribute ``training_only: tuple[str, ...]``; their parameters are not counted for inference.
+    ``borders`` are logits float[N, 1, h, w] of semantic boundaries; ``border_loss`` says what trains them: DFN's focal loss, or PIDNet's
+    balanced cross entropy, with which the loss of ``logits`` counts twice where a border is sure. Submodules that only training uses are
+    named in the network's attribute ``training_only: tuple[str, ...]``; their parameters are not counted for inference.
     """
 
     logits: Tensor
     aux: tuple[AuxLogits, ...] = ()
     borders: tuple[Tensor, ...] = ()
+    border_loss: Literal["focal", "balanced"] = "focal"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ arXiv 2206.02066. Reference: github.com/XuJiacong/PIDNet, ``models/pidnet.py`` a
 
 Parameters are named as there. P keeps detail at stride 8 and takes from I where both agree (``PagFM``); I goes down to stride 64 and ends
 in a pyramid whose scales run in parallel (``PAPPM``); D is supervised with boundaries, and where it sees one, P outweighs I (``LightBag``).
-All resizing has ``align_corners=False``. In training the auxiliary head on P has weight 0.4; the reference adds 20 times a boundary loss
-and a cross entropy restricted to boundaries.
+All resizing has ``align_corners=False``. In training the auxiliary head on P has weight 0.4; to this come 20 times a boundary loss
+and a second cross entropy of the logits where D is sure of a boundary (``segbench.objective``).
 
 What differs: He's initialisation by fan-in instead of fan-out. As in the reference, the heads that only train see rectified maps, there the
 effect of an in-place ReLU. Batch normalisation of the pyramid's global pool needs batches of at least 2 in training.
@@ -144,7 +144,7 @@ class PIDNet(nn.Module):
         logits = self.final_layer(self.dfm(p, resize(self.spp(self.layer5(i)), d), d))
         if not self.training:
             return logits  # type: ignore[no-any-return]
-        return TrainingOutput(logits, (AuxLogits(self.seghead_p(p3), AUX_WEIGHT),), (self.seghead_d(d4),))
+        return TrainingOutput(logits, (AuxLogits(self.seghead_p(p3), AUX_WEIGHT),), (self.seghead_d(d4),), "balanced")
 
 
 def pidnet_s(labels: LabelSpace, *, width: float = 1.0) -> Segmenter:
