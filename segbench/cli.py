@@ -152,22 +152,27 @@ def train(model: str, dataset: str | None, data: Path | None, split: str | None,
 
 
 @main.command()
-@click.argument("models")
+@click.argument("names", required=False, metavar="[NAMES]")
+@click.option("--models", help="Names, separated by commas, or `all` that are registered; may stand without `--models` too.")
 @click.option("--size", default="512x1024", show_default=True, metavar="HxW")
 @click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--repeats", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--out", type=FOLDER, help="Write the profiles as JSON here.")
 @DEVICE_OPTION
-def profile(models: str, size: str, classes: int, batch_size: int, repeats: int, out: Path | None, device: str) -> None:
-    """Measure size and speed of MODELS (names, separated by commas, or `all`); needs no weights and no data."""
+def profile(
+    names: str | None, models: str | None, size: str, classes: int, batch_size: int, repeats: int, out: Path | None, device: str
+) -> None:
+    """Measure size and speed of networks; needs no weights and no data."""
     from segbench import benchmark
     from segbench.commands import run as running
     from segbench.models import BUILTIN, GROUP
     from segbench.registry import names as list_names
 
-    names = list_names(BUILTIN, GROUP) if models == "all" else _names(models)
-    segmenters = benchmark.random_models(names, classes, _device(device))
+    if (chosen := models or names) is None or (models and names):
+        raise click.UsageError("name the models once: segbench profile --models fcn8s,segnet")
+    wanted = list_names(BUILTIN, GROUP) if chosen == "all" else _names(chosen)
+    segmenters = benchmark.random_models(wanted, classes, _device(device))
     profiles = running.profile_with_progress(segmenters, parse_size(size), batch_size=batch_size, repeats=repeats)
     running.print_profiles(profiles, out)
 
@@ -175,13 +180,17 @@ def profile(models: str, size: str, classes: int, batch_size: int, repeats: int,
 @main.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table.")
 @click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+@click.option("--refresh", is_flag=True, help="In a checkout: count again, and rewrite the committed table and README.md's.")
 @click.pass_context
-def models(ctx: click.Context, as_json: bool, classes: int) -> None:
+def models(ctx: click.Context, as_json: bool, classes: int, refresh: bool) -> None:
     """List the registered models with paper, year, parameters and MACs at 1024x2048."""
-    if ctx.invoked_subcommand is None:
-        from segbench.commands.models import list_models
+    from segbench.commands import models as command
 
-        list_models(classes, as_json=as_json)
+    if refresh:
+        for path in command.refresh():
+            click.echo(f"wrote {path}")
+    elif ctx.invoked_subcommand is None:
+        command.list_models(classes, as_json=as_json)
 
 
 @models.command("show")
@@ -190,9 +199,26 @@ def models(ctx: click.Context, as_json: bool, classes: int) -> None:
 @click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
 def models_show(name: str, size: str, classes: int) -> None:
     """Print the stages of model NAME with their output sizes."""
-    from segbench.commands.models import show_model
+    from segbench.commands.anatomy import show_model
 
     show_model(name, parse_size(size), classes)
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.25; repeatable.")
+@click.option("--full", is_flag=True, help="Check networks as wide as published, not at an eighth of it.")
+@click.option("--classes", type=click.IntRange(min=2), default=19, show_default=True)
+@click.option("--data", type=FOLDER, help="The dataset's folder.")
+@click.option("--split", help="The dataset's split.  [default: the one that it is evaluated on]")
+def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes: int, data: Path | None, split: str | None) -> None:
+    """Check that models and datasets keep to the contract; NAME is registered, file.py:function, or `all` models."""
+    from segbench.commands.check import check as check_names
+    from segbench.commands.train import parse_settings
+
+    arguments = parse_settings(settings)
+    if check_names(names, arguments, full=full, classes=classes, open_dataset=lambda name: _dataset(name, data, split)):
+        raise click.exceptions.Exit(1)
 
 
 @main.command()

@@ -79,7 +79,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     },
     {
         "scoring": ("", ""),
-        "contract": ("cpu_training dataset_contract", "torch"),
+        "contract": ("cpu_training dataset_contract objective", "torch"),
         "dataset_contract": ("", ""),
         "views": ("", "torch"),
         "inference": ("views", "torch"),

@@ -134,10 +134,26 @@ def test_an_unknown_model_is_answered_with_the_nearest_name() -> None:
     assert "did you mean segnet" in result.stderr
 
 
-def test_profile_needs_neither_weights_nor_data(tmp_path: Path) -> None:
-    result = segbench("profile", TINY, "--size", "16x32", "--classes", 3, "--repeats", 1, "--device", "cpu", "--out", tmp_path)
+@pytest.mark.parametrize("spelling", [[TINY], ["--models", TINY]], ids=["argument", "option"])
+def test_profile_needs_neither_weights_nor_data(spelling: list[str], tmp_path: Path) -> None:
+    result = segbench("profile", *spelling, "--size", "16x32", "--classes", 3, "--repeats", 1, "--device", "cpu", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "network_ms" in result.output
+
+
+@pytest.mark.parametrize("arguments", [[], ["segnet", "--models", "enet"]], ids=["none", "both"])
+def test_profile_wants_its_models_named_once(arguments: list[str]) -> None:
+    result = segbench("profile", *arguments)
+    assert result.exit_code == 2
+    assert "name the models once: segbench profile --models fcn8s,segnet" in result.stderr
+
+
+def test_profile_of_all_is_one_table_of_every_registered_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segbench.registry.names", lambda *_: ["enet", TINY])
+    result = segbench("profile", "--models", "all", "--size", "16x32", "--classes", 3, "--repeats", 1, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    rows = [line for line in result.output.splitlines() if line.startswith("│")]
+    assert {row.split()[1] for row in rows} == {"enet", TINY}
 
 
 def test_train_writes_a_file_that_run_accepts(small_minicity: Path, tmp_path: Path) -> None:

@@ -1,36 +1,36 @@
-"""`segbench models`: what is registered, how large it is, and what its stages do."""
+"""`segbench models`: what is registered and how large it is, from a committed table, so that listing builds nothing.
+
+The table holds what ``anatomy.facts`` counts for every builtin model at 19 classes; a test counts them again. Plugins and other numbers of
+classes are counted when they are asked for.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from contextlib import ExitStack
-from functools import partial
-from itertools import pairwise
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
-from segbench.benchmark import numbered_labels
+from segbench.errors import DataError
 from segbench.models import BUILTIN, GROUP
-from segbench.models.base import InputRule, Segmenter, example_inputs
-from segbench.models.weights import build
-from segbench.profiling import count_macs, count_params
 from segbench.registry import names
 from segbench.report.terminal import console, count, progress_bar, table
 
-SIZE = (1024, 2048)
+TABLE_CLASSES = 19
+TABLE = Path(str(files("segbench.models") / "table.csv"))
+README = TABLE.parents[2] / "README.md"
+MARKERS = ("<!-- models: written by `segbench models --refresh` -->\n", "<!-- /models -->\n")
+NUMBERS = ("params_total", "params_infer", "params_trainable", "macs", "year")
+
+Facts = dict[str, Any]
 
 
 def list_models(classes: int, *, as_json: bool) -> None:
-    """Print every registered model with its size at 1024x2048; nothing is computed, networks are built on the meta device."""
-    registered = names(BUILTIN, GROUP)
-    with progress_bar("counting") as bar:
-        task = bar.add_task("counting", total=len(registered))
-        rows = []
-        for name in registered:
-            rows.append(facts(name, classes))
-            bar.advance(task)
+    """Print every registered model with its size at 1024x2048."""
+    rows = registered(classes)
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -43,71 +43,79 @@ def list_models(classes: int, *, as_json: bool) -> None:
     console().print(f"{classes} classes; MACs at 1024x2048", style="dim")
 
 
-def facts(name: str, classes: int) -> dict[str, Any]:
-    """Name, parameters (total, inference, trainable), MACs at 1024x2048, input rule, paper and year of a model."""
-    segmenter = on_meta(name, classes)
-    params = count_params(segmenter)
-    return {
-        "name": name,
-        "params_total": params.total,
-        "params_infer": params.infer,
-        "params_trainable": params.trainable,
-        "macs": count_macs(segmenter, SIZE),
-        "input": describe_inputs(segmenter),
-        "paper": segmenter.paper.title,
-        "url": segmenter.paper.url,
-        "year": segmenter.paper.year,
-    }
+def registered(classes: int) -> list[Facts]:
+    """The facts of every registered model: those of the table where it has them, the others counted now."""
+    known = {row["name"]: row for row in read_table()} if classes == TABLE_CLASSES else {}
+    chosen = names(BUILTIN, GROUP)
+    counted = {row["name"]: row for row in count_facts([name for name in chosen if name not in known], classes)}
+    return [known.get(name) or counted[name] for name in chosen]
 
 
-def on_meta(name: str, classes: int) -> Segmenter:
-    """A model without memory for its parameters."""
-    with torch.device("meta"):
-        return build(name, numbered_labels(classes))
+def count_facts(chosen: Sequence[str], classes: int) -> list[Facts]:
+    """Build models on the meta device and count."""
+    if not chosen:
+        return []
+    from segbench.commands.anatomy import facts
+
+    with progress_bar("counting") as bar:
+        return [facts(name, classes) for name in bar.track(chosen, description="counting")]
 
 
-def describe_inputs(segmenter: Segmenter) -> str:
-    """What it takes: ``rgb, any size``; ``rgb + depth, mirrored to multiples of 32``."""
-    rule = segmenter.input_rule
-    kinds = " + ".join(segmenter.inputs)
-    if rule == InputRule():
-        return f"{kinds}, any size"
-    parts = []
-    if rule.divisor > 1:
-        parts.append(f"{rule.divisor} k + {rule.remainder}" if rule.remainder else f"multiples of {rule.divisor}")
-    if rule.min_size > 1:
-        parts.append(f"at least {rule.min_size}")
-    context = f" with {rule.context} px of context" if rule.context else ""
-    return f"{kinds}, mirrored to {', '.join(parts) or 'fit'}{context}"
+def read_table() -> list[Facts]:
+    """The committed facts of the builtin models, as :func:`segbench.commands.anatomy.facts` gives them for 19 classes."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return [{key: int(value) if key in NUMBERS else value for key, value in row.items()} for row in csv.DictReader(file)]
 
 
-def show_model(name: str, size: tuple[int, int], classes: int) -> None:
-    """Print a model's stages: the submodules in the order in which they run, with their output's size and parameters."""
-    segmenter = on_meta(name, classes)
-    show = console()
-    show.print(f"{name}: {segmenter.paper.title} ({segmenter.paper.authors}, {segmenter.paper.year}) {segmenter.paper.url}")
-    show.print(describe_inputs(segmenter))
-    rows = [[path, " x ".join(map(str, shape)), count(params)] for path, shape, params in stages(segmenter, size)]
-    show.print(table(["stage", "output (channels x height x width)", "params"], rows))
+def refresh() -> list[Path]:
+    """Count the builtin models anew and rewrite the table, and the one in README.md; returns the files.
 
-
-def stages(segmenter: Segmenter, size: tuple[int, int]) -> list[tuple[str, tuple[int, ...], int]]:
-    """(path, output shape without the batch, parameters) of each stage, in the order in which they run.
-
-    A stage is the outermost module that gives a tensor; what neither has parameters nor changes the shape is left out.
+    :raises DataError: this is no checkout, so there is no README.md to rewrite.
     """
-    rows: list[tuple[str, tuple[int, ...], int]] = []
+    before = readme()
+    rows = count_facts(list(BUILTIN), TABLE_CLASSES)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    TABLE.write_text(text.getvalue(), encoding="utf-8")
+    README.write_text(with_table(before, rows), encoding="utf-8")
+    return [TABLE, README]
 
-    def record(path: str, module: nn.Module, output: object) -> None:
-        if isinstance(output, Tensor):
-            rows.append((path, tuple(output.shape[1:]), sum(p.numel() for p in module.parameters())))
 
-    with ExitStack() as stack, torch.inference_mode():
-        for path, module in segmenter.network.named_modules():
-            if path:
-                hook = partial(lambda path, module, _, output: record(path, module, output), path)
-                stack.callback(module.register_forward_hook(hook).remove)
-        segmenter.network(*example_inputs(segmenter, size))
-    found = {path for path, _, _ in rows}
-    outermost = [row for row in rows if not any(row[0].startswith(f"{path}.") for path in found)]
-    return [row for before, row in pairwise([("", (), 0), *outermost]) if row[2] or row[1] != before[1]]
+def readme() -> str:
+    """The text of README.md.
+
+    :raises DataError: there is none beside the package, or it has no place for the table.
+    """
+    text = README.read_text(encoding="utf-8") if README.is_file() else ""
+    if not all(marker in text for marker in MARKERS):
+        raise DataError(f"{README}: there is no place for the table of models", way_out="run this in a checkout of segbench")
+    return text
+
+
+def with_table(text: str, rows: Sequence[Facts]) -> str:
+    """A text with the table between its markers replaced."""
+    before, _, rest = text.partition(MARKERS[0])
+    _, _, after = rest.partition(MARKERS[1])
+    return before + MARKERS[0] + markdown(rows) + MARKERS[1] + after
+
+
+def markdown(rows: Sequence[Facts]) -> str:
+    """The models as a Markdown table: name, paper, parameters, MACs, and the datasets for which weights come along."""
+    weights = bundled_weights()
+    lines = ["| model | paper | year | params | MACs | weights |", "|---|---|--:|--:|--:|---|"]
+    for r in rows:
+        idle = "" if r["params_total"] == r["params_infer"] else f" ({count(r['params_infer'])})"
+        cells = (f"`{r['name']}`", f"[{r['paper']}]({r['url']})", str(r["year"]), count(r["params_total"]) + idle, count(r["macs"]))
+        lines.append(f"| {' | '.join(cells)} | {', '.join(weights.get(r['name'], ()))} |")
+    return "\n".join(lines) + "\n"
+
+
+def bundled_weights() -> dict[str, list[str]]:
+    """The datasets for which segbench comes with weights of a model, by model."""
+    datasets: dict[str, list[str]] = {}
+    for file in sorted((TABLE.parent / "bundled").glob("*.safetensors")):
+        dataset, _, name = file.stem.rpartition("-")
+        datasets.setdefault(name, []).append(dataset)
+    return datasets

@@ -110,6 +110,8 @@ def _stages(layers: list[nn.Module], x: Tensor, dropout: Dropout) -> list[Stage]
 
 def _mask(maps: Tensor, generator: torch.Generator) -> Tensor:
     """[1, C, H, W] of zeros and ones over the share kept. Drawn on the CPU: the same on every device."""
+    if maps.is_meta:
+        return maps.new_empty((1, *maps.shape[1:]))  # there are only shapes, and drawing takes long
     kept = torch.rand((1, *maps.shape[1:]), generator=generator, device="cpu") >= RATE
     return kept.to(maps.device, maps.dtype) / (1 - RATE)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from segbench.commands.models import on_meta
+from segbench.commands.anatomy import on_meta
 from segbench.models import BUILTIN
 from segbench.profiling import count_params
 

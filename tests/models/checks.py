@@ -64,14 +64,6 @@ def without_gradient(network: nn.Module, *images: Tensor) -> list[str]:
     return [name for name, p in trainable.items() if p.grad is None or (p.dim() > 1 and not p.grad.any())]
 
 
-def is_deterministic(network: nn.Module, *images: Tensor) -> bool:
-    """Two passes in evaluation mode give one tensor of finite logits that vary."""
-    network.eval()
-    with torch.inference_mode():
-        first, second = network(*images), network(*images)
-    return torch.equal(first, second) and bool(first.isfinite().all()) and first.std().item() > 0
-
-
 def rebuilds(factory: Factory, **arguments: object) -> bool:
     """``arguments`` of a segmenter hold every keyword, and give a network of the same parameters under the same name."""
     first = factory(toy(3), **arguments)

@@ -15,14 +15,6 @@ from segbench.models.base import InputRule, Normalize, Paper, Segmenter, logits_
 
 LABELS = LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(3)))
 UNET = InputRule(divisor=16, remainder=12, min_size=188, context=92)
-# A width at which each builtin model is quick to run.
-WIDTHS = {"unet": 1 / 64, "ddrnet23_slim": 1 / 4, "pidnet_s": 1 / 4, "segformer_b0": 1 / 4, "hrnet_w18": 1 / 4}
-WIDTHS |= dict.fromkeys(("segnet_basic", "segformer_b2", "hrnet_w48", "hrnet_w48_ocr", "enet", "erfnet", "fast_scnn"), 1 / 8)
-WIDTHS |= dict.fromkeys(("bisenet_x39", "bisenet_r18"), 1 / 8) | dict.fromkeys(
-    ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce", "segnet"), 1 / 32
-)
-SMALL = {name: WIDTHS.get(name, 1 / 16) for name in BUILTIN}
-PHOTOGRAPHS_ONLY = [name for name in BUILTIN if name != "rednet"]
 
 
 class Strided(nn.Module):
@@ -41,37 +33,14 @@ def strided(network: nn.Module | None = None) -> Segmenter:
     return Segmenter("strided", (network or Strided()).eval(), LABELS, paper, Normalize((0, 0, 0), (1, 1, 1)), InputRule(divisor=4))
 
 
-def built(name: str) -> Segmenter:
-    module, _, attribute = BUILTIN[name].partition(":")
-    torch.manual_seed(0)
-    segmenter: Segmenter = getattr(importlib.import_module(module), attribute)(LABELS, width=SMALL[name])
-    segmenter.network.eval()
-    return segmenter
-
-
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BUILTIN)
 def test_builtin_names_are_those_of_their_segmenters(name: str) -> None:
-    segmenter = built(name)
+    module, _, attribute = BUILTIN[name].partition(":")
+    with torch.device("meta"):
+        segmenter: Segmenter = getattr(importlib.import_module(module), attribute)(LABELS)
     assert segmenter.name == name
     assert segmenter.labels is LABELS
     assert segmenter.paper.url.startswith("https://")
-
-
-@pytest.mark.parametrize("name", PHOTOGRAPHS_ONLY)
-def test_predict_gives_class_indices_at_the_size_of_an_odd_image(name: str) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (2, 37, 51, 3), np.uint8)
-    classes = predict(built(name), images)
-    assert classes.dtype == np.uint8
-    assert classes.shape == (2, 37, 51)
-    assert classes.max() < 3
-
-
-@pytest.mark.parametrize("name", PHOTOGRAPHS_ONLY)
-def test_predict_does_not_depend_on_the_rest_of_the_batch(name: str) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (2, 20, 24, 3), np.uint8)
-    segmenter = built(name)
-    alone = np.concatenate([predict(segmenter, images[i : i + 1]) for i in range(2)])
-    assert (predict(segmenter, images) == alone).mean() > 0.999
 
 
 @pytest.mark.parametrize(

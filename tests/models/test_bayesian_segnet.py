@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.base import predict
 from segbench.models.bayesian_segnet import BayesianSegNet, _mask, bayesian_segnet
 from segbench.models.segnet import SegNet
 from tests.models.checks import toy
@@ -84,13 +82,6 @@ def test_another_seed_gives_other_samples_and_more_samples_a_steadier_mean() -> 
     assert 0 < spread(16) < spread(1) / 2
 
 
-def test_prediction_does_not_depend_on_the_rest_of_the_batch() -> None:
-    network = small()
-    x = torch.randn(3, 3, 32, 32)
-    with torch.inference_mode():
-        torch.testing.assert_close(network(x)[1:2], network(x[1:2]), rtol=1e-4, atol=1e-5)
-
-
 def test_half_of_the_units_after_pools_3_to_5_and_decoders_5_to_3_are_dropped_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[tuple[int, int]] = []
 
@@ -118,19 +109,6 @@ def test_masks_drop_half_and_keep_the_mean() -> None:
 def test_logits_have_the_size_of_the_image(size: tuple[int, int], samples: int) -> None:
     with torch.device("meta"):
         assert BayesianSegNet(3, width=1 / 32, samples=samples).eval()(torch.empty(2, 3, *size)).shape == (2, 3, *size)
-
-
-def test_predict_gives_the_size_of_an_odd_image() -> None:
-    segmenter = bayesian_segnet(toy(3), width=1 / 32, samples=2)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, 37, 51, 3), np.uint8)).shape == (1, 37, 51)
-
-
-def test_gradients_reach_every_parameter() -> None:
-    network = small().train()
-    network(torch.randn(2, 3, 64, 64)).square().mean().backward()
-    assert all(p.grad is not None for p in network.parameters())
-    assert all(p.grad.any() for p in network.parameters() if p.ndim > 1 and p.grad is not None)
 
 
 def test_a_negative_number_of_samples_is_refused() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segbench.models import deconvnet as module
-from segbench.models.base import predict
 from segbench.models.deconvnet import DeconvNet, deconvnet
 from tests.models.checks import toy
 
@@ -84,28 +82,6 @@ def test_logits_depend_on_the_pooling_indices(monkeypatch: pytest.MonkeyPatch) -
 def test_logits_have_the_size_of_the_image(size: tuple[int, int]) -> None:
     with torch.inference_mode():
         assert small().eval()(torch.zeros(1, 3, *size)).shape == (1, 3, *size)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (37, 51), (60, 225)], ids=str)
-def test_predict_gives_the_size_of_an_odd_image(size: tuple[int, int]) -> None:
-    segmenter = deconvnet(toy(3), width=1 / 32, head_channels=4)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, *size, 3), np.uint8)).shape == (1, *size)
-
-
-def test_gradients_reach_every_parameter() -> None:
-    """A bias in front of batch normalisation gets one too, of rounding errors."""
-    network = small().train()
-    network(torch.randn(3, 3, 224, 224)).square().mean().backward()
-    assert all(p.grad is not None for p in network.parameters())
-    assert all(p.grad.any() for p in network.parameters() if p.ndim > 1 and p.grad is not None)
-
-
-def test_evaluation_is_deterministic() -> None:
-    network = small().eval()
-    x = torch.randn(1, 3, 224, 224)
-    with torch.inference_mode():
-        assert torch.equal(network(x), network(x))
 
 
 def test_arguments_rebuild_the_network() -> None:

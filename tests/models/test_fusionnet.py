@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.base import predict
 from segbench.models.fusionnet import FusionNet, Level, fusionnet, relu
 from tests.models.checks import toy
 
@@ -67,29 +65,6 @@ def test_activations_are_leaky_on_the_way_down_only() -> None:
     assert not any(isinstance(m, nn.ReLU) for m in network.down.modules())
     assert not any(isinstance(m, nn.LeakyReLU) for m in (*network.up.modules(), *network.merge.modules()))
     assert not any(isinstance(m, nn.Tanh) for m in network.modules())
-
-
-@pytest.mark.parametrize("size", [(1, 1), (5, 33), (37, 51)], ids=str)
-def test_predict_gives_the_size_of_an_odd_image(size: tuple[int, int]) -> None:
-    segmenter = fusionnet(toy(3), width=1 / 32)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, *size, 3), np.uint8)).shape == (1, *size)
-
-
-def test_gradients_reach_every_parameter() -> None:
-    """A bias in front of batch normalisation gets one too, of rounding errors."""
-    torch.manual_seed(0)
-    network = FusionNet(3, width=1 / 16).train()
-    network(torch.randn(2, 3, 32, 48)).square().mean().backward()
-    assert all(p.grad is not None for p in network.parameters())
-    assert all(p.grad.any() for p in network.parameters() if p.ndim > 1 and p.grad is not None)
-
-
-def test_evaluation_is_deterministic() -> None:
-    network = FusionNet(3, width=1 / 32).eval()
-    x = torch.randn(1, 3, 32, 32)
-    with torch.inference_mode():
-        assert torch.equal(network(x), network(x))
 
 
 def test_arguments_rebuild_the_network() -> None:

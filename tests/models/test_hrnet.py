@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.base import Segmenter, TrainingOutput, predict
+from segbench.models.base import Segmenter, TrainingOutput
 from segbench.models.hrnet import ExchangeModule, HRNet, HRNetOCR, gather, hrnet_w18, hrnet_w48, hrnet_w48_ocr
 from tests.models.checks import toy
 
@@ -56,14 +55,6 @@ def test_logits_are_at_stride_4_of_any_image(kind: type[HRNet], size: tuple[int,
     assert logits.shape == (2, 3, *(-(-side // 4) for side in size))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (37, 51)], ids=str)
-@pytest.mark.parametrize("factory", FACTORIES)
-def test_predict_gives_the_size_of_an_odd_image(factory: Factory, size: tuple[int, int]) -> None:
-    segmenter = factory(toy(3), width=1 / 16)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, *size, 3), np.uint8)).shape == (1, *size)
-
-
 @pytest.mark.parametrize("kind", [HRNet, HRNetOCR])
 def test_gradients_reach_every_parameter(kind: type[HRNet]) -> None:
     """A bias in front of batch normalisation gets one too, of rounding errors."""
@@ -75,14 +66,6 @@ def test_gradients_reach_every_parameter(kind: type[HRNet]) -> None:
     output.square().mean().backward()
     assert all(p.grad is not None for p in network.parameters()), "without the auxiliary loss too"
     assert all(p.grad.any() for p in network.parameters() if p.ndim > 1 and p.grad is not None)
-
-
-@pytest.mark.parametrize("kind", [HRNet, HRNetOCR])
-def test_evaluation_is_deterministic(kind: type[HRNet]) -> None:
-    network = small(kind).eval()
-    x = torch.randn(1, 3, 32, 48)
-    with torch.inference_mode():
-        assert torch.equal(network(x), network(x))
 
 
 def test_corners_are_aligned_by_default_and_need_not_be() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.base import Segmenter, predict
+from segbench.models.base import Segmenter
 from segbench.models.segformer import B0, Attention, Block, SegFormer, segformer_b0, segformer_b2
 from tests.models.checks import toy
 
@@ -44,14 +44,6 @@ def test_logits_are_at_stride_4(size: tuple[int, int]) -> None:
     with torch.device("meta"):
         logits = small().eval()(torch.empty(2, 3, *size))
     assert logits.shape == (2, 3, *(-(-side // 4) for side in size))
-
-
-@pytest.mark.parametrize("size", [(1, 1), (5, 33), (37, 51)], ids=str)
-@pytest.mark.parametrize("factory", FACTORIES)
-def test_predict_gives_the_size_of_an_odd_image(factory: Factory, size: tuple[int, int]) -> None:
-    segmenter = factory(toy(3), width=1 / 16)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, *size, 3), np.uint8)).shape == (1, *size)
 
 
 @pytest.mark.parametrize("width", [1 / 32, 0.1, 0.3, 1.3])
@@ -91,24 +83,6 @@ def test_stochastic_depth_rises_to_a_tenth() -> None:
     assert drops == pytest.approx(np.linspace(0, 0.1, 8).tolist())
 
 
-def test_gradients_reach_every_parameter() -> None:
-    network = small().train()
-    for block in network.modules():
-        if isinstance(block, Block):
-            block.drop = 0.0
-    weight = torch.randn(3, 1, 1)
-    (network(torch.randn(2, 3, 64, 64)) * weight).square().mean().backward()
-    assert all(p.grad is not None for p in network.parameters())
-    assert all(p.grad.any() for p in network.parameters() if p.ndim > 1 and p.grad is not None)
-
-
-def test_evaluation_is_deterministic() -> None:
-    network = small().eval()
-    x = torch.randn(1, 3, 64, 64)
-    with torch.inference_mode():
-        assert torch.equal(network(x), network(x))
-
-
 def test_prediction_does_not_depend_on_the_rest_of_the_batch() -> None:
     network = small().eval()
     x = torch.randn(3, 3, 32, 64)
@@ -120,12 +94,3 @@ def test_epsilons_are_the_references() -> None:
     """1e-6 for the blocks and stages, torch's default for patches and reduced keys."""
     found = {name: module.eps for name, module in small().named_modules() if isinstance(module, nn.LayerNorm)}
     assert all(eps == (1e-5 if name.endswith(("patch_norm", "attn.norm")) else 1e-6) for name, eps in found.items())
-
-
-@pytest.mark.parametrize("factory", FACTORIES)
-def test_arguments_rebuild_the_network(factory: Factory) -> None:
-    first = factory(toy(3), width=1 / 16)
-    assert first.arguments == {"width": 1 / 16}
-    again = factory(toy(3), **first.arguments)
-    assert again.name == factory.__name__
-    again.network.load_state_dict(first.network.state_dict())

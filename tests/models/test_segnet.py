@@ -108,9 +108,3 @@ def gradient_of_a_step() -> Tensor:
     network = SegNet(3, width=1 / 32).train()
     network(torch.randn(2, 3, 45, 60)).square().mean().backward()
     return network.encoder.features[0].weight.grad.clone()  # type: ignore[union-attr, operator, no-any-return]
-
-
-def test_arguments_rebuild_the_network() -> None:
-    first = segnet(toy(3), width=1 / 32)
-    assert first.arguments == {"width": 1 / 32}
-    segnet(toy(3), **first.arguments).network.load_state_dict(first.network.state_dict())

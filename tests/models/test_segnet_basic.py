@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segbench.models import segnet_basic as module
-from segbench.models.base import predict
 from segbench.models.segnet_basic import SegNetBasic, segnet_basic
 from tests.models.checks import toy
 
@@ -72,12 +70,6 @@ def test_logits_have_the_size_of_the_image(size: tuple[int, int]) -> None:
         assert SegNetBasic(11, width=1 / 32).eval()(torch.empty(2, 3, *size)).shape == (2, 11, *size)
 
 
-def test_predict_gives_the_size_of_an_odd_image() -> None:
-    segmenter = segnet_basic(toy(3), width=1 / 16)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, 37, 51, 3), np.uint8)).shape == (1, 37, 51)
-
-
 def test_training_step_is_deterministic_and_reaches_every_parameter() -> None:
     """A bias in front of batch normalisation gets a gradient too, of rounding errors."""
     before = torch.are_deterministic_algorithms_enabled()
@@ -95,9 +87,3 @@ def gradients_of_a_step() -> list[Tensor]:
     network = SegNetBasic(3, width=1 / 8).train()
     network(255 * torch.rand(2, 3, 45, 60)).square().mean().backward()
     return [p.grad.clone() for p in network.parameters() if p.grad is not None or pytest.fail("no gradient")]
-
-
-def test_arguments_rebuild_the_network() -> None:
-    first = segnet_basic(toy(3), width=1 / 8)
-    assert first.arguments == {"width": 1 / 8}
-    segnet_basic(toy(3), **first.arguments).network.load_state_dict(first.network.state_dict())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.base import predict
 from segbench.models.unet import INPUT_RULE, UNet, unet
 from tests.models.checks import toy
 
@@ -97,13 +95,6 @@ def test_first_loss_is_near_that_of_a_guess() -> None:
     torch.manual_seed(0)
     logits = UNet(19, width=9 / 64).eval()(torch.randn(1, 3, 188, 188))
     assert 0.05 < logits.std().item() < 3
-
-
-@pytest.mark.parametrize("size", [(1, 1), (5, 33), (64, 50)], ids=str)
-def test_predict_gives_the_size_of_the_image(size: tuple[int, int]) -> None:
-    segmenter = unet(toy(3), width=1 / 64)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, *size, 3), np.uint8)).shape == (1, *size)
 
 
 def test_tiles_agree_with_the_whole_image() -> None:

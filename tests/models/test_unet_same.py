@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.base import predict
 from segbench.models.unet import unet
 from segbench.models.unet_same import UNetSame, unet_same
 from tests.models.checks import toy
@@ -47,13 +45,6 @@ def test_logits_have_the_size_of_the_image(size: tuple[int, int]) -> None:
         assert UNetSame(3, width=1 / 32).eval()(torch.empty(2, 3, *size)).shape == (2, 3, *size)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5, 33), (37, 51)], ids=str)
-def test_predict_gives_the_size_of_an_odd_image(size: tuple[int, int]) -> None:
-    segmenter = unet_same(toy(3), width=1 / 32)
-    segmenter.network.eval()
-    assert predict(segmenter, np.zeros((1, *size, 3), np.uint8)).shape == (1, *size)
-
-
 def test_both_streams_are_aligned() -> None:
     """With mirrored kernels the network commutes with mirroring."""
     torch.manual_seed(0)
@@ -64,23 +55,3 @@ def test_both_streams_are_aligned() -> None:
                 module.weight.copy_((module.weight + module.weight.flip(3)) / 2)
         x = torch.randn(1, 3, 32, 48)
         torch.testing.assert_close(network(x.flip(3)).flip(3), network(x), rtol=1e-3, atol=1e-4)
-
-
-def test_gradients_reach_every_parameter() -> None:
-    torch.manual_seed(0)
-    network = UNetSame(3, width=1 / 16).train()
-    network(torch.randn(2, 3, 32, 48)).square().mean().backward()
-    assert all(p.grad is not None and p.grad.any() for p in network.parameters())
-
-
-def test_evaluation_is_deterministic() -> None:
-    network = UNetSame(3, width=1 / 32).eval()
-    x = torch.randn(1, 3, 32, 32)
-    with torch.inference_mode():
-        assert torch.equal(network(x), network(x))
-
-
-def test_arguments_rebuild_the_network() -> None:
-    first = unet_same(toy(3), width=1 / 32)
-    assert first.arguments == {"width": 1 / 32}
-    unet_same(toy(3), **first.arguments).network.load_state_dict(first.network.state_dict())
