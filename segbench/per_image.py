@@ -1,5 +1,7 @@
 """The confusion matrix of every image, beside a record: ``NAME.npz`` for ``NAME.json``, with ``ids`` and ``counts`` int64[N, C, C+1].
 
+``boundary`` int64[N, C, 3] holds the counts of Boundary IoU where they were asked for (:class:`segbench.core.boundaries.Boundaries`).
+
 New statistics need no second run: :mod:`segbench.core.uncertainty` works on these matrices.
 """
 
@@ -20,11 +22,11 @@ from segbench.errors import RecordError
 from segbench.records import RunRecord
 
 
-def write_per_image(path: Path, ids: Sequence[str], counts: NDArray[np.int64]) -> None:
-    """Write the confusion matrix of every image, int64[N, C, C+1], as a compressed ``.npz``, in one step."""
+def write_per_image(path: Path, ids: Sequence[str], counts: NDArray[np.int64], **more: NDArray[np.int64]) -> None:
+    """Write the confusion matrix of every image, int64[N, C, C+1], as a compressed ``.npz``, in one step; ``more`` by name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
-    np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counts)
+    np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counts, **more)
     partial.replace(path)
 
 

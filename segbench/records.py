@@ -2,7 +2,8 @@
 
 ``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target
 classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``; ``intervals`` of the scores
-where the matrix of every image was known (:mod:`segbench.per_image`). A record without ``intervals`` is read as one that has none.
+where the matrix of every image was known (:mod:`segbench.per_image`), and ``boundary``, the counts of Boundary IoU, where they were asked
+for. A record without these is read as one that has none.
 ``segbench.profile/1`` is a speed measurement; it belongs to a machine, so it is a record of its own.
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench import __version__
+from segbench.core.boundaries import Boundaries
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelSpace
 from segbench.core.scores import METRICS_VERSION, Scores, mean_of_defined, score
@@ -46,6 +48,7 @@ class RunRecord:
     iiou: Mapping[str, float] = field(default_factory=dict)
     command: str = ""
     intervals: Intervals | None = None
+    boundary: Boundaries | None = None
 
     @property
     def labels(self) -> LabelSpace:
@@ -94,6 +97,7 @@ class RunRecord:
             "command": self.command,
             "labels": self.labels.to_dict(),
             "iiou": dict(self.iiou),
+            **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
             "confusion": self.confusion.counts.tolist(),
         }
         return dump_json(data)
@@ -155,6 +159,8 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= {"category_miou": scores.category_miou, "category_iou": scores.category_iou}
     if record.iiou:
         result |= {"iiou": record.miiou}
+    if record.boundary:
+        result |= {"boundary_miou": record.boundary.miou, "boundary_iou": by_name(record.boundary.class_iou)}
     return result
 
 
@@ -176,16 +182,10 @@ def read_run(path: Path) -> RunRecord:
         labels = LabelSpace.from_dict(data["labels"])
         counts = _whole_numbers(data["confusion"])
         iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
-        record = RunRecord(
-            data["model"],
-            data["dataset"],
-            data["protocol"],
-            data["environment"],
-            ConfusionMatrix(labels, counts),
-            iiou,
-            data["command"],
-            _intervals(data.get("intervals"), labels),
-        )
+        boundary = Boundaries.from_dict(data["boundary"], len(labels.classes)) if data.get("boundary") is not None else None
+        facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
+        cm, intervals = ConfusionMatrix(labels, counts), _intervals(data.get("intervals"), labels)
+        record = RunRecord(**facts, confusion=cm, iiou=iiou, intervals=intervals, boundary=boundary)
         _ = record.name, record.signature
     except KeyError as error:
         raise RecordError(f"{path}: the record has no {error}") from error

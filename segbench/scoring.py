@@ -10,10 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.core.boundaries import Boundaries, boundary_sums, boundary_width
+from segbench.core.boundary_counting import count_boundaries
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.counting import count_pairs
 from segbench.core.encodings import Encoding, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
+from segbench.core.labels import LabelSpace
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.colors import read_colored
 from segbench.datasets.images import read_labels, read_uint16
@@ -26,23 +29,31 @@ Reading = Literal["auto", "ids", "train-ids", "color"]
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Of one pair of label maps: pair counts over *bytes*, instance hits if the dataset has instances; or what is wrong with it."""
+    """Of one pair of label maps: pair counts over *bytes*, instance hits if the dataset has instances; or what is wrong with it.
+
+    ``boundaries``: pixels near the edges of classes, if they were asked for.
+    """
 
     sample: Sample
     pairs: NDArray[np.int64]
     hits: InstanceHits | None = None
     problem: str | None = None
+    boundaries: Boundaries | None = None
 
 
 @dataclass(frozen=True)
 class FolderScores:
-    """A scored folder. ``pairs`` int64[256, 256] over label ids; ``per_image`` int64[N, C, C+1]; targets as (sample id, histogram)."""
+    """A scored folder. ``pairs`` int64[256, 256] over label ids; ``per_image`` int64[N, C, C+1]; targets as (sample id, histogram).
+
+    ``boundaries`` of every image, if they were asked for.
+    """
 
     dataset: Dataset
     pairs: NDArray[np.int64]
     per_image: NDArray[np.int64]
     target_histograms: list[tuple[str, NDArray[np.int64]]]
     instances: InstanceScores | None
+    boundaries: tuple[Boundaries, ...] = ()
 
     @property
     def confusion(self) -> ConfusionMatrix:
@@ -51,12 +62,18 @@ class FolderScores:
 
 
 def count_folder(
-    pairing: Pairing, dataset: Dataset, *, encoding: Reading = "auto", target_encoding: Reading = "auto", workers: int = 2
+    pairing: Pairing,
+    dataset: Dataset,
+    *,
+    encoding: Reading = "auto",
+    target_encoding: Reading = "auto",
+    workers: int = 2,
+    boundary: float | None = None,
 ) -> Iterator[PairCounts]:
     """Read and count every pair, in the dataset's order, on threads; memory does not grow with the number of pairs."""
 
     def count(pair: tuple[Sample, Path]) -> PairCounts:
-        return _count_pair(*pair, dataset, encoding, target_encoding)
+        return _count_pair(*pair, dataset, encoding, target_encoding, boundary)
 
     return map_ordered(count, pairing.pairs, workers)
 
@@ -68,12 +85,14 @@ def score_folder(
     encoding: Reading = "auto",
     target_encoding: Reading = "auto",
     workers: int = 2,
+    boundary: float | None = None,
     on_pair: Callable[[], None] = lambda: None,
 ) -> FolderScores:
     """Score a folder of label maps against a dataset.
 
     :param encoding: how the predictions are written; ``auto`` is label ids, and refuses what looks like something else.
     :param target_encoding: likewise for the targets.
+    :param boundary: also count the pixels near the edges of classes, within this share of an image's diagonal (for Boundary IoU).
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
     """
     pairing = pair_predictions(preds, dataset)
@@ -82,7 +101,8 @@ def score_folder(
     target_table, pred_table = (id_of_byte(labels, _byte_encoding(reading)) for reading in (target_encoding, encoding))
     raw, total = np.zeros((256, 256), np.int64), np.zeros((256, 256), np.int64)
     instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
-    for counts in count_folder(pairing, dataset, encoding=encoding, target_encoding=target_encoding, workers=workers):
+    boundaries: list[Boundaries] = []
+    for counts in count_folder(pairing, dataset, encoding=encoding, target_encoding=target_encoding, workers=workers, boundary=boundary):
         on_pair()
         raw += counts.pairs
         if problem := counts.problem or _foreign(counts.pairs, labels.name, target_table, pred_table):
@@ -94,6 +114,7 @@ def score_folder(
             except LabelError as error:
                 problems.append(f"{counts.sample.id}: {error}")
                 continue
+        boundaries += [counts.boundaries] if counts.boundaries else []
         ids = pairs_to_ids(counts.pairs, target_table, pred_table)
         total += ids
         per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
@@ -102,10 +123,12 @@ def score_folder(
     if problems:
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, "every target needs exactly one prediction of its own size, in the labels' ids")
-    return FolderScores(dataset, total, np.array(per_image), histograms, instances)
+    return FolderScores(dataset, total, np.array(per_image), histograms, instances, tuple(boundaries))
 
 
-def _count_pair(sample: Sample, path: Path, dataset: Dataset, encoding: Reading, target_encoding: Reading) -> PairCounts:
+def _count_pair(
+    sample: Sample, path: Path, dataset: Dataset, encoding: Reading, target_encoding: Reading, boundary: float | None
+) -> PairCounts:
     try:
         target = dataset.read_target(sample) if target_encoding != "color" else read_colored(sample.target, dataset.labels)
         pred = read_labels(path) if encoding != "color" else read_colored(path, dataset.labels)
@@ -117,7 +140,18 @@ def _count_pair(sample: Sample, path: Path, dataset: Dataset, encoding: Reading,
             hits = count_instances(_read_instances(sample, target.shape), pred, dataset.instances)
     except ImageError as error:
         return PairCounts(sample, np.zeros((256, 256), np.int64), problem=str(error))
-    return PairCounts(sample, count_pairs(target, pred), hits)
+    boundaries = None
+    if boundary is not None:
+        tables = (_index_of_byte(dataset.labels, reading) for reading in (target_encoding, encoding))
+        width = boundary_width(target.shape, boundary)
+        table = count_boundaries(target, pred, *tables, len(dataset.labels.classes), width)
+        boundaries = Boundaries(boundary_sums(table), boundary, (width,))
+    return PairCounts(sample, count_pairs(target, pred), hits, boundaries=boundaries)
+
+
+def _index_of_byte(labels: LabelSpace, reading: Reading) -> NDArray[np.uint8]:
+    # What a foreign byte becomes does not matter: a pair that holds one is not scored.
+    return labels.index_of_id[id_of_byte(labels, _byte_encoding(reading))]
 
 
 def _read_instances(sample: Sample, shape: tuple[int, ...]) -> NDArray[np.uint16]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from segbench.core.boundaries import Boundaries
 from segbench.core.uncertainty import bootstrap
 from segbench.datasets.base import Dataset
 from segbench.per_image import write_per_image
@@ -40,13 +41,15 @@ def record_of(result: FolderScores, name: str) -> RunRecord:
     protocol = {"source": "label maps"}
     model, command = {"name": name, "arguments": {}}, "segbench score PREDS GTS"
     intervals = bootstrap(dataset.labels, result.per_image)
-    return RunRecord(model, data, protocol, environment(), result.confusion, iiou, command, intervals)
+    boundary = Boundaries.total(result.boundaries) if result.boundaries else None
+    return RunRecord(model, data, protocol, environment(), result.confusion, iiou, command, intervals, boundary)
 
 
 def write_record(path: Path, record: RunRecord, result: FolderScores) -> None:
     """Write the record, and the matrix of every image beside it."""
     write_text(path, record.to_json())
-    write_per_image(path.with_suffix(".npz"), [sample_id for sample_id, _ in result.target_histograms], result.per_image)
+    boundary = {"boundary": np.stack([image.counts for image in result.boundaries])} if result.boundaries else {}
+    write_per_image(path.with_suffix(".npz"), [sample_id for sample_id, _ in result.target_histograms], result.per_image, **boundary)
 
 
 def write_official(path: Path, result: FolderScores) -> None:
@@ -63,20 +66,28 @@ def print_scores(record: RunRecord) -> None:
         console(stderr=True).print(
             "warning: every target pixel is void, so no score is defined; are these the withheld targets of a test split?"
         )
-    rows = [
-        [name, percent(iou, width), percent(acc), *([percent(record.iiou.get(name, np.nan))] if record.iiou else [])]
-        for name, iou, width, acc in zip(
-            labels.class_names, scores.class_iou, half_width(record, "class_iou"), scores.class_acc, strict=True
-        )
-    ]
-    show.print(table(["class", "IoU", "acc", *(["iIoU"] if record.iiou else [])], rows))
+    columns = {
+        "class": list(labels.class_names),
+        "IoU": list(map(percent, scores.class_iou, half_width(record, "class_iou"))),
+        "acc": list(map(percent, scores.class_acc)),
+    }
+    if record.iiou:
+        columns["iIoU"] = [percent(record.iiou.get(name, np.nan)) for name in labels.class_names]
+    if record.boundary:
+        columns["boundary IoU"] = list(map(percent, record.boundary.class_iou))
+    show.print(table(list(columns), list(zip(*columns.values(), strict=True))))
     if scores.category_iou:
         categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)
         show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
     headline = {name: percent(getattr(scores, field), float(half_width(record, field))) for name, field in HEADLINE.items()}
     if record.iiou:
         headline["iIoU"] = percent(record.miiou)
+    if record.boundary:
+        headline["boundary IoU"] = percent(record.boundary.miou)
     show.print("   ".join(f"{name} {value}" for name, value in headline.items()) + "   (per cent)")
     if note := interval_note([record]):
         show.print(note, style="dim")
+    if record.boundary:
+        pixels = " or ".join(map(str, sorted({record.boundary.widths[0], record.boundary.widths[-1]})))
+        show.print(f"boundary IoU within {100 * record.boundary.ratio:g} % of the diagonal ({pixels} px) of an edge", style="dim")
     show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")
