@@ -101,6 +101,8 @@ def run(models: str, weights: tuple[str, ...], device: str, precision: Any, out:
 @click.option("--json", "json_file", type=FILE, help="Write the run record here.")
 @click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
 @click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
+@click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
+@click.option("--boundary-ratio", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True, help="Of the diagonal.")
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores")
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
     """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data)."""
@@ -110,7 +112,8 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     if official_json and dataset.instances is None:
         way_out = "leave it out, or put *_gtFine_instanceIds.png beside the targets"
         raise DataError("--official-json needs Cityscapes targets with their instance maps", way_out=way_out)
-    result = command.score_with_progress(preds, dataset, **options)
+    ratio = options.pop("boundary_ratio")
+    result = command.score_with_progress(preds, dataset, boundary=ratio if options.pop("boundary") else None, **options)
     record = command.record_of(result, name or preds.resolve().name)
     if json_file:
         command.write_record(json_file, record, result)

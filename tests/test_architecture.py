@@ -37,6 +37,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "core.encodings": ("core.labels", ""),
         "core.replicates": ("core.labels", ""),
         "core.uncertainty": ("core.labels core.replicates", ""),
+        "core.boundaries": ("core.scores", ""),
+        "core.boundary_counting": ("", "llvmlite numba"),
     },
     {
         "datasets": ("", ""),
