@@ -16,6 +16,7 @@ from segbench.models import BUILTIN
 
 PACKAGE = Path(__file__).parents[1] / "segbench"
 
+FROZEN = "models.adapters.base models.adapters.description models.adapters.frozen models.base"
 # Module: siblings of its own floor; packages beyond the standard library and numpy that it may import when it is imported itself.
 FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     {
@@ -27,7 +28,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     {
         "core": ("", ""),
         "core.labels": ("", ""),
-        "core.counting": ("", "numba"),
+        "core.blocks": ("", "llvmlite numba"),
+        "core.counting": ("core.blocks", "numba"),
         "core.counting_torch": ("", "torch"),
         "core.confusion": ("core.labels", ""),
         "core.scores": ("core.confusion", ""),
@@ -51,6 +53,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "datasets.camvid": ("datasets.base", ""),
         "datasets.folder": ("datasets.base datasets.cityscapes datasets.pairing", "yaml"),
         "datasets.opening": ("datasets datasets.base", ""),
+        "datasets.mapping": ("", "yaml"),
         "datasets._palette": ("", ""),
         "datasets._paint": ("datasets._palette", ""),
         "datasets._houses": ("datasets._paint datasets._palette", ""),
@@ -66,7 +69,30 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "models.layers": ("", "torch"),
         "models.base": ("", "torch"),
         "models._vgg": ("models.layers", "torch"),
+        "models.checkpoints": ("", "torch safetensors"),
+        "models.sources": ("", ""),
+        "models.sources.base": ("models.base", "torch"),
+        "models.sources.torchvision": ("models.sources.base", ""),
+        "models.sources.torchseg": ("models.sources.base models.sources.torchvision", ""),
+        "models.sources.coincheung": ("models.base models.sources.base models.sources.torchseg models.sources.torchvision", ""),
+        "models.sources.enet": ("models.sources.base", ""),
+        "models.sources.erfnet": ("models.sources.base", ""),
+        "models.sources.fast_scnn": ("models.sources.base", ""),
+        "models.sources.segformer": ("models.sources.base", "torch"),
+        "models.sources.unrenamed": ("models.sources.base models.sources.torchseg models.sources.torchvision", ""),
+        "models.importing": ("models.base models.sources.base models.weights", "torch"),
         "models.weights": ("models models.base", "torch safetensors"),
+        "models.adapters": ("", ""),
+        "models.adapters.base": ("models.base", "torch"),
+        "models.adapters.description": ("datasets.opening models.adapters.base models.base", "yaml"),
+        "models.adapters.frozen": ("models.adapters.base models.adapters.description models.base", "torch"),
+        "models.adapters.torchscript": (FROZEN, "torch"),
+        "models.adapters.exported": (FROZEN, "torch"),
+        "models.adapters.onnx": (FROZEN, "torch"),
+        "models.adapters.hf": ("models.adapters.base models.adapters.hf_networks models.base", ""),
+        "models.adapters.hf_networks": ("models.adapters.base", "torch"),
+        "models.adapters.torchvision": ("models.adapters.base models.base", "torch"),
+        "models.adapters.smp": ("models.adapters.base models.base", ""),
         "models._resnet": ("models.layers", "torch"),
         "models._xception": ("models.layers", "torch"),
         "models.blocks": ("", "torch"),
@@ -75,7 +101,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "border_losses": ("", "torch"),
         "protocols": ("", ""),
         "recipes": ("", "yaml"),
-        "suites": ("protocols", "yaml"),
+        "suites": ("datasets.mapping protocols", "yaml"),
         "records": ("", ""),
         "per_image": ("records", ""),
     },
@@ -90,6 +116,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "cpu_training": ("", "torch"),
         "objective": ("augmentation", "torch"),
         "training": ("cpu_training augmentation inference objective", "torch"),
+        "exporting": ("", "torch"),
         "benchmark": ("inference profiling", "torch"),
     },
     {
@@ -108,9 +135,11 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "commands": ("", ""),
         "commands.anatomy": ("", "torch"),
         "commands.check": ("", "torch"),
+        "commands.export": ("", "torch"),
         "commands.models": ("commands.anatomy", ""),
-        "commands.run": ("", ""),
+        "commands.run": ("", "torch"),
         "commands.score": ("", ""),
+        "commands.weights": ("", ""),
         "commands.train": ("", "torch yaml"),
     },
     {

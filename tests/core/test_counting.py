@@ -5,10 +5,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from segbench.core import counting_torch
 from segbench.core.counting import count_pairs
+from tests.guarded import guarded, needs_guards
 from tests.oracles import bincount_pairs, naive_pairs
 from tests.strategies import Maps, map_pairs
 
@@ -41,6 +43,39 @@ def test_counts_sum_to_the_pixels(maps: Maps) -> None:
 def test_exchanging_target_and_prediction_transposes_the_counts(maps: Maps) -> None:
     target, pred = maps
     assert np.array_equal(count_pairs(pred, target), count_pairs(target, pred).T)
+
+
+SHARES = st.sampled_from([0.0, 0.005, 0.1, 0.5, 0.7, 1.0])
+
+
+def blockwise(seed: int, size: int, shares: list[float]) -> NDArray[np.uint8]:
+    """Bytes of the full range; each stretch of 50 has its own share of pixels at which a run ends."""
+    rng = np.random.default_rng(seed)
+    values = rng.choice(np.uint8([0, 255, 1, 254, 7, 128]), size)
+    change = rng.random(size) < np.resize(np.repeat(shares, 50), size)
+    return values[np.maximum.accumulate(np.where(change, np.arange(size), 0))] if size else values
+
+
+@given(st.integers(0, 2**32 - 2), st.integers(0, 700), st.lists(SHARES, min_size=1, max_size=8), st.lists(SHARES, min_size=1, max_size=8))
+def test_quiet_and_busy_blocks_in_any_order_are_counted(seed: int, size: int, target: list[float], pred: list[float]) -> None:
+    maps = blockwise(seed, size, target)[None], blockwise(seed + 1, size, pred)[None]
+    assert np.array_equal(count_pairs(*maps), bincount_pairs(*maps))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_rows_of_any_width_around_a_block_are_counted(share: float) -> None:
+    for width in range(131):
+        for offset in (0, 1, 63):
+            maps = tuple(blockwise(width + seed, offset + 3 * width, [share])[offset:].reshape(3, width) for seed in (0, 1000))
+            assert np.array_equal(count_pairs(*maps), bincount_pairs(*maps))
+
+
+@needs_guards
+def test_nothing_beyond_the_maps_is_read() -> None:
+    for size in [*range(70), *range(120, 135), 4095, 4096]:
+        for at_end in (True, False):
+            maps = tuple(guarded(blockwise(seed, size, [0.0, 0.1, 1.0]), at_end=at_end) for seed in (size, size + 9000))
+            assert count_pairs(*maps).sum() == size
 
 
 def large_maps() -> Maps:
