@@ -1,17 +1,20 @@
 """Reading and writing the three kinds of picture: photographs, label maps, 16-bit maps.
 
 A label map must be a single channel of whole numbers. What a lenient reader would quietly turn into something else (colour, 1 bit, JPEG
-noise, values that do not fit a byte) is an :class:`~segbench.errors.ImageError` that says what the file is instead.
+noise, values that do not fit a byte) is an :class:`~segbench.errors.ImageError` that says what the file is instead. The usual label maps in
+PNG files are decoded by :mod:`segbench.datasets.png`, everything else by Pillow.
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from segbench.datasets import png
 from segbench.errors import ImageError
 
 _LABEL_MODES = {"L", "P", "I;16", "I;16B", "I"}
@@ -22,7 +25,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     :raises ImageError: the file is missing, truncated or no picture.
     """
-    return np.array(_open(path).convert("RGB"), dtype=np.uint8)
+    return np.array(_open(path, _content(path)).convert("RGB"), dtype=np.uint8)
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
@@ -44,9 +47,9 @@ def read_uint16(path: Path) -> NDArray[np.uint16]:
     :raises ImageError: the file is unreadable or is not a single channel of whole numbers in 0..65535.
     """
     values = _read_single_channel(path, "16-bit map")
-    if values.size and (int(values.min()) < 0 or int(values.max()) > 65535):
+    if values.dtype != np.uint16 and values.size and (int(values.min()) < 0 or int(values.max()) > 65535):
         raise ImageError(path, f"values from {int(values.min())} to {int(values.max())} do not fit 16 bits")
-    return values.astype(np.uint16)
+    return values.astype(np.uint16, copy=False)
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], colors: NDArray[np.uint8] | None = None) -> None:
@@ -70,14 +73,21 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8)).save(path, format="PNG")
 
 
-def _open(path: Path) -> Image.Image:
-    """A fully decoded picture; decoding is lazy in Pillow, so a truncated file shows itself only here."""
+def _content(path: Path) -> bytes:
     try:
-        with Image.open(path) as image:
-            image.info["stretched"] = any(_is_stretched(tile[0], str(tile[3])) for tile in getattr(image, "tile", ()))
-            image.load()
+        return path.read_bytes()
     except FileNotFoundError:
         raise ImageError(path, "the file is missing") from None
+    except OSError as error:
+        raise ImageError(path, f"the file is damaged ({error})") from None
+
+
+def _open(path: Path, content: bytes) -> Image.Image:
+    """A fully decoded picture; decoding is lazy in Pillow, so a truncated file shows itself only here."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.info["stretched"] = any(_is_stretched(tile[0], str(tile[3])) for tile in getattr(image, "tile", ()))
+            image.load()
     except UnidentifiedImageError:
         raise ImageError(path, "this is not a picture") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -91,7 +101,15 @@ def _is_stretched(codec: str, arguments: str) -> bool:
 
 
 def _read_single_channel(path: Path, kind: str) -> NDArray[np.generic]:
-    image = _open(path)
+    content = _content(path)
+    if content.startswith(png.SIGNATURE):
+        try:
+            values = png.decode(content)
+        except ValueError as error:
+            raise ImageError(path, f"the file is damaged ({error})") from None
+        if values is not None:
+            return values
+    image = _open(path, content)
     if image.format in {"JPEG", "MPO", "JPEG2000", "WEBP"}:
         raise ImageError(path, f"{image.format} is lossy: a {kind} must be stored without loss, as PNG")
     if image.mode == "1":
