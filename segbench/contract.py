@@ -21,13 +21,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segbench.augmentation import Batch
 from segbench.cpu_training import sound_on_cpu
 from segbench.dataset_contract import check_dataset as check_dataset
 from segbench.findings import ContractError, Finding, problem_of, require, some, title
 from segbench.models import BUILTIN, GROUP
 from segbench.models.base import Segmenter, forward, predict
 from segbench.models.weights import build, load, save
-from segbench.objective import objective
+from segbench.objective import Objective
 from segbench.registry import resolve
 
 GIVEN = (("rgb",), ("rgb", "depth"))
@@ -275,7 +276,7 @@ def _training_loss(segmenter: Segmenter) -> Tensor:
     target = torch.zeros(images.shape[:3], dtype=torch.int64, device=images.device)
     target[..., TRAINING_SIZE[1] // 2 :] = len(segmenter.labels.classes) - 1
     images[target > 0] //= 4
-    return objective(forward(segmenter, images, depth), target, None, segmenter.input_rule)
+    return Objective(rule=segmenter.input_rule)(forward(segmenter, images, depth), Batch(images, target))
 
 
 def _same(one: Tensor | None, other: Tensor) -> bool:

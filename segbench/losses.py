@@ -1,6 +1,9 @@
-"""What trains the networks: pixel-wise cross entropy and the class weights of the papers."""
+"""What trains the networks: pixel-wise cross entropy, over all pixels or the hard ones, and the class weights of the papers."""
 
 from __future__ import annotations
+
+import math
+from typing import Literal
 
 import numpy as np
 import torch
@@ -8,22 +11,63 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+Reduction = Literal["mean", "sum"]
 
-def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = None, ignore_index: int = -100) -> Tensor:
-    """Pixel-wise cross entropy: the negative log-likelihood of the log-softmax, averaged over the pixels that count.
 
-    ``loss = sum_x w[l(x)] * -log softmax(logits(x))[l(x)] / sum_x w[l(x)]`` over pixels x whose target l(x) is not ignored.
+def cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    pixel_weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Pixel-wise cross entropy: the negative log-likelihood of the log-softmax.
+
+    With l(x) the target of pixel x, and x running over the pixels that are not ignored::
+
+        sum:   sum_x w(x) * -log softmax(logits(x))[l(x)]     where w(x) = weight[l(x)] + pixel_weight(x)
+        mean:  the sum, divided by sum_x w(x)
+
+    ``sum`` is what FCN's released solvers minimise (one image a batch, hence their learning rate of 1e-10); ``mean`` is everybody else's.
 
     :param logits: float[N, C, H, W].
     :param target: int64[N, H, W], class indices or ``ignore_index``.
     :param weight: float[C], by default ones.
+    :param pixel_weight: float[N, H, W], added to the weight of the class, e.g. U-Net's border term; by default zeros.
     :returns: a scalar; zero, with a gradient of zero, if every pixel is ignored (where the plain mean would be NaN).
     """
-    log_likelihood = F.log_softmax(logits, dim=1)
-    total = F.nll_loss(log_likelihood, target, weight=weight, ignore_index=ignore_index, reduction="sum")
     counted = target != ignore_index
-    mass = counted.sum().to(logits.dtype) if weight is None else (weight[target.clamp(min=0)] * counted).sum()
-    return total / mass.clamp(min=torch.finfo(logits.dtype).tiny)
+    if pixel_weight is None:
+        total = F.nll_loss(F.log_softmax(logits, dim=1), target, weight=weight, ignore_index=ignore_index, reduction="sum")
+        masses = counted if weight is None else weight[target.clamp(min=0)] * counted
+    else:
+        classes = torch.ones_like(pixel_weight) if weight is None else weight[target.clamp(min=0)]
+        masses = (classes + pixel_weight) * counted
+        total = (masses * F.nll_loss(F.log_softmax(logits, dim=1), target, ignore_index=ignore_index, reduction="none")).sum()
+    return total if reduction == "sum" else total / masses.sum().to(logits.dtype).clamp(min=torch.finfo(logits.dtype).tiny)
+
+
+@torch.no_grad()
+def hard_pixels(logits: Tensor, target: Tensor, *, threshold: float, min_kept: int, ignore_index: int = -100) -> Tensor:
+    """The target with its easy pixels ignored: online hard example mining, as BiSeNet, DDRNet and PIDNet are trained.
+
+    A pixel is hard if the network gives the truth a probability below ``threshold``. If fewer than ``min_kept`` pixels are, the
+    ``min_kept`` with the lowest probabilities are kept, and all that equal the last of them; of fewer counted pixels, all. The probability
+    decides alone: weights of classes scale what is kept, not what is chosen. No NaN is easy, so a network that diverges shows it.
+
+    :param logits: float[N, C, H, W].
+    :param target: int64[N, H, W], class indices or ``ignore_index``.
+    :returns: int64[N, H, W].
+    """
+    counted = target != ignore_index
+    losses = F.nll_loss(F.log_softmax(logits, dim=1), target, ignore_index=ignore_index, reduction="none")
+    losses = losses.masked_fill(~counted, -torch.inf)
+    kept = min(min_kept, losses.numel())
+    least = losses.flatten().topk(kept, sorted=False).values.min() if kept else losses.new_tensor(torch.inf)
+    easy = (losses <= -math.log(threshold)) & (losses < least)
+    return target.masked_fill(easy, ignore_index)
 
 
 def enet_weights(pixels: NDArray[np.int64], c: float = 1.02) -> NDArray[np.float64]:

@@ -1,11 +1,11 @@
-"""Training in plain torch: cross entropy, poly learning rate, random scale, crop and flip; resumable to the bit.
+"""Training in plain torch, as a recipe says; resumable to the bit.
 
 Everything random is a function of (seed, step, position in the batch), so a run that was interrupted continues as if it had not been.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,12 +23,12 @@ from segbench.core.scores import Scores, score
 from segbench.cpu_training import sound_on_cpu
 from segbench.datasets.base import Dataset
 from segbench.datasets.streaming import map_ordered
-from segbench.errors import WeightsError
+from segbench.errors import RecordError, WeightsError
 from segbench.inference import autocast, evaluate
 from segbench.losses import enet_weights, median_frequency_weights
 from segbench.models.base import Segmenter, forward
 from segbench.models.weights import save
-from segbench.objective import objective
+from segbench.objective import Objective
 from segbench.protocols import Precision
 from segbench.recipes import Recipe
 from segbench.records import targets_fingerprint
@@ -60,8 +60,8 @@ def train(
     """
     network, device = segmenter.network.to(memory_format=torch.channels_last), segmenter.device  # type: ignore[call-overload]
     histograms = class_histograms(dataset)
-    weight = _class_weights(recipe, dataset, histograms, device)
-    optimizer = _optimizer(recipe, network)
+    objective = Objective(recipe, _class_weights(recipe, dataset, histograms, device), segmenter.input_rule)
+    optimizer, factors = optimizer_of(recipe, network)
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda" and recipe.precision == "auto")
     checkpoint = out.with_name(out.name + ".ckpt")
     first = _restore(checkpoint, segmenter, recipe, optimizer) if resume else 0
@@ -72,9 +72,9 @@ def train(
     with sound_on_cpu(network) if device.type == "cpu" else nullcontext():
         for step, batch in enumerate(batches, first):
             torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate_at(step)
-            loss = _step(segmenter, batch.to(device), weight, optimizer, scaler, recipe)
+            for group, factor in zip(optimizer.param_groups, factors, strict=True):
+                group["lr"] = factor * recipe.learning_rate_at(step)
+            loss = _step(segmenter, batch.to(device), objective, optimizer, scaler)
             last = step + 1 == recipe.steps
             scores = None
             if (step + 1) % validate_every == 0 or last:
@@ -103,34 +103,51 @@ def class_histograms(dataset: Dataset) -> NDArray[np.int64]:
 def _step(
     segmenter: Segmenter,
     batch: Batch,
-    weight: Tensor | None,
+    objective: Objective,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
-    recipe: Recipe,
 ) -> float:
+    recipe = objective.recipe
     precision: Precision = "fp16" if scaler.is_enabled() else "bf16" if recipe.precision == "bf16" else "fp32"
     with autocast(batch.images.device, precision):
         output = forward(segmenter, batch.images, batch.depth)
-    loss = objective(output, batch.targets, weight, segmenter.input_rule)
+    loss = objective(output, batch)
     optimizer.zero_grad(set_to_none=True)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    torch.nn.utils.clip_grad_norm_(segmenter.network.parameters(), recipe.clip_norm)
+    if recipe.clip_norm is not None:
+        torch.nn.utils.clip_grad_norm_(segmenter.network.parameters(), recipe.clip_norm)
     scaler.step(optimizer)
     scaler.update()
     return float(loss.detach())
 
 
-def _optimizer(recipe: Recipe, network: torch.nn.Module) -> torch.optim.Optimizer:
-    trainable = [p for p in network.parameters() if p.requires_grad]
-    # Biases and norms are not decayed: decay would pull BatchNorm's scale to zero.
-    groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+def optimizer_of(recipe: Recipe, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, list[float]]:
+    """The optimizer, and of each of its groups the factor of its learning rate.
+
+    :raises RecordError: the recipe names parts that the network does not have.
+    """
+    groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {(1.0, True): [], (1.0, False): []}
+    used = set()
+    for name, parameter in network.named_parameters():
+        part = max((p for p in recipe.learning_rate_factors if f"{name}.".startswith(f"{p}.")), key=len, default=None)
+        used.add(part)
+        factor = 1.0 if part is None else recipe.learning_rate_factors[part]
+        # Unless a paper does, biases and norms are not decayed: decay would pull BatchNorm's scale to zero.
+        if parameter.requires_grad:
+            groups.setdefault((factor, parameter.ndim > 1 or recipe.decay_all), []).append(parameter)
+    if unknown := sorted(set(recipe.learning_rate_factors) - used):
+        parts = ", ".join(name for name, _ in network.named_children())
+        raise RecordError(f"learning_rate_factors: this network has no part {', '.join(unknown)}; its parts are {parts}")
+    settings = [{"params": members, "weight_decay": recipe.weight_decay * decayed} for (_, decayed), members in groups.items()]
+    return _OPTIMIZERS[recipe.optimizer](settings, recipe), [factor for factor, _ in groups]
+
+
+_OPTIMIZERS: dict[str, Callable[[Any, Recipe], torch.optim.Optimizer]] = {
+    "adamw": lambda groups, recipe: torch.optim.AdamW(groups, lr=recipe.learning_rate),
+    "adam": lambda groups, recipe: torch.optim.Adam(groups, lr=recipe.learning_rate),
+    "sgd": lambda groups, recipe: torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum),
+}
 
 
 def _class_weights(recipe: Recipe, dataset: Dataset, histograms: NDArray[np.int64], device: torch.device) -> Tensor | None:
@@ -179,4 +196,4 @@ def _restore(path: Path, segmenter: Segmenter, recipe: Recipe, optimizer: torch.
 
 
 def _identity(segmenter: Segmenter, recipe: Recipe) -> str:
-    return f"{segmenter.name} {dict(segmenter.arguments)} {asdict(recipe)}"
+    return f"{segmenter.name} {dict(segmenter.arguments)} {recipe.identity()}"

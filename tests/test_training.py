@@ -10,14 +10,18 @@ import pytest
 import torch
 
 from segbench.augmentation import IGNORE, load_batch, random_crop
-from segbench.errors import RecordError, WeightsError
+from segbench.core.border_weights import border_weight_map
+from segbench.core.instances import InstanceRule
+from segbench.datasets.base import Dataset
+from segbench.datasets.images import write_uint16
+from segbench.errors import DataError, RecordError, WeightsError
 from segbench.models.base import Segmenter
 from segbench.models.dfn import dfn
 from segbench.models.pidnet import pidnet_s
 from segbench.models.rednet import rednet
 from segbench.models.weights import describe, load, sha256_of
-from segbench.recipes import Recipe, read_recipe
-from segbench.training import Progress, train
+from segbench.recipes import Recipe
+from segbench.training import Progress, optimizer_of, train
 from tests.tiny import LABELS, tiny, tiny_dataset, with_depth
 
 RECIPE = Recipe(steps=40, batch_size=2, crop=(16, 24), learning_rate=0.02, warmup=5)
@@ -134,26 +138,101 @@ def test_networks_with_borders_are_trained_on_them(tmp_path: Path, factory: Call
     assert not [name for name, value in before.items() if torch.equal(value, heads[name])]
 
 
-def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
-    rates = [RECIPE.learning_rate_at(step) for step in range(RECIPE.steps)]
-    assert rates[0] < rates[4]
-    assert rates[4:] == sorted(rates[4:], reverse=True)
-    assert rates[-1] < 0.05 * RECIPE.learning_rate
+def test_factors_of_the_learning_rate_hold_for_the_parts_they_name(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    segmenter = tiny(LABELS)
+    before = {name: p.detach().clone() for name, p in segmenter.network.named_parameters()}
+    still = replace(RECIPE, steps=2, learning_rate_factors={"0": 0, "1.weight": 0}, weight_decay=0.0)
+    list(train(segmenter, tiny_dataset(tmp_path), still, tmp_path / "w.safetensors"))
+    moved = {name for name, p in segmenter.network.named_parameters() if not torch.equal(p, before[name])}
+    assert moved == {"1.bias", "4.weight", "4.bias"}
 
 
-def test_a_recipe_is_read_from_yaml_and_overridden(tmp_path: Path) -> None:
-    path = tmp_path / "recipe.yaml"
-    path.write_text("steps: 7\ncrop: [10, 20]\nlearning_rate: 1.0e-4\n")
-    assert read_recipe(path, {"steps": 9, "crop": None, "seed": 3}) == Recipe(steps=9, crop=(10, 20), learning_rate=1e-4, seed=3)
-    assert read_recipe(None, {"crop": "256x512"}).crop == (256, 512)
+def test_a_part_that_the_network_does_not_have_is_named(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, learning_rate_factors={"backbone": 0.1, "4": 2})
+    with pytest.raises(RecordError, match=r"no part backbone; its parts are 0, 1, 2, 3, 4"):
+        fit(tmp_path, recipe)
 
 
-@pytest.mark.parametrize("text", ["stepz: 3", "crop: [1]", "- 1", "crop: axb"])
-def test_a_bad_recipe_names_its_file(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "recipe.yaml"
-    path.write_text(text)
-    with pytest.raises(RecordError, match=r"recipe\.yaml"):
-        read_recipe(path, {})
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_decay_shrinks_weights_and_biases_only_where_it_is_asked_to(optimizer: str, decay_all: bool) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+    for parameter in network.parameters():
+        torch.nn.init.ones_(parameter)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.1, weight_decay=0.1, decay_all=decay_all)  # type: ignore[arg-type]
+    chosen, _ = optimizer_of(recipe, network)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    chosen.step()
+    shrunk = {name for name, p in network.named_parameters() if (p.abs() < before[name].abs()).all()}
+    assert shrunk == (set(before) if decay_all else {"0.weight"})
+
+
+@pytest.mark.parametrize("clip_norm", [1e-6, None])
+def test_gradients_are_clipped_only_where_a_recipe_says_so(tmp_path: Path, clip_norm: float | None) -> None:
+    torch.manual_seed(0)
+    segmenter = tiny(LABELS)
+    before = segmenter.network[4].weight.detach().clone()
+    recipe = Recipe(
+        steps=1, batch_size=2, crop=(16, 24), optimizer="sgd", learning_rate=1.0, weight_decay=0.0, warmup=0, clip_norm=clip_norm
+    )
+    list(train(segmenter, tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors"))
+    change = float((segmenter.network[4].weight.detach() - before).norm())
+    assert (change <= 1e-6) == (clip_norm is not None)
+
+
+def test_a_checkpoint_from_before_a_field_existed_can_be_resumed(tmp_path: Path) -> None:
+    fit(tmp_path, validate_every=10)
+    file = tmp_path / "tiny.safetensors.ckpt"
+    state = torch.load(file, weights_only=True)
+    for field in ("schedule", "step_every", "loss", "pixel_weights", "learning_rate_factors"):
+        assert field not in state["identity"]
+    with pytest.raises(WeightsError, match="belongs to"):
+        fit(tmp_path, replace(RECIPE, loss="ohem"), resume=True)
+
+
+def with_instances(dataset: Dataset) -> Dataset:
+    """The dataset with an instance for its left and one for its right half."""
+    samples = []
+    for sample in dataset.samples:
+        target = dataset.read_target(sample).astype(np.uint16)
+        file = sample.target.with_name(f"{sample.id}_instances.png")
+        write_uint16(file, np.where(target == 9, 9, target * 1000))
+        samples.append(replace(sample, extras={"instances": file}))
+    return replace(dataset, samples=tuple(samples), instances=InstanceRule(1000, {}))
+
+
+def test_weights_of_pixels_move_with_the_target(tmp_path: Path) -> None:
+    dataset = with_instances(tiny_dataset(tmp_path))
+    recipe = replace(RECIPE, pixel_weights="unet_border")
+    for step in range(10):
+        batch, plain = load_batch(dataset, recipe, step), load_batch(dataset, RECIPE, step)
+        assert torch.equal(batch.images, plain.images)
+        assert batch.pixel_weights is not None
+        for target, weights in zip(batch.targets.numpy(), batch.pixel_weights.numpy(), strict=True):
+            instances = np.where((target == 0) | (target == 1), target + 1, 0)
+            np.testing.assert_array_equal(weights, border_weight_map(instances, 0.0))
+
+
+def test_training_with_weights_of_pixels_differs_from_training_without(tmp_path: Path) -> None:
+    dataset = with_instances(tiny_dataset(tmp_path))
+    losses = []
+    for pixel_weights in ("none", "unet_border"):
+        torch.manual_seed(0)
+        recipe = replace(RECIPE, steps=1, pixel_weights=pixel_weights)
+        losses += [progress.loss for progress in train(tiny(LABELS), dataset, recipe, tmp_path / "w.safetensors")]
+    assert np.isfinite(losses).all()
+    assert losses[0] != losses[1]
+
+
+def test_weights_of_pixels_need_instances(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"tiny has no instances.*\n.*pixel_weights: none"):
+        fit(tmp_path, replace(RECIPE, pixel_weights="unet_border"))
+    dataset = replace(tiny_dataset(tmp_path), instances=InstanceRule(1000, {}))
+    with pytest.raises(DataError, match="s0: there is no instance map"):
+        random_crop(dataset, dataset.samples[0], replace(RECIPE, pixel_weights="unet_border"), np.random.default_rng(0))
 
 
 def test_weights_that_continue_from_others_keep_their_history(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from segbench.core.instances import InstanceRule
 from segbench.core.labels import LabelSpace
-from segbench.datasets.images import read_image, read_labels
-from segbench.errors import DataError
+from segbench.datasets.images import read_image, read_labels, read_uint16
+from segbench.errors import DataError, ImageError
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,19 @@ def read_depth(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> NDArr
     if depth.shape != size:
         raise DataError(f"{sample.id}: depth is {depth.shape}, its image {size} (height, width)")
     return depth
+
+
+def read_instances(sample: Sample, size: tuple[int, ...]) -> NDArray[np.uint16]:
+    """A sample's instance map, uint16[H, W], of the size of its target.
+
+    :raises DataError: the sample has none, or it cannot be read or is of another size.
+    """
+    if "instances" not in sample.extras:
+        raise DataError(f"{sample.id}: there is no instance map", way_out="weights of pixels from instances need a dataset that has them")
+    instances = read_uint16(sample.extras["instances"])
+    if instances.shape != size:
+        raise ImageError(sample.extras["instances"], f"size {instances.shape[::-1]}, the target is {size[::-1]} (width, height)")
+    return instances
 
 
 def require(paths: Mapping[str, Path], what: str, way_out: str) -> None:
