@@ -11,9 +11,15 @@ main one.
 
 What differs: the auxiliary head at 1/16 gives its logits there, where the reference resizes them to 1/8. Xception39 has no public ImageNet
 weights, so it starts from scratch.
+
+Ports that were trained and whose weights are public are an argument: TorchSeg's R18 for the full size of Cityscapes (``port="full"``) has
+auxiliary heads 256 wide; github.com/CoinCheung/BiSeNet (``port="coincheung"``) has a head 256 and auxiliary heads 64 wide, one normalised
+convolution as the fusion's gate, and enlarges maps to the nearest: 13,425,721 parameters, 13,275,539 of them for inference.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +37,18 @@ PAPER = Paper(
     2018,
     "https://arxiv.org/abs/1808.00897",
 )
+
+
+class Port(NamedTuple):
+    """Channels inside the head and the auxiliary heads; whether the fusion's gate is normalised, and maps are enlarged to the nearest."""
+
+    head: int
+    aux_head: int
+    normalised_gate: bool = False
+    nearest: bool = False
+
+
+PORTS = {"speed": Port(64, 128), "full": Port(64, 256), "coincheung": Port(256, 64, normalised_gate=True, nearest=True)}
 # Xception39's stages: channels inside a block, a quarter of those outside, and blocks.
 XCEPTION39 = ((16, 4), (32, 8), (64, 4))
 
@@ -100,11 +118,14 @@ class AttentionRefinement(nn.Module):
 class FeatureFusion(nn.Module):
     """Both paths side by side through a 1x1 convolution; a gate says which channels count twice."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, normalised_gate: bool = False) -> None:
         super().__init__()
         self.conv = conv_norm_act(channels, channels, 1)
-        squeeze, excite = nn.Conv2d(channels, channels, 1, bias=False), nn.Conv2d(channels, channels, 1, bias=False)
-        self.gate = channel_gate(squeeze, nn.ReLU(inplace=True), excite)
+        if normalised_gate:
+            self.gate = channel_gate(conv_norm_act(channels, channels, 1, act=None))
+        else:
+            squeeze, excite = nn.Conv2d(channels, channels, 1, bias=False), nn.Conv2d(channels, channels, 1, bias=False)
+            self.gate = channel_gate(squeeze, nn.ReLU(inplace=True), excite)
 
     def forward(self, spatial: Tensor, context: Tensor) -> Tensor:
         """Two float[N, channels / 2, H, W] to [N, channels, H, W]."""
@@ -135,20 +156,34 @@ class BiSeNet(nn.Module):
 
     training_only = ("aux_heads",)
 
-    def __init__(self, classes: int, trunk: nn.Module, trunk_channels: tuple[int, ...], *, width: float, align_corners: bool) -> None:
+    def __init__(
+        self,
+        classes: int,
+        trunk: nn.Module,
+        trunk_channels: tuple[int, ...],
+        *,
+        width: float,
+        align_corners: bool,
+        port: Port = PORTS["speed"],
+    ) -> None:
         super().__init__()
         self.align_corners = align_corners
+        self.nearest = port.nearest
         inner, channels = scaled(64, width), scaled(128, width)
         self.spatial = spatial_path(inner, channels)
         self.context = trunk
         self.tail = nn.Sequential(nn.AdaptiveAvgPool2d(1), conv_norm_act(trunk_channels[-1], channels, 1))
         self.refinements = nn.ModuleList(AttentionRefinement(c, channels) for c in (trunk_channels[-1], trunk_channels[-2]))
         self.smooth = nn.ModuleList(conv_norm_act(channels, channels) for _ in range(2))
-        self.fusion = FeatureFusion(2 * channels)
+        self.fusion = FeatureFusion(2 * channels, normalised_gate=port.normalised_gate)
         for part in (self.spatial, self.tail, self.refinements, self.smooth, self.fusion):
             he_initialise(part)
-        self.head = head(2 * channels, inner, classes)
-        self.aux_heads = nn.ModuleList(head(channels, channels, classes) for _ in range(2))
+        self.head = head(2 * channels, scaled(port.head, width), classes)
+        self.aux_heads = nn.ModuleList(head(channels, scaled(port.aux_head, width), classes) for _ in range(2))
+
+    def enlarge(self, x: Tensor, like: Tensor) -> Tensor:
+        """``x`` at the size of ``like``."""
+        return F.interpolate(x, size=like.shape[-2:]) if self.nearest else resize_like(x, like, self.align_corners)
 
     def forward(self, x: Tensor) -> Tensor | TrainingOutput:
         """Logits at 1/8; training also gets those of the context path at 1/16 and 1/8."""
@@ -156,7 +191,7 @@ class BiSeNet(nn.Module):
         context = self.tail(last)
         steps = []
         for map_, finer, refine, smooth in zip((last, sixteenth), (sixteenth, eighth), self.refinements, self.smooth, strict=True):
-            context = smooth(resize_like(refine(map_) + context, finer, self.align_corners))
+            context = smooth(self.enlarge(refine(map_) + context, finer))
             steps.append(context)
         logits = self.head(self.fusion(self.spatial(x), context))
         if self.training:
@@ -164,17 +199,19 @@ class BiSeNet(nn.Module):
         return logits  # type: ignore[no-any-return]
 
 
-def _bisenet(name: str, trunk: Xception39 | ResNetTrunk, labels: LabelSpace, width: float, align_corners: bool) -> Segmenter:
-    network = BiSeNet(len(labels.classes), trunk, trunk.channels, width=width, align_corners=align_corners)
-    arguments = {"width": width, "align_corners": align_corners}
+def _bisenet(name: str, trunk: Xception39 | ResNetTrunk, labels: LabelSpace, width: float, align_corners: bool, port: str) -> Segmenter:
+    if port not in PORTS:
+        raise ValueError(f"BiSeNet has the ports {', '.join(PORTS)}, not {port!r}")
+    network = BiSeNet(len(labels.classes), trunk, trunk.channels, width=width, align_corners=align_corners, port=PORTS[port])
+    arguments = {"width": width, "align_corners": align_corners, "port": port}
     return Segmenter(name, network, labels, PAPER, input_rule=InputRule(divisor=32), arguments=arguments)
 
 
-def bisenet_x39(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True) -> Segmenter:
+def bisenet_x39(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True, port: str = "speed") -> Segmenter:
     """On Xception39, the paper's fastest."""
-    return _bisenet("bisenet_x39", Xception39(width), labels, width, align_corners)
+    return _bisenet("bisenet_x39", Xception39(width), labels, width, align_corners, port)
 
 
-def bisenet_r18(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True) -> Segmenter:
+def bisenet_r18(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True, port: str = "speed") -> Segmenter:
     """On ResNet-18, without dilation."""
-    return _bisenet("bisenet_r18", ResNetTrunk(18, width=width), labels, width, align_corners)
+    return _bisenet("bisenet_r18", ResNetTrunk(18, width=width), labels, width, align_corners, port)
