@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from segbench.core.labels import LabelClass, LabelSpace
 from segbench.core.uncertainty import bootstrap
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
+from segbench.datasets.mapping import LabelMapping, MappingRule, outside_id
 from segbench.errors import WeightsError
 from segbench.inference import Evaluated, evaluate
 from segbench.models import BUILTIN, GROUP
@@ -40,22 +42,53 @@ def trained_models(dataset: str, weights: Mapping[str, Path]) -> list[str]:
     return [name for name in registered_names(BUILTIN, GROUP) if name in weights or bundled(name, dataset)]
 
 
-def load_models(names: Sequence[str], dataset: str, weights: Mapping[str, Path], device: torch.device) -> list[Segmenter]:
-    """Models with the weights that were given, or else with those that come with segbench for this dataset.
+def load_models(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Path], device: torch.device) -> list[Segmenter]:
+    """Models with the weights that were given, or else with those that come with segbench for this dataset, or with the model itself.
 
-    :raises WeightsError: naming every model for which there are none, and how to get some.
+    :raises WeightsError: naming every model for which there are none, and how to get some; or two models are called alike.
     """
     if unused := sorted(set(weights) - set(names)):
         raise WeightsError(f"--weights names {', '.join(unused)}, which --models does not")
-    files = {name: weights.get(name) or bundled(name, dataset) for name in names}
-    if missing := [name for name, file in files.items() if file is None]:
+    files = {name: weights.get(name) or bundled(name, dataset.name) for name in names}
+    own = {name: build(name, dataset.labels) for name, file in files.items() if file is None and name not in BUILTIN}
+    if missing := [name for name, file in files.items() if file is None and not (name in own and brings_weights(own[name]))]:
+        raise WeightsError(_no_weights(missing, dataset.name))
+    loaded = [own[name] if file is None else load(file, expected_model=name) for name, file in files.items()]
+    called = [segmenter.name for segmenter in loaded]
+    if twice := sorted({name for name in called if called.count(name) > 1}):
+        raise WeightsError(f"several models are called {' and '.join(twice)}; their records would overwrite each other: rename the files")
+    if starts := [s.name for s in loaded if s.trained_on is not None and s.trained_on.get("start_only")]:
         raise WeightsError(
-            f"no weights on {dataset} for {', '.join(missing)}, so there is no accuracy to measure.\n"
-            f"  train some:  segbench train {missing[0]} --dataset {dataset} --out {missing[0]}.safetensors\n"
-            f"  then:        segbench run --models {missing[0]} --dataset {dataset} --weights {missing[0]}={missing[0]}.safetensors\n"
-            f"  speed and size alone need none:  segbench profile {missing[0]}"
+            f"the weights of {', '.join(starts)} are a trunk's, and the rest is random, so there is no accuracy to measure.\n"
+            f"  train them:  segbench train {starts[0]} --dataset {dataset.name} --init {files[starts[0]]} --out {starts[0]}.safetensors"
         )
-    return [on_device(load(file, expected_model=name), device) for name, file in files.items() if file is not None]
+    return [on_device(segmenter, device) for segmenter in loaded]
+
+
+def brings_weights(segmenter: Segmenter) -> bool:
+    """Whether a network that was just built knows something."""
+    return segmenter.weights_sha256 is not None or segmenter.trained_on is not None
+
+
+def _no_weights(missing: Sequence[str], dataset: str) -> str:
+    name, file = missing[0], f"{file_stem(missing[0])}.safetensors"
+    own = "  (a function of yours whose network is trained says so: Segmenter(..., trained_on={...}))\n" if ":" in name else ""
+    return (
+        f"no weights on {dataset} for {', '.join(missing)}, so there is no accuracy to measure.\n"
+        f"  train some:  segbench train {name} --dataset {dataset} --out {file}\n"
+        f"  then:        segbench run --models {name} --dataset {dataset} --weights {name}={file}\n{own}"
+        f"  speed and size alone need none:  segbench profile {name}"
+    )
+
+
+def map_labels(rule: MappingRule | None, segmenters: Sequence[Segmenter], dataset: Dataset) -> list[LabelMapping | None]:
+    """For each model what its classes stand for in the dataset; ``None`` where they are the dataset's own, and no rule is needed.
+
+    :raises LabelError: the rule does not fit one of them.
+    """
+    spaces = [segmenter.labels for segmenter in segmenters]
+    same = dataset.labels.class_names
+    return [None if rule is None or space.class_names == same else rule.between(space, dataset.labels) for space in spaces]
 
 
 def random_models(names: Sequence[str], classes: int, device: torch.device) -> list[Segmenter]:
@@ -82,18 +115,21 @@ def run(
     command: str = "",
     on_image: Callable[[Evaluated], None] = lambda result: None,
     keep_class_maps: bool = False,
+    mappings: Sequence[LabelMapping | None] = (),
 ) -> list[Outcome]:
     """Evaluate models on a dataset: one record each. Every image is read once for all of them."""
     protocol = protocol or Protocol()
-    index = np.arange(256, dtype=np.uint8)
+    mappings = mappings or [None] * len(segmenters)
+    spaces = [mapping.compared if mapping else dataset.labels for mapping in mappings]
     results: list[list[ConfusionMatrix]] = [[] for _ in segmenters]
     ids, histograms = [], []
-    for result in evaluate(segmenters, dataset, protocol=protocol, limit=limit, keep_class_maps=keep_class_maps):
+    options = {"limit": limit, "keep_class_maps": keep_class_maps}
+    for result in evaluate(segmenters, dataset, protocol=protocol, mappings=mappings, **options):
         on_image(result)
         ids.append(result.sample.id)
         histograms.append(result.counts[0].sum(axis=1))
-        for matrices, pairs in zip(results, result.counts, strict=True):
-            matrices.append(ConfusionMatrix.from_pairs(dataset.labels, pairs, index))
+        for matrices, pairs, space in zip(results, result.counts, spaces, strict=True):
+            matrices.append(ConfusionMatrix.from_pairs(space, pairs, space.index_from(dataset.labels)))
     data = {
         "name": dataset.name,
         "split": dataset.split,
@@ -102,32 +138,47 @@ def run(
         "targets_sha256": targets_fingerprint(zip(ids, histograms, strict=True)),
     }
     facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads())
-    size = image_size(dataset.samples[0])
+    size = timed_size(segmenters, dataset)
 
-    def outcome(segmenter: Segmenter, matrices: list[ConfusionMatrix]) -> Outcome:
-        per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, dataset.labels)
-        intervals, model = bootstrap(dataset.labels, per_image), model_facts(segmenter, size)
-        record = RunRecord(model, data, protocol.to_dict(), facts, total, command=command, intervals=intervals)
+    def outcome(segmenter: Segmenter, matrices: list[ConfusionMatrix], mapping: LabelMapping | None, space: LabelSpace) -> Outcome:
+        per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, space)
+        intervals, model = bootstrap(space, per_image), model_facts(segmenter, size)
+        how = protocol.to_dict()
+        if mapping is not None:
+            model, how = model | {"mapping": mapping.facts()}, how | {"map": mapping.signature}
+        record = RunRecord(model, data, how, facts, total, command=command, intervals=intervals)
         return Outcome(record, tuple(ids), per_image)
 
-    return [outcome(segmenter, matrices) for segmenter, matrices in zip(segmenters, results, strict=True)]
+    return [outcome(*each) for each in zip(segmenters, results, mappings, spaces, strict=True)]
 
 
 def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[Profile] = ()) -> None:
     """Write ``records/NAME.json``, the matrices of every image beside it, and ``records/NAME.profile.json``."""
     for outcome in outcomes:
-        write_text(folder / "records" / f"{outcome.record.name}.json", outcome.record.to_json())
-        write_per_image(folder / "records" / f"{outcome.record.name}.npz", outcome.ids, outcome.per_image)
+        stem = file_stem(outcome.record.name)
+        write_text(folder / "records" / f"{stem}.json", outcome.record.to_json())
+        write_per_image(folder / "records" / f"{stem}.npz", outcome.ids, outcome.per_image)
     for measured in profiles:
-        write_text(folder / "records" / f"{measured.model}.profile.json", measured.to_json())
+        write_text(folder / "records" / f"{file_stem(measured.model)}.profile.json", measured.to_json())
 
 
 def save_class_maps(folder: Path, names: Sequence[str], dataset: Dataset, result: Evaluated) -> None:
     """Write every model's class map of an image as label ids, ``folder/NAME/ID.png``: what ``segbench score`` reads."""
-    ids = np.zeros(256, np.uint8)
+    ids = np.full(256, outside_id(dataset.labels), np.uint8)
     ids[: len(dataset.labels.classes)] = dataset.labels.id_of_index
     for name, class_map in zip(names, result.class_maps, strict=True):
-        write_labels(folder / name / f"{result.sample.id}.png", ids[class_map])
+        write_labels(folder / file_stem(name) / f"{result.sample.id}.png", ids[class_map])
+
+
+def file_stem(name: str) -> str:
+    """A model's name as a file may be called: ``hf:nvidia/segformer`` is ``hf-nvidia-segformer``."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", name)
+
+
+def timed_size(segmenters: Sequence[Segmenter], dataset: Dataset) -> tuple[int, int]:
+    """(height, width) at which networks are counted and timed: the images', or the only one that a frozen network among them takes."""
+    frozen = (getattr(segmenter.network, "only_size", None) for segmenter in segmenters)
+    return next((size for size in frozen if size), None) or image_size(dataset.samples[0])
 
 
 def image_size(sample: Sample) -> tuple[int, int]:

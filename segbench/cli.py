@@ -53,42 +53,46 @@ DATASET_OPTIONS = _options(
     click.option("--data", type=FOLDER, help="The dataset's folder."),
     click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]"),
 )
+MAP_OPTION = click.option(
+    "--map", metavar="FILE|by-name", help="What a model's classes stand for in the dataset, if it knows others: YAML, or by their names."
+)
 DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
-MODELS_OPTION = click.option(
-    "--models", required=True, help="Names, separated by commas, or `all` that have weights for the dataset; see `segbench models`."
+PROTOCOL_OPTIONS = _options(
+    click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of the network's arithmetic.  [default: fp32]"),
+    click.option("--input-size", metavar="HxW|N", help="Resize images to this, or the shorter side to N; targets keep their size."),
+    click.option("--crop", metavar="HxW", help="Sliding windows of this size; logits are averaged where they overlap."),
+    click.option("--stride", metavar="HxW", help="From window to window."),
+    click.option("--scales", metavar="S,S,...", help="Average the scores over these enlargements, e.g. 0.75,1,1.25."),
+    click.option("--flip", is_flag=True, default=None, help="Also average over the mirrored image."),
+    click.option("--post", type=click.Choice(["none", "dense-crf"]), help="Post-processing; it is part of the signature.  [default: none]"),
 )
 
 
 @main.command()
-@MODELS_OPTION
+@click.option("--suite", metavar="FILE|PRESET", help="A YAML file that names models, dataset, protocol and outputs; flags override it.")
+@click.option("--models", help="Names, separated by commas, or `all` that have weights for the dataset; see `segbench models`.")
 @DATASET_OPTIONS
+@MAP_OPTION
 @click.option("--weights", multiple=True, metavar="NAME=FILE", help="Weights of a model, as `segbench train` writes them; repeatable.")
 @DEVICE_OPTION
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
+@PROTOCOL_OPTIONS
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N images; for a quick look, the record says so.")
 @click.option("--out", type=FOLDER, help="Where records, tables and plots go.  [default: runs/DATASET-SPLIT]")
-@click.option("--per-class", is_flag=True, help="Also print the IoU of every class.")
-@click.option("--save-predictions", is_flag=True, help="Also write every class map as label ids under OUT/predictions/MODEL.")
-@click.option("--repeats", type=click.IntRange(min=0), default=10, show_default=True, help="Timed runs of each model; 0 measures no speed.")
-def run(models: str, weights: tuple[str, ...], device: str, precision: Any, out: Path | None, **options: Any) -> None:
+@click.option("--per-class", is_flag=True, default=None, help="Also print the IoU of every class.")
+@click.option("--save-predictions", is_flag=True, default=None, help="Also write class maps as label ids under OUT/predictions/MODEL.")
+@click.option("--repeats", type=click.IntRange(min=0), help="Timed runs of each model; 0 measures no speed.  [default: 10]")
+def run(suite: str | None, device: str, **flags: Any) -> None:
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
-    from segbench import benchmark
     from segbench.commands import run as running
-    from segbench.protocols import Protocol
-    from segbench.report import leaderboard
+    from segbench.suites import Suite, read_suite
 
-    dataset = _dataset(options.pop("dataset"), options.pop("data"), options.pop("split"))
-    files = _weights(weights)
-    names = benchmark.trained_models(dataset.name, files) if models == "all" else _names(models)
-    segmenters = benchmark.load_models(names, dataset.name, files, _device(device))
-    out = out or Path("runs") / dataset.title
-    command = running.portable_command(names, dataset, files, precision, options["limit"])
-    outcomes, profiles = running.run_with_progress(segmenters, dataset, Protocol(precision), out, command=command, **_run_options(options))
-    benchmark.save_outcomes(out, outcomes, profiles)
-    running.write_overlays(out / "plots", segmenters, dataset)
-    leaderboard.write(out)
-    running.print_table([outcome.record for outcome in outcomes], profiles, per_class=options["per_class"])
-    click.echo(f"records, tables and plots: {out}")
+    flags["models"] = _names(flags["models"]) if flags["models"] else ()
+    flags["weights"] = _weights(flags["weights"])
+    flags["protocol"] = _protocol(flags)
+    wanted = (read_suite(suite) if suite else Suite()).overridden(flags)
+    if not wanted.models:
+        raise click.UsageError("no models: give --models NAMES (see `segbench models`), or name them in the suite")
+    running.run_suite(wanted, _dataset(wanted.dataset, wanted.data, wanted.split), _device(device))
 
 
 @main.command()
@@ -96,6 +100,8 @@ def run(models: str, weights: tuple[str, ...], device: str, precision: Any, out:
 @click.argument("gts", type=FOLDER, required=False)
 @DATASET_OPTIONS
 @click.option("--labels", type=FILE, help="YAML with a label space of your own: name, classes, void.")
+@MAP_OPTION
+@click.option("--pred-labels", metavar="NAME|YAML", help="With --map: the label space that PREDS are in.")
 @click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="Of PREDS.")
 @click.option("--target-encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True)
 @click.option("--json", "json_file", type=FILE, help="Write the run record here.")
@@ -112,6 +118,12 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     if official_json and dataset.instances is None:
         way_out = "leave it out, or put *_gtFine_instanceIds.png beside the targets"
         raise DataError("--official-json needs Cityscapes targets with their instance maps", way_out=way_out)
+    rule, known = options.pop("map"), options.pop("pred_labels")
+    if (rule is None) != (known is None):
+        raise click.UsageError("--map and --pred-labels go together: a rule, and the label space that it maps from")
+    options["mapping"] = command.mapping_of(rule, known, dataset) if rule else None
+    if official_json and options["mapping"]:
+        raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
     ratio = options.pop("boundary_ratio")
     result = command.score_with_progress(preds, dataset, boundary=ratio if options.pop("boundary") else None, **options)
     record = command.record_of(result, name or preds.resolve().name)
@@ -128,12 +140,12 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
 @click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
 @click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
-@click.option("--recipe", type=FILE, help="YAML with any of the recipe's fields; the options below override it.")
+@click.option("--recipe", metavar="paper|minicity|FILE", help="A recipe that comes along, or YAML; the options below override its fields.")
 @click.option("--steps", type=click.IntRange(min=1))
 @click.option("--batch-size", type=click.IntRange(min=1))
 @click.option("--crop", metavar="HxW")
 @click.option("--learning-rate", type=float)
-@click.option("--optimizer", type=click.Choice(["adamw", "sgd"]))
+@click.option("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]))
 @click.option("--class-weights", type=click.Choice(["none", "enet", "median"]))
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]))
 @click.option("--seed", type=int)
@@ -149,7 +161,7 @@ def train(model: str, dataset: str | None, data: Path | None, split: str | None,
     settings = command.parse_settings(options.pop("settings"))
     run_options = {key: options.pop(key) for key in ("validate_every", "resume", "full_precision", "init")}
     device = _device(options.pop("device"))
-    recipe = read_recipe(options.pop("recipe"), options)
+    recipe = read_recipe(options.pop("recipe"), options, model)
     train_set = _dataset(dataset, data, split or "train")
     command.train_with_progress(model, settings, train_set, _dataset(dataset, data, "val"), recipe, out, device, **run_options)
 
@@ -222,6 +234,47 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
     arguments = parse_settings(settings)
     if check_names(names, arguments, full=full, classes=classes, open_dataset=lambda name: _dataset(name, data, split)):
         raise click.exceptions.Exit(1)
+
+
+@main.group()
+def weights() -> None:
+    """Bring in public weights of other code bases."""
+
+
+@weights.command("import")
+@click.argument("model")
+@click.argument("file", type=FILE)
+@click.option("--out", type=FILE, help="The weights file to write (safetensors).  [default: FILE-MODEL.safetensors]")
+@click.option("--labels", metavar="NAME|YAML", help="Which classes its scores are.  [default: what its source was trained on]")
+@click.option("--normalize", metavar="HOW", help="imagenet, unit (0..1) or MEAN/STD/ORDER in bytes.  [default: the source's]")
+@click.option("--half", is_flag=True, help="Store float16 instead of float32.")
+def weights_import(model: str, file: Path, out: Path | None, **options: Any) -> None:
+    """Translate the public weights in FILE (PyTorch or safetensors) for MODEL; every tensor fits, or the file is refused."""
+    from segbench.commands.weights import import_weights
+
+    import_weights(model, file, out, **options)
+
+
+@weights.command("sources")
+def weights_sources() -> None:
+    """List the public weights that each model can take."""
+    from segbench.commands.weights import list_sources
+
+    list_sources()
+
+
+@main.command()
+@click.argument("model")
+@click.option("--weights", type=FILE, required=True, help="Weights of MODEL, as `segbench train` writes them.")
+@click.option("--format", "kind", type=click.Choice(["onnx", "torchscript", "pt2"]), required=True)
+@click.option("--out", type=FILE, required=True, help="The file to write.")
+@click.option("--size", default="1024x2048", show_default=True, metavar="HxW", help="Of the images that it will be given.")
+@DEVICE_OPTION
+def export(model: str, weights: Path, kind: str, out: Path, size: str, device: str) -> None:
+    """Write MODEL as one file for another runtime; it says itself what it must be fed, and is compared with the network."""
+    from segbench.commands.export import export_model
+
+    export_model(model, weights, kind, out, parse_size(size), _device(device))
 
 
 @main.command()
@@ -328,8 +381,16 @@ def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:
     return weights
 
 
-def _run_options(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: options[key] for key in ("limit", "save_predictions", "repeats")}
+def _protocol(flags: dict[str, Any]) -> dict[str, Any]:
+    """Takes the flags of :data:`PROTOCOL_OPTIONS` out; those that were given, as fields of a Protocol."""
+    from segbench.suites import parse_input_size, parse_scales, parse_size
+
+    readers = {"input_size": parse_input_size, "crop": parse_size, "stride": parse_size, "scales": parse_scales}
+    given = {key: flags.pop(key) for key in ("precision", "flip", "post", *readers)}
+    try:
+        return {key: readers[key](value) if key in readers else value for key, value in given.items() if value is not None}
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _device(name: str) -> Any:

@@ -62,7 +62,8 @@ class RecordError(SegbenchError):
 
 
 class MissingPackageError(SegbenchError):
-    """An optional package is not installed."""
+    """An optional package is not installed, or is and cannot be imported: ``problem`` says why."""
 
-    def __init__(self, package: str, purpose: str, pip: str) -> None:
-        super().__init__(f"{purpose} needs the package {package!r}, which is not installed; install it with: pip install {pip}")
+    def __init__(self, package: str, purpose: str, pip: str, *, problem: str = "") -> None:
+        state, verb = (f"which cannot be imported ({problem})", "repair") if problem else ("which is not installed", "install")
+        super().__init__(f"{purpose} needs the package {package!r}, {state}; {verb} it with: pip install {pip}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segbench.core.counting_torch import count_pairs
 from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
+from segbench.datasets.mapping import LabelMapping
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, LabelError
 from segbench.models.base import Segmenter
@@ -41,19 +42,24 @@ def evaluate(
     protocol: Protocol | None = None,
     limit: int | None = None,
     keep_class_maps: bool = False,
+    mappings: Sequence[LabelMapping | None] = (),
 ) -> Iterator[Evaluated]:
     """Run every segmenter on every sample, in the dataset's order.
 
     Networks are put into evaluation mode and must be on one device. Images of any size, one at a time: no padding, no duplicates.
 
-    :raises LabelError: a segmenter's classes are not the dataset's.
+    :param mappings: for each segmenter what its classes stand for, ``None`` where they are the dataset's; class indices are the dataset's
+        then, and C is outside.
+    :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them.
     :raises DataError: an image and its target differ in size, or cannot be read.
     """
-    for segmenter in segmenters:
+    mappings = mappings or [None] * len(segmenters)
+    for segmenter, mapping in zip(segmenters, mappings, strict=True):
         segmenter.network.eval()
-        if segmenter.labels.class_names != dataset.labels.class_names:
+        if segmenter.labels.class_names != (mapping.source if mapping else dataset.labels).class_names:
             raise LabelError(
-                f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}"
+                f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}; "
+                "--map by-name, or --map FILE, says which stand for which"
             )
         if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
             raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
@@ -61,6 +67,9 @@ def evaluate(
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
     for read in map_ordered(lambda s: _read(s, dataset, with_depth), islice(dataset.samples, limit), workers=2):
         counts, class_maps = _run(segmenters, read, protocol, keep_class_maps)
+        counts = [mapping.fold(pairs) if mapping else pairs for mapping, pairs in zip(mappings, counts, strict=True)]
+        if keep_class_maps:
+            class_maps = [mapping.pred_index[pred] if mapping else pred for mapping, pred in zip(mappings, class_maps, strict=True)]
         yield Evaluated(read.sample, counts, class_maps)
 
 

@@ -18,6 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from segbench.inference import autocast
+from segbench.models import BUILTIN
 from segbench.models.base import Segmenter, example_inputs, finish
 from segbench.models.weights import build
 from segbench.protocols import Protocol
@@ -43,14 +44,19 @@ def count_params(segmenter: Segmenter) -> ParamCounts:
     return ParamCounts(total, sum(p.numel() for p in params if p.requires_grad), total - sum(only_training.values()))
 
 
-def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int:
-    """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included."""
+def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int | None:
+    """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included.
+
+    ``None`` of a network that calls itself ``opaque``: another runtime computes it. What is not builtin is run for once to be counted.
+    """
+    if getattr(segmenter.network, "opaque", False):
+        return None
     twin = segmenter
-    if segmenter.device.type != "meta":
+    if segmenter.device.type != "meta" and segmenter.name in BUILTIN:
         with torch.device("meta"):
             twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
     inputs = example_inputs(twin, size)
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         twin.network(*inputs)
     return int(counter.get_total_flops()) // 2
 
@@ -121,16 +127,12 @@ def _synchronize(device: torch.device) -> None:
 def _summary(
     segmenter: Segmenter, size: tuple[int, int], batch_size: int, precision: str, network_ms: list[float], predict_ms: list[float]
 ) -> Profile:
-    params = count_params(segmenter)
     device = segmenter.device
     median = statistics.median(predict_ms)
     return Profile(
         model=segmenter.name,
         arguments=dict(segmenter.arguments),
-        params=params.total,
-        params_trainable=params.trainable,
-        params_infer=params.infer,
-        macs=count_macs(segmenter, size),
+        **size_facts(segmenter, size),
         input_size=size,
         batch_size=batch_size,
         precision=precision,
@@ -154,17 +156,26 @@ def device_name(device: torch.device) -> str:
 
 def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
     """What a record says of a model: name, arguments, size, where its weights come from, paper. MACs at (height, width)."""
-    params = count_params(segmenter)
     return {
         "name": segmenter.name,
         "arguments": dict(segmenter.arguments),
-        "params": params.total,
-        "params_trainable": params.trainable,
-        "params_infer": params.infer,
-        "macs": count_macs(segmenter, size),
+        **size_facts(segmenter, size),
         "macs_input": list(size),
         "weights_sha256": segmenter.weights_sha256,
         "trained_on": dict(segmenter.trained_on) if segmenter.trained_on else None,
         "extra_data": "none",
-        "paper": asdict(segmenter.paper),
+        "paper": asdict(segmenter.paper) if segmenter.paper else None,
+    }
+
+
+def size_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, int | None]:
+    """Parameters, and MACs at (height, width); ``None`` of an opaque network, which hides both."""
+    if getattr(segmenter.network, "opaque", False):
+        return dict.fromkeys(("params", "params_trainable", "params_infer", "macs"))
+    params = count_params(segmenter)
+    return {
+        "params": params.total,
+        "params_trainable": params.trainable,
+        "params_infer": params.infer,
+        "macs": count_macs(segmenter, size),
     }

@@ -109,15 +109,15 @@ class Profile:
 
     ``network_ms``: tensor in, logits out. ``predict_ms``: uint8 image on the device in, class map at full size out (normalisation, network,
     upsampling, argmax). Medians and 95th percentiles over ``repeats`` runs after warm-up; ``images_per_s`` is
-    ``1000 * batch_size / predict_ms``.
+    ``1000 * batch_size / predict_ms``. Parameters and MACs are ``None`` where another runtime hides them.
     """
 
     model: str
     arguments: Mapping[str, Any]
-    params: int
-    params_trainable: int
-    params_infer: int
-    macs: int
+    params: int | None
+    params_trainable: int | None
+    params_infer: int | None
+    macs: int | None
     input_size: tuple[int, int]
     batch_size: int
     precision: str

@@ -1,7 +1,8 @@
-"""Names to factories: a table of strings, entry points, and ``file.py:attr``.
+"""Names to factories: a table of strings, entry points, adapters and ``file.py:attr``.
 
-A name resolves as (1) ``file.py:attr`` or ``package.module:attr``, (2) a line of the builtin table, (3) an entry point of the group.
-Listing imports nothing. Two things under one name are an error; an unknown name is answered with the nearest ones.
+A name resolves as (1) ``adapter:reference`` for the prefixes of a table of adapters, (2) ``file.py:attr`` or ``package.module:attr``, (3) a
+line of the builtin table, (4) an entry point of the group. Listing imports nothing. Two things under one name are an error; an unknown name
+is answered with the nearest ones.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from segbench.errors import UnknownNameError
 
 Factory = Callable[..., Any]
+NO_ADAPTERS: Mapping[str, str] = MappingProxyType({})
 
 
 def names(builtin: Mapping[str, str], group: str) -> list[str]:
@@ -28,13 +32,20 @@ def names(builtin: Mapping[str, str], group: str) -> list[str]:
     return list(_table(builtin, group))
 
 
-def resolve(name: str, builtin: Mapping[str, str], group: str) -> Factory:
-    """The factory behind a name.
+def resolve(name: str, builtin: Mapping[str, str], group: str, adapters: Mapping[str, str] = NO_ADAPTERS) -> Factory:
+    """The factory behind a name. An adapter's takes what stands behind the colon as its first argument.
 
     :raises UnknownNameError: nothing is registered under it, or its file, module or attribute does not exist.
     """
     kind = group.removeprefix("segbench.").removesuffix("s")
-    factory: Factory = _load(name, name) if ":" in name else resolve_attribute(name, _table(builtin, group), kind)
+    prefix, colon, reference = name.partition(":")
+    factory: Factory
+    if colon and prefix in adapters:
+        factory = partial(_load(adapters[prefix], name), reference)
+    elif colon:
+        factory = _load(name, name, adapters)
+    else:
+        factory = resolve_attribute(name, _table(builtin, group), kind)
     if not callable(factory):
         raise UnknownNameError(f"{name!r} is a {type(factory).__name__}; a factory is a function")
     return factory
@@ -61,7 +72,7 @@ def _table(builtin: Mapping[str, str], group: str) -> dict[str, str]:
     return table
 
 
-def _load(target: str, name: str) -> Any:
+def _load(target: str, name: str, adapters: Mapping[str, str] = NO_ADAPTERS) -> Any:
     location, _, attribute = target.rpartition(":")
     if not location or (location.startswith(".") and not location.endswith(".py")):
         raise UnknownNameError(f"{name!r}: write file.py:function or package.module:function")
@@ -69,7 +80,8 @@ def _load(target: str, name: str) -> Any:
         module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
         return getattr(module, attribute)
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise UnknownNameError(f"{name!r}: cannot import {location}: {error}") from error
+        known = f"; adapters: {', '.join(f'{prefix}:' for prefix in adapters)}" if adapters else ""
+        raise UnknownNameError(f"{name!r}: cannot import {location}: {error}{known}") from error
     except AttributeError as error:
         raise UnknownNameError(f"{name!r}: {error}") from error
 

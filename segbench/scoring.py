@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +17,10 @@ from segbench.core.counting import count_pairs
 from segbench.core.encodings import Encoding, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
 from segbench.core.labels import LabelSpace
-from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.base import Dataset, Sample, read_instances
 from segbench.datasets.colors import read_colored
-from segbench.datasets.images import read_labels, read_uint16
+from segbench.datasets.images import read_labels
+from segbench.datasets.mapping import LabelMapping
 from segbench.datasets.pairing import Pairing, pair_predictions
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, ImageError, LabelError
@@ -45,7 +46,8 @@ class PairCounts:
 class FolderScores:
     """A scored folder. ``pairs`` int64[256, 256] over label ids; ``per_image`` int64[N, C, C+1]; targets as (sample id, histogram).
 
-    ``boundaries`` of every image, if they were asked for.
+    ``boundaries`` of every image, if they were asked for. ``mapping`` says what the predictions' ids stood for, if not for the dataset's
+    own classes; ``dataset.labels`` are the classes that were compared then.
     """
 
     dataset: Dataset
@@ -54,6 +56,7 @@ class FolderScores:
     target_histograms: list[tuple[str, NDArray[np.int64]]]
     instances: InstanceScores | None
     boundaries: tuple[Boundaries, ...] = ()
+    mapping: LabelMapping | None = None
 
     @property
     def confusion(self) -> ConfusionMatrix:
@@ -69,11 +72,12 @@ def count_folder(
     target_encoding: Reading = "auto",
     workers: int = 2,
     boundary: float | None = None,
+    mapping: LabelMapping | None = None,
 ) -> Iterator[PairCounts]:
     """Read and count every pair, in the dataset's order, on threads; memory does not grow with the number of pairs."""
 
     def count(pair: tuple[Sample, Path]) -> PairCounts:
-        return _count_pair(*pair, dataset, encoding, target_encoding, boundary)
+        return _count_pair(*pair, dataset, encoding, target_encoding, boundary, mapping)
 
     return map_ordered(count, pairing.pairs, workers)
 
@@ -86,6 +90,7 @@ def score_folder(
     target_encoding: Reading = "auto",
     workers: int = 2,
     boundary: float | None = None,
+    mapping: LabelMapping | None = None,
     on_pair: Callable[[], None] = lambda: None,
 ) -> FolderScores:
     """Score a folder of label maps against a dataset.
@@ -93,19 +98,24 @@ def score_folder(
     :param encoding: how the predictions are written; ``auto`` is label ids, and refuses what looks like something else.
     :param target_encoding: likewise for the targets.
     :param boundary: also count the pixels near the edges of classes, within this share of an image's diagonal (for Boundary IoU).
+    :param mapping: the predictions are in its source's label ids, and stand for classes of the dataset as it says.
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
     """
     pairing = pair_predictions(preds, dataset)
     problems, per_image, histograms = list(pairing.problems), [], []
+    whole = dataset
+    if mapping is not None:
+        dataset = replace(dataset, labels=mapping.compared)
     labels = dataset.labels
-    target_table, pred_table = (id_of_byte(labels, _byte_encoding(reading)) for reading in (target_encoding, encoding))
+    target_table, pred_table = id_of_byte(labels, _byte_encoding(target_encoding)), _pred_table(labels, encoding, mapping)
     raw, total = np.zeros((256, 256), np.int64), np.zeros((256, 256), np.int64)
     instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
     boundaries: list[Boundaries] = []
-    for counts in count_folder(pairing, dataset, encoding=encoding, target_encoding=target_encoding, workers=workers, boundary=boundary):
+    readings: dict[str, Reading] = {"encoding": encoding, "target_encoding": target_encoding}
+    for counts in count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping):
         on_pair()
         raw += counts.pairs
-        if problem := counts.problem or _foreign(counts.pairs, labels.name, target_table, pred_table):
+        if problem := counts.problem or _foreign(counts.pairs, labels, mapping.source if mapping else labels, target_table, pred_table):
             problems.append(f"{counts.sample.id}: {problem}")
             continue
         if instances is not None and counts.hits is not None:
@@ -119,46 +129,48 @@ def score_folder(
         total += ids
         per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
         histograms.append((counts.sample.id, ids.sum(axis=1)))
-    _refuse_suspects(raw, dataset, encoding, target_encoding, problems)
+    # Under a mapping the predictions' bytes cannot agree with the targets', so they look like nothing.
+    _refuse_suspects(raw, whole, "ids" if mapping and encoding == "auto" else encoding, target_encoding, problems)
     if problems:
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, "every target needs exactly one prediction of its own size, in the labels' ids")
-    return FolderScores(dataset, total, np.array(per_image), histograms, instances, tuple(boundaries))
+    return FolderScores(dataset, total, np.array(per_image), histograms, instances, tuple(boundaries), mapping)
 
 
 def _count_pair(
-    sample: Sample, path: Path, dataset: Dataset, encoding: Reading, target_encoding: Reading, boundary: float | None
+    sample: Sample,
+    path: Path,
+    dataset: Dataset,
+    encoding: Reading,
+    target_encoding: Reading,
+    boundary: float | None,
+    mapping: LabelMapping | None,
 ) -> PairCounts:
     try:
         target = dataset.read_target(sample) if target_encoding != "color" else read_colored(sample.target, dataset.labels)
-        pred = read_labels(path) if encoding != "color" else read_colored(path, dataset.labels)
+        pred = read_labels(path) if encoding != "color" else read_colored(path, mapping.source if mapping else dataset.labels)
         if pred.shape != target.shape:
             (height, width), (target_height, target_width) = pred.shape, target.shape
             raise ImageError(path, f"size {width}x{height}, its target is {target_width}x{target_height} (width x height)")
         hits = None
         if dataset.instances is not None:
-            hits = count_instances(_read_instances(sample, target.shape), pred, dataset.instances)
+            hits = count_instances(read_instances(sample, target.shape), pred, dataset.instances)
     except ImageError as error:
         return PairCounts(sample, np.zeros((256, 256), np.int64), problem=str(error))
     boundaries = None
     if boundary is not None:
-        tables = (_index_of_byte(dataset.labels, reading) for reading in (target_encoding, encoding))
-        width = boundary_width(target.shape, boundary)
-        table = count_boundaries(target, pred, *tables, len(dataset.labels.classes), width)
+        labels, width = dataset.labels, boundary_width(target.shape, boundary)
+        tables = (id_of_byte(labels, _byte_encoding(target_encoding)), _pred_table(labels, encoding, mapping))
+        # What a foreign byte becomes does not matter: a pair that holds one is not scored.
+        table = count_boundaries(target, pred, *(labels.index_of_id[table] for table in tables), len(labels.classes), width)
         boundaries = Boundaries(boundary_sums(table), boundary, (width,))
     return PairCounts(sample, count_pairs(target, pred), hits, boundaries=boundaries)
 
 
-def _index_of_byte(labels: LabelSpace, reading: Reading) -> NDArray[np.uint8]:
-    # What a foreign byte becomes does not matter: a pair that holds one is not scored.
-    return labels.index_of_id[id_of_byte(labels, _byte_encoding(reading))]
-
-
-def _read_instances(sample: Sample, shape: tuple[int, ...]) -> NDArray[np.uint16]:
-    instances = read_uint16(sample.extras["instances"])
-    if instances.shape != shape:
-        raise ImageError(sample.extras["instances"], f"size {instances.shape[::-1]}, the target is {shape[::-1]} (width, height)")
-    return instances
+def _pred_table(labels: LabelSpace, encoding: Reading, mapping: LabelMapping | None) -> NDArray[np.int16]:
+    """int16[256]: predicted byte to label id of ``labels``."""
+    reading = _byte_encoding(encoding)
+    return id_of_byte(labels, reading) if mapping is None else mapping.id_of_byte(reading)
 
 
 def _byte_encoding(reading: Reading) -> Encoding:
@@ -166,10 +178,13 @@ def _byte_encoding(reading: Reading) -> Encoding:
     return "train-ids" if reading == "train-ids" else "ids"
 
 
-def _foreign(pairs: NDArray[np.int64], space: str, target_table: NDArray[np.int16], pred_table: NDArray[np.int16]) -> str | None:
-    for role, histogram, table in (("target", pairs.sum(axis=1), target_table), ("prediction", pairs.sum(axis=0), pred_table)):
+def _foreign(
+    pairs: NDArray[np.int64], labels: LabelSpace, known: LabelSpace, target_table: NDArray[np.int16], pred_table: NDArray[np.int16]
+) -> str | None:
+    sides = (("target", pairs.sum(axis=1), target_table, labels), ("prediction", pairs.sum(axis=0), pred_table, known))
+    for role, histogram, table, space in sides:
         if foreign := foreign_bytes(histogram, table):
-            return f"{role} ids {foreign} are not in {space!r}"
+            return f"{role} ids {foreign} are not in {space.name!r}"
     return None
 
 

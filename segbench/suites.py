@@ -4,6 +4,7 @@
     weights: {enet: enet.safetensors}      # paths are relative to the file
     dataset: cityscapes
     data: /data/cityscapes
+    map: by-name
     protocol: {scales: [0.75, 1.0, 1.25], flip: true}
     out: runs/two
 
@@ -21,19 +22,24 @@ from typing import Any
 
 import yaml
 
+from segbench.datasets.mapping import BY_NAME
 from segbench.errors import DataError, ProtocolError
 from segbench.protocols import Protocol, Size
 
 
 @dataclass(frozen=True)
 class Suite:
-    """The arguments of a run; ``None`` leaves the choice to the run. ``protocol`` holds the fields of a Protocol that were given."""
+    """The arguments of a run; ``None`` leaves the choice to the run. ``protocol`` holds the fields of a Protocol that were given.
+
+    ``map`` is a file of :mod:`segbench.datasets.mapping`, or ``by-name``.
+    """
 
     models: tuple[str, ...] = ()
     weights: Mapping[str, Path] = field(default_factory=dict)
     dataset: str | None = None
     data: Path | None = None
     split: str | None = None
+    map: str | None = None
     protocol: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
     repeats: int = 10
@@ -180,6 +186,7 @@ _KEYS: dict[str, Callable[[Any], Any]] = {
     "dataset": _exactly(str),
     "data": lambda value: Path(_exactly(str)(value)),
     "split": _exactly(str),
+    "map": _exactly(str),
     "protocol": dict,
     "limit": _exactly(int),
     "repeats": _exactly(int),
@@ -195,6 +202,7 @@ def _relative_to(suite: Suite, folder: Path) -> Suite:
         suite,
         weights={name: folder / path for name, path in suite.weights.items()},
         data=None if suite.data is None else folder / suite.data,
+        map=suite.map if suite.map in (None, BY_NAME) else str(folder / suite.map),
     )
 
 

@@ -11,18 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from segbench.benchmark import numbered_labels
-from segbench.models.base import InputRule, Segmenter, example_inputs
+from segbench.models.base import InputRule, Paper, Segmenter, example_inputs
 from segbench.models.weights import build
 from segbench.profiling import count_macs, count_params
 from segbench.report.terminal import console, count, table
 
 SIZE = (1024, 2048)
+UNPUBLISHED = Paper("unpublished", "", 0, "")
 
 
 def facts(name: str, classes: int) -> dict[str, Any]:
     """Name, parameters (total, inference, trainable), MACs at 1024x2048, input rule, paper and year of a model."""
     segmenter = on_meta(name, classes)
-    params = count_params(segmenter)
+    params, paper = count_params(segmenter), segmenter.paper or UNPUBLISHED
     return {
         "name": name,
         "params_total": params.total,
@@ -30,9 +31,9 @@ def facts(name: str, classes: int) -> dict[str, Any]:
         "params_trainable": params.trainable,
         "macs": count_macs(segmenter, SIZE),
         "input": describe_inputs(segmenter),
-        "paper": segmenter.paper.title,
-        "url": segmenter.paper.url,
-        "year": segmenter.paper.year,
+        "paper": paper.title,
+        "url": paper.url,
+        "year": paper.year,
     }
 
 
@@ -60,8 +61,8 @@ def describe_inputs(segmenter: Segmenter) -> str:
 def show_model(name: str, size: tuple[int, int], classes: int) -> None:
     """Print a model's stages: the submodules in the order in which they run, with their output's size and parameters."""
     segmenter = on_meta(name, classes)
-    show = console()
-    show.print(f"{name}: {segmenter.paper.title} ({segmenter.paper.authors}, {segmenter.paper.year}) {segmenter.paper.url}")
+    show, paper = console(), segmenter.paper
+    show.print(f"{name}: {paper.title} ({paper.authors}, {paper.year}) {paper.url}" if paper else f"{name}: {UNPUBLISHED.title}")
     show.print(describe_inputs(segmenter))
     rows = [[path, " x ".join(map(str, shape)), count(params)] for path, shape, params in stages(segmenter, size)]
     show.print(table(["stage", "output (channels x height x width)", "params"], rows))

@@ -36,7 +36,7 @@ def list_models(classes: int, *, as_json: bool) -> None:
         return
     header = ["model", "year", "params", "inference", "MACs", "input", "paper"]
     cells = [
-        [r["name"], str(r["year"]), count(r["params_total"]), count(r["params_infer"]), count(r["macs"]), r["input"], r["paper"]]
+        [r["name"], str(r["year"] or "–"), count(r["params_total"]), count(r["params_infer"]), count(r["macs"]), r["input"], r["paper"]]
         for r in rows
     ]
     console().print(table(header, cells, text=("input", "paper")))

@@ -3,32 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from segbench.benchmark import Outcome, image_size, run, save_class_maps
-from segbench.datasets.base import Dataset, read_depth, read_photograph
-from segbench.inference import Evaluated
-from segbench.models.base import Segmenter, predict
+import torch
+
+from segbench.benchmark import (
+    Outcome,
+    file_stem,
+    load_models,
+    map_labels,
+    run,
+    save_class_maps,
+    save_outcomes,
+    timed_size,
+    trained_models,
+)
+from segbench.datasets.base import Dataset, read_photograph
+from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
+from segbench.inference import Evaluated, evaluate
+from segbench.models import BUILTIN
+from segbench.models.adapters.base import feeds
+from segbench.models.base import Segmenter
 from segbench.profiling import profile
 from segbench.protocols import Protocol
 from segbench.records import Profile, RunRecord, write_text
 from segbench.report.intervals import interval_note
+from segbench.report.leaderboard import write as write_board
 from segbench.report.samples import sample_overlay
-from segbench.report.tables import half_widths, leaderboard, per_class, without_bounds
+from segbench.report.tables import comparable, half_widths, leaderboard, per_class, without_bounds
 from segbench.report.terminal import console, count, percent, progress_bar, table
+from segbench.suites import Suite
 
 OVERLAYS = 3
 FORMATS: dict[str, Callable[[Any], str]] = {"params": count, "MACs": count, "network_ms": "{:.1f}".format, "images_per_s": "{:.2f}".format}
 
 
-def portable_command(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Path], precision: str, limit: int | None) -> str:
+def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
+    """Evaluate a suite's models on a dataset; write records, tables and plots; print the table."""
+    names = trained_models(dataset.name, suite.weights) if list(suite.models) == ["all"] else suite.models
+    protocol = Protocol(**suite.protocol)
+    segmenters = load_models(names, dataset, suite.weights, device)
+    mappings = map_labels(read_mapping(suite.map) if suite.map else None, segmenters, dataset)
+    print_feeds(segmenters, mappings)
+    out = suite.out or Path("runs") / dataset.title
+    outcomes, profiles = run_with_progress(
+        segmenters,
+        dataset,
+        protocol,
+        out,
+        command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map),
+        limit=suite.limit,
+        save_predictions=suite.save_predictions,
+        repeats=suite.repeats,
+        mappings=mappings,
+    )
+    save_outcomes(out, outcomes, profiles)
+    write_overlays(out / "plots", segmenters, dataset, protocol, mappings)
+    write_board(out)
+    print_tables([outcome.record for outcome in outcomes], profiles, per_class=suite.per_class)
+    print(f"records, tables and plots: {out}")
+
+
+def print_feeds(segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping | None]) -> None:
+    """What networks that segbench did not build are fed, and what the classes of mapped ones stand for, on standard error."""
+    show = console(stderr=True)
+    for segmenter, mapping in zip(segmenters, mappings, strict=True):
+        if segmenter.name not in BUILTIN:
+            show.print(feeds(segmenter), markup=False, soft_wrap=True)
+        if mapping is not None:
+            show.print(f"{segmenter.name}: {describe_mapping(mapping)}", markup=False, soft_wrap=True)
+
+
+def portable_command(
+    names: Sequence[str],
+    dataset: Dataset,
+    weights: Mapping[str, Path],
+    protocol: Protocol,
+    limit: int | None,
+    mapping: str | None = None,
+) -> str:
     """The command that repeats a run on another machine: folders are placeholders, files their names."""
+    names = [without_folder(name) for name in names]
     parts = ["segbench run", f"--models {','.join(names)}", f"--dataset {dataset.name}", f"--split {dataset.split}"]
     parts += [] if dataset.builtin else ["--data DIR"]
-    parts += [f"--weights {name}={file.name}" for name, file in weights.items()]
-    parts += [f"--precision {precision}"] * (precision != "fp32") + [f"--limit {limit}"] * (limit is not None)
+    parts += [f"--weights {without_folder(name)}={file.name}" for name, file in weights.items()]
+    parts += [f"--map {Path(mapping).name}"] if mapping else []
+    parts += protocol_flags(protocol) + [f"--limit {limit}"] * (limit is not None)
     return " ".join(parts)
+
+
+def without_folder(name: str) -> str:
+    """A model's name as another machine would call it: a file that exists here without its folder."""
+    prefix, colon, rest = name.partition(":")
+    if rest and Path(rest).exists():
+        return f"{prefix}:{Path(rest).resolve().name}"
+    return f"{Path(prefix).name}:{rest}" if colon and prefix.endswith(".py") else name
+
+
+def protocol_flags(protocol: Protocol) -> list[str]:
+    """What must be typed for a protocol; nothing for the default one."""
+    plain, flags = Protocol(), []
+    for each in fields(protocol):
+        value = getattr(protocol, each.name)
+        if value != getattr(plain, each.name):
+            text = value if not isinstance(value, tuple) else (",".join if each.name == "scales" else "x".join)(f"{v:g}" for v in value)
+            flags.append(f"--{each.name.replace('_', '-')}" + ("" if value is True else f" {text}"))
+    return flags
 
 
 def run_with_progress(
@@ -41,6 +123,7 @@ def run_with_progress(
     limit: int | None,
     save_predictions: bool,
     repeats: int,
+    mappings: Sequence[LabelMapping | None] = (),
 ) -> tuple[list[Outcome], list[Profile]]:
     """Evaluate, then measure speed at the size of the first image; one bar each."""
     names = [segmenter.name for segmenter in segmenters]
@@ -53,9 +136,16 @@ def run_with_progress(
             bar.advance(task)
 
         outcomes = run(
-            segmenters, dataset, protocol=protocol, limit=limit, command=command, on_image=on_image, keep_class_maps=save_predictions
+            segmenters,
+            dataset,
+            protocol=protocol,
+            limit=limit,
+            command=command,
+            on_image=on_image,
+            keep_class_maps=save_predictions,
+            mappings=mappings,
         )
-    size = image_size(dataset.samples[0])
+    size = timed_size(segmenters, dataset)
     return outcomes, profile_with_progress(segmenters, size, repeats=repeats, protocol=protocol) if repeats else []
 
 
@@ -68,15 +158,22 @@ def profile_with_progress(
         return profile(segmenters, size, batch_size=batch_size, repeats=repeats, protocol=protocol, on_round=lambda: bar.advance(task))
 
 
-def write_overlays(folder: Path, segmenters: Sequence[Segmenter], dataset: Dataset) -> None:
+def write_overlays(
+    folder: Path, segmenters: Sequence[Segmenter], dataset: Dataset, protocol: Protocol, mappings: Sequence[LabelMapping | None] = ()
+) -> None:
     """``sample-NAME-ID.png``: image, target, prediction and errors, for a few samples spread over the split."""
-    for sample in dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]:
-        image, target = read_photograph(sample), dataset.labels.index_of_id[dataset.read_target(sample)]
-        for segmenter in segmenters:
-            depth = read_depth(dataset, sample, target.shape)[None] if "depth" in segmenter.inputs else None
-            pred = predict(segmenter, image[None], depth)[0]
-            path = folder / f"sample-{segmenter.name}-{Path(sample.id).name}.png"
+    chosen = dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]
+    for result in evaluate(segmenters, replace(dataset, samples=chosen), protocol=protocol, keep_class_maps=True, mappings=mappings):
+        image, target = read_photograph(result.sample), dataset.labels.index_of_id[dataset.read_target(result.sample)]
+        for segmenter, pred in zip(segmenters, result.class_maps, strict=True):
+            path = folder / f"sample-{file_stem(segmenter.name)}-{Path(result.sample.id).name}.png"
             sample_overlay(image, target, pred, dataset.labels, None, path)
+
+
+def print_tables(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:
+    """A comparison table for each signature, on standard output: models of other classes are mapped, and not comparable."""
+    for group in comparable(records):
+        print_table(group.records, profiles, per_class=per_class)
 
 
 def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:

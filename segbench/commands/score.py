@@ -10,6 +10,9 @@ import numpy as np
 from segbench.core.boundaries import Boundaries
 from segbench.core.uncertainty import bootstrap
 from segbench.datasets.base import Dataset
+from segbench.datasets.folder import read_label_space
+from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
+from segbench.datasets.opening import label_space
 from segbench.per_image import write_per_image
 from segbench.records import RunRecord, environment, targets_fingerprint, write_text
 from segbench.report.cityscapes_json import cityscapes_result, to_text
@@ -38,11 +41,27 @@ def record_of(result: FolderScores, name: str) -> RunRecord:
         "targets_sha256": targets_fingerprint(result.target_histograms),
     }
     iiou = result.instances.class_iiou(result.confusion) if result.instances else {}
-    protocol = {"source": "label maps"}
-    model, command = {"name": name, "arguments": {}}, "segbench score PREDS GTS"
+    protocol, model = {"source": "label maps"}, {"name": name, "arguments": {}}
+    if result.mapping is not None:
+        protocol, model = protocol | {"map": result.mapping.signature}, model | {"mapping": result.mapping.facts()}
+    command = "segbench score PREDS GTS"
     intervals = bootstrap(dataset.labels, result.per_image)
     boundary = Boundaries.total(result.boundaries) if result.boundaries else None
     return RunRecord(model, data, protocol, environment(), result.confusion, iiou, command, intervals, boundary)
+
+
+def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | None:
+    """What predicted label ids of another label space (a dataset's name, or YAML) stand for; ``None`` if it is the dataset's own.
+
+    :raises SegbenchError: there is no such label space, or the rule does not fit.
+    """
+    path = Path(pred_labels)
+    source = read_label_space(path) if path.suffix in (".yaml", ".yml") else label_space(pred_labels)
+    if source == dataset.labels:
+        return None
+    mapping = read_mapping(rule).between(source, dataset.labels)
+    console(stderr=True).print(describe_mapping(mapping), markup=False, soft_wrap=True)
+    return mapping
 
 
 def write_record(path: Path, record: RunRecord, result: FolderScores) -> None:

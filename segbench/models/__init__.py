@@ -1,4 +1,7 @@
-"""The builtin models: name -> where its factory lives. Listing them imports nothing; adding one is one file and one line here."""
+"""The builtin models: name -> where its factory lives. Listing them imports nothing; adding one is one file and one line here.
+
+Adapters bring in what others wrote: ``prefix:reference`` is opened by ``f(reference, labels, **arguments) -> Segmenter``.
+"""
 
 from __future__ import annotations
 
@@ -46,4 +49,13 @@ BUILTIN: dict[str, str] = {
     "hrnet_w18": "segbench.models.hrnet:hrnet_w18",
     "hrnet_w48": "segbench.models.hrnet:hrnet_w48",
     "hrnet_w48_ocr": "segbench.models.hrnet:hrnet_w48_ocr",
+}
+
+ADAPTERS: dict[str, str] = {
+    "torchvision": "segbench.models.adapters.torchvision:open_model",
+    "hf": "segbench.models.adapters.hf:open_model",
+    "smp": "segbench.models.adapters.smp:open_model",
+    "onnx": "segbench.models.adapters.onnx:open_model",
+    "torchscript": "segbench.models.adapters.torchscript:open_model",
+    "exported": "segbench.models.adapters.exported:open_model",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -122,7 +123,7 @@ class Segmenter:
     name: str
     network: nn.Module
     labels: LabelSpace
-    paper: Paper
+    paper: Paper | None = None
     normalize: Normalize = Normalize()
     input_rule: InputRule = InputRule()
     inputs: tuple[str, ...] = ("rgb",)
@@ -132,8 +133,8 @@ class Segmenter:
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters live."""
-        return next(self.network.parameters()).device
+        """Where the parameters live, or the buffers of a network without any."""
+        return next(chain(self.network.parameters(), self.network.buffers())).device
 
 
 INPUT_CHANNELS = {"rgb": 3, "grey": 1, "depth": 1}

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from segbench.core.labels import LabelSpace
 from segbench.errors import UnknownNameError, WeightsError
-from segbench.models import BUILTIN, GROUP
+from segbench.models import ADAPTERS, BUILTIN, GROUP
 from segbench.models.base import Normalize, Segmenter
 from segbench.registry import resolve
 
@@ -32,7 +32,7 @@ def build(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
 
     :raises UnknownNameError: no such model, or it does not take one of the arguments.
     """
-    factory = resolve(name, BUILTIN, GROUP)
+    factory = resolve(name, BUILTIN, GROUP, ADAPTERS)
     try:
         segmenter = factory(labels, **arguments)
     except TypeError as error:

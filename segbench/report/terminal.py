@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -57,8 +58,11 @@ def percent(fraction: float, half_width: float = math.nan) -> str:
     return "–" if math.isnan(fraction) else f"{100 * fraction:.1f}{plus_minus(half_width)}"
 
 
-def count(number: float) -> str:
-    """A count with a thousands suffix: 454.3 M."""
+def count(number: object) -> str:
+    """A count with a thousands suffix: 454.3 M; a dash for what is not known."""
+    if not isinstance(number, float | Integral):
+        return "–"
+    number = float(number)
     for size, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.3g} {suffix}" if number < 100 * size else f"{number / size:.0f} {suffix}"
