@@ -109,8 +109,10 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "suites": ("datasets.mapping protocols", "yaml"),
         "records": ("", ""),
         "per_image": ("records", ""),
+        "board_rules": ("", "yaml"),
     },
     {
+        "boards": ("", ""),
         "scoring": ("", ""),
         "contract": ("augmentation cpu_training dataset_contract objective", "torch"),
         "dataset_contract": ("", ""),

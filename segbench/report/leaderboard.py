@@ -1,13 +1,10 @@
-"""Boards: a folder with ``records/*.json`` gives a page, tables and plots; the same records give the same bytes.
-
-Intervals are those that a record holds, or else those of the matrices (``.npz``) beside it.
+"""The files of a board: a page, tables and plots; the same records, rules and published numbers give the same bytes.
 
 :func:`rebuild` says what the files should be, :func:`write` makes them so, :func:`check` says where they are not and writes nothing.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,29 +12,14 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from segbench.errors import DataError, RecordError
-from segbench.per_image import with_intervals
-from segbench.records import PROFILE_SCHEMA, Profile, RunRecord, read_profile, read_run, write_text
+from segbench.boards import Board, is_board, read_boards
+from segbench.records import Profile, write_text
 from segbench.report import plots
 from segbench.report.markdown import board_page, index_page
 from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels, to_csv
 
 INDEX = "README.md"
 GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|miou-)[^/]*\.svg")
-
-
-@dataclass(frozen=True)
-class Board:
-    """A folder and what lies in its ``records``."""
-
-    folder: Path
-    records: tuple[RunRecord, ...]
-    profiles: tuple[Profile, ...]
-
-    @property
-    def title(self) -> str:
-        """The folder's name."""
-        return self.folder.resolve().name
 
 
 @dataclass(frozen=True)
@@ -54,14 +36,14 @@ def rebuild(root: Path) -> dict[Path, bytes]:
     """Every generated file below ``root`` and its bytes. ``root`` is a board (it has ``records/``) or a folder of boards.
 
     :raises RecordError: naming every record that cannot be read; or records that do not fit together.
-    :raises DataError: there are no records.
+    :raises DataError: there is nothing to show.
     """
     boards = read_boards(root)
     files: dict[Path, bytes] = {}
     for board in boards:
         files |= {board.folder / name: data for name, data in _board_files(board).items()}
-    if not _is_board(root):
-        rows = [(board.folder.name, group) for board in boards for group in comparable(board.records)]
+    if not is_board(root):
+        rows = [(board.name, group) for board in boards for group in comparable(board.records)]
         files[root / INDEX] = index_page("Leaderboards", rows).encode()
     return files
 
@@ -87,47 +69,6 @@ def stale(root: Path) -> list[Path]:
     return _left_over(root, set(rebuild(root)))
 
 
-def read_boards(root: Path) -> list[Board]:
-    """The boards of ``root``, by name.
-
-    :raises RecordError: naming every record that cannot be read.
-    :raises DataError: there are no run records, or a board has profiles only.
-    """
-    folders = [root] if _is_board(root) else sorted(path for path in root.glob("*") if _is_board(path))
-    boards, problems = [], []
-    for folder in folders:
-        found: list[RunRecord | Profile] = []
-        for path in sorted((folder / "records").glob("*.json")):
-            try:
-                found.append(_read_record(path))
-            except RecordError as error:
-                problems.append(str(error))
-        records = tuple(record for record in found if isinstance(record, RunRecord))
-        boards.append(Board(folder, records, tuple(record for record in found if isinstance(record, Profile))))
-    if problems:
-        raise RecordError("\n  ".join([f"{len(problems)} records cannot be read:", *problems]))
-    boards = [board for board in boards if board.records or board.profiles]
-    if bare := [f"{board.folder}: profiles, but no run record" for board in boards if not board.records]:
-        raise DataError("boards without a score", bare, "segbench run --out BOARD writes run records")
-    if not boards:
-        way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
-        raise DataError(f"{root}: no records/*.json here or one folder down", way_out=way_out)
-    return boards
-
-
-def _is_board(folder: Path) -> bool:
-    return (folder / "records").is_dir()
-
-
-def _read_record(path: Path) -> RunRecord | Profile:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        data = None
-    is_profile = isinstance(data, dict) and data.get("schema") == PROFILE_SCHEMA
-    return read_profile(path) if is_profile else with_intervals(read_run(path), path.with_suffix(".npz"))
-
-
 def _board_files(board: Board) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     shown: dict[str, list[tuple[str, str]]] = {}
@@ -140,7 +81,7 @@ def _board_files(board: Board) -> dict[str, bytes]:
         settings = by_setting(group.records, board.profiles)
         table = leaderboard(group.records, next(iter(settings.values()), []))
         files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
-    files["leaderboard.md"] = board_page(board.title, board.records, board.profiles, pictures=shown, links=linked).encode()
+    files["leaderboard.md"] = board_page(board.rules.title, board.records, board.profiles, pictures=shown, links=linked).encode()
     return dict(sorted(files.items()))
 
 
@@ -172,7 +113,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _left_over(root: Path, files: set[Path]) -> list[Path]:
-    folders = [root] if _is_board(root) else sorted(path for path in root.glob("*") if path.is_dir())
+    folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if path.is_dir())
     candidates = [path for folder in folders for pattern in ("*", "plots/*") for path in sorted(folder.glob(pattern))]
     return [path for path in candidates if path not in files and _is_generated(path, folders)]
 

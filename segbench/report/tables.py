@@ -75,7 +75,7 @@ def comparable(records: Iterable[RunRecord]) -> list[Group]:
     keys = list(dict.fromkeys(key for s in signatures for key in parts[s]))
     varying = [key for key in keys if len({parts[s].get(key) for s in signatures}) > 1]
     differences = [", ".join(f"{key}: {parts[s].get(key, DASH)}" for key in varying) for s in signatures]
-    suffixes = ["", *(f"-{name}" for name in file_names(differences[1:]))]
+    suffixes = ["", *(f"-{name}" for name in file_names(differences[1:]))][: len(signatures)]
     return [Group(s, ranked(by_signature[s]), d, x) for s, d, x in zip(signatures, differences, suffixes, strict=True)]
 
 

@@ -167,15 +167,13 @@ def test_every_unreadable_record_is_named(root: Path):
     (root / "second" / "records" / "speed.json").write_text('{"schema": "segbench.profile/1"}')
     with pytest.raises(RecordError) as caught:
         boards.rebuild(root)
-    for part in ("3 records", "broken.json", "foreign.json", "speed.json"):
+    for part in ("3 files", "broken.json", "foreign.json", "speed.json"):
         assert part in str(caught.value)
 
 
 def test_no_records_is_an_error_that_says_the_way_out(tmp_path: Path):
+    (tmp_path / "empty" / "records").mkdir(parents=True)
     with pytest.raises(DataError, match="segbench run"):
-        boards.rebuild(tmp_path)
-    write_text(tmp_path / "fast" / "records" / "a.json", profile("a", 3.0).to_json())
-    with pytest.raises(DataError, match="no run record"):
         boards.rebuild(tmp_path)
 
 

@@ -1,0 +1,99 @@
+"""Boards: a folder with ``records/*.json``, or with rules or published numbers (:mod:`segbench.board_rules`), as plain data.
+
+What is made of one, a page or a table, is a function of :class:`Board`; nothing here rounds, ranks or draws.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from segbench.board_rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
+from segbench.errors import DataError, RecordError, SegbenchError
+from segbench.per_image import with_intervals
+from segbench.records import PROFILE_SCHEMA, Profile, RunRecord, read_profile, read_run
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run record and its file. Intervals are those that it holds, or else those of the matrices beside it."""
+
+    record: RunRecord
+    path: Path
+
+    @property
+    def matrices(self) -> Path | None:
+        """The confusion matrix of every image (:mod:`segbench.per_image`), if they lie beside the record."""
+        path = self.path.with_suffix(".npz")
+        return path if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class Board:
+    """A folder, its rules, and what was measured (in the order of file names) and published (the best first)."""
+
+    folder: Path
+    rules: Rules
+    measured: tuple[Measured, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    reported: tuple[Reported, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which links and commands use."""
+        return self.folder.resolve().name
+
+    @property
+    def records(self) -> tuple[RunRecord, ...]:
+        """What was measured, without the files."""
+        return tuple(each.record for each in self.measured)
+
+
+def is_board(folder: Path) -> bool:
+    """Whether a folder is a board, and not a folder of boards."""
+    return (folder / "records").is_dir() or (folder / RULES).is_file() or (folder / REPORTED).is_file()
+
+
+def read_boards(root: Path) -> list[Board]:
+    """The boards of ``root``, by name: ``root`` itself, or the folders in it.
+
+    :raises RecordError: naming every record, file of rules and file of published numbers that cannot be read.
+    :raises DataError: there is nothing to show.
+    """
+    folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if is_board(path))
+    problems: list[str] = []
+    boards = [_read_board(folder, problems) for folder in folders]
+    if problems:
+        raise RecordError("\n  ".join([f"{len(problems)} files cannot be read:", *problems]))
+    boards = [board for board in boards if board.measured or board.profiles or board.reported or board.rules.written]
+    if not boards:
+        way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
+        raise DataError(f"{root}: no records/*.json here or one folder down", way_out=way_out)
+    return boards
+
+
+def _read_board(folder: Path, problems: list[str]) -> Board:
+    found: list[Measured | Profile] = []
+    rules, reported = Rules(folder.name), ()
+    for path in sorted((folder / "records").glob("*.json")):
+        try:
+            found.append(_read_record(path))
+        except RecordError as error:
+            problems.append(str(error))
+    try:
+        rules, reported = read_rules(folder), read_reported(folder)
+    except SegbenchError as error:
+        problems.append(str(error))
+    measured = tuple(each for each in found if isinstance(each, Measured))
+    return Board(folder, rules, measured, tuple(each for each in found if isinstance(each, Profile)), reported)
+
+
+def _read_record(path: Path) -> Measured | Profile:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        data = None
+    if isinstance(data, dict) and data.get("schema") == PROFILE_SCHEMA:
+        return read_profile(path)
+    return Measured(with_intervals(read_run(path), path.with_suffix(".npz")), path)
