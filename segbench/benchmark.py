@@ -22,9 +22,10 @@ from segbench.models import BUILTIN, GROUP
 from segbench.models.base import Segmenter
 from segbench.models.weights import build, bundled, load
 from segbench.per_image import write_per_image
+from segbench.profiles import Profile
 from segbench.profiling import device_name, model_facts
 from segbench.protocols import Protocol
-from segbench.records import Profile, RunRecord, environment, targets_fingerprint, write_text
+from segbench.records import RunRecord, environment, targets_fingerprint, write_text
 from segbench.registry import names as registered_names
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from segbench.board_rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
 from segbench.errors import DataError, RecordError, SegbenchError
 from segbench.per_image import with_intervals
-from segbench.records import PROFILE_SCHEMA, Profile, RunRecord, read_profile, read_run
+from segbench.profiles import Profile, is_profile, read_profile
+from segbench.records import RunRecord, read_run
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,6 @@ def _read_record(path: Path) -> Measured | Profile:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         data = None
-    if isinstance(data, dict) and data.get("schema") == PROFILE_SCHEMA:
+    if is_profile(data):
         return read_profile(path)
     return Measured(with_intervals(read_run(path), path.with_suffix(".npz")), path)

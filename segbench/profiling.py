@@ -7,13 +7,11 @@ that a drifting clock hits all alike.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -21,8 +19,9 @@ from segbench.inference import autocast
 from segbench.models import BUILTIN
 from segbench.models.base import Segmenter, example_inputs, finish
 from segbench.models.weights import build
+from segbench.profiles import Profile, Timing
 from segbench.protocols import Protocol
-from segbench.records import Profile, environment
+from segbench.records import environment
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,6 @@ def _summary(
     segmenter: Segmenter, size: tuple[int, int], batch_size: int, precision: str, network_ms: list[float], predict_ms: list[float]
 ) -> Profile:
     device = segmenter.device
-    median = statistics.median(predict_ms)
     return Profile(
         model=segmenter.name,
         arguments=dict(segmenter.arguments),
@@ -139,11 +137,8 @@ def _summary(
         device=device_name(device),
         threads=torch.get_num_threads(),
         repeats=len(network_ms),
-        network_ms=statistics.median(network_ms),
-        network_p95_ms=float(np.percentile(network_ms, 95)),
-        predict_ms=median,
-        predict_p95_ms=float(np.percentile(predict_ms, 95)),
-        images_per_s=1000 * batch_size / median,
+        network=Timing.of([network_ms]),
+        predict=Timing.of([predict_ms]),
         peak_memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None,
         environment=environment(),
     )
@@ -171,11 +166,12 @@ def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
 def size_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, int | None]:
     """Parameters, and MACs at (height, width); ``None`` of an opaque network, which hides both."""
     if getattr(segmenter.network, "opaque", False):
-        return dict.fromkeys(("params", "params_trainable", "params_infer", "macs"))
+        return dict.fromkeys(("params", "params_trainable", "params_frozen", "params_infer", "macs"))
     params = count_params(segmenter)
     return {
         "params": params.total,
         "params_trainable": params.trainable,
+        "params_frozen": params.total - params.trainable,
         "params_infer": params.infer,
         "macs": count_macs(segmenter, size),
     }

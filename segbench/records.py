@@ -4,7 +4,7 @@
 classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``; ``intervals`` of the scores
 where the matrix of every image was known (:mod:`segbench.per_image`), and ``boundary``, the counts of Boundary IoU, where they were asked
 for. A record without these is read as one that has none.
-``segbench.profile/1`` is a speed measurement; it belongs to a machine, so it is a record of its own.
+Speed is a record of its own (:mod:`segbench.profiles`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ from segbench.core.uncertainty import Intervals
 from segbench.errors import RecordError, SegbenchError
 
 RUN_SCHEMA = "segbench.run/1"
-PROFILE_SCHEMA = "segbench.profile/1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,40 +100,6 @@ class RunRecord:
             "confusion": self.confusion.counts.tolist(),
         }
         return dump_json(data)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Speed and size of one network on one machine. Times in milliseconds at batch 1 unless ``batch_size`` says otherwise.
-
-    ``network_ms``: tensor in, logits out. ``predict_ms``: uint8 image on the device in, class map at full size out (normalisation, network,
-    upsampling, argmax). Medians and 95th percentiles over ``repeats`` runs after warm-up; ``images_per_s`` is
-    ``1000 * batch_size / predict_ms``. Parameters and MACs are ``None`` where another runtime hides them.
-    """
-
-    model: str
-    arguments: Mapping[str, Any]
-    params: int | None
-    params_trainable: int | None
-    params_infer: int | None
-    macs: int | None
-    input_size: tuple[int, int]
-    batch_size: int
-    precision: str
-    device: str
-    threads: int
-    repeats: int
-    network_ms: float
-    network_p95_ms: float
-    predict_ms: float
-    predict_p95_ms: float
-    images_per_s: float
-    peak_memory_mb: float | None
-    environment: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """The record as text."""
-        return dump_json({"schema": PROFILE_SCHEMA, **asdict(self)})
 
 
 def scores_dict(record: RunRecord) -> dict[str, Any]:
@@ -206,20 +171,6 @@ def _whole_numbers(rows: Any) -> NDArray[np.int64]:
     if counts.dtype != np.int64:
         raise ValueError(f"the confusion matrix holds {counts.dtype} values; it must hold whole numbers below 2^63")
     return counts
-
-
-def read_profile(path: Path) -> Profile:
-    """Read a profile.
-
-    :raises RecordError: the file is missing or is no profile.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data.pop("schema") != PROFILE_SCHEMA:
-            raise ValueError("the schema is not " + PROFILE_SCHEMA)
-        return Profile(**data | {"input_size": tuple(data["input_size"])})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError(f"{path}: not a profile ({error})") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -41,6 +41,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "core.replicates": ("core.labels", ""),
         "core.uncertainty": ("core.labels core.replicates", ""),
         "core.boundaries": ("core.scores", ""),
+        "core.latency": ("", ""),
         "core.boundary_counting": ("", "llvmlite numba"),
     },
     {
@@ -110,6 +111,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "records": ("", ""),
         "per_image": ("records", ""),
         "board_rules": ("", "yaml"),
+        "profiles": ("records", ""),
     },
     {
         "boards": ("", ""),

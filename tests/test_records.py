@@ -16,14 +16,12 @@ from segbench.core.scores import METRICS_VERSION
 from segbench.core.uncertainty import bootstrap
 from segbench.datasets.cityscapes import LABELS
 from segbench.errors import RecordError
+from segbench.profiles import read_profile
 from segbench.records import (
-    PROFILE_SCHEMA,
     RUN_SCHEMA,
-    Profile,
     RunRecord,
     dump_json,
     environment,
-    read_profile,
     read_run,
     scores_dict,
     targets_fingerprint,
@@ -48,30 +46,6 @@ def record(confusion: ConfusionMatrix | None = None, **changes: Any) -> RunRecor
             command="segbench run --models fcn8s",
         ),
         **changes,
-    )
-
-
-def profile() -> Profile:
-    return Profile(
-        model="unet",
-        arguments={"width": 1},
-        params=31,
-        params_trainable=31,
-        params_infer=30,
-        macs=10**12,
-        input_size=(512, 1024),
-        batch_size=1,
-        precision="fp32",
-        device="cpu",
-        threads=2,
-        repeats=10,
-        network_ms=1.5,
-        network_p95_ms=2.0,
-        predict_ms=2.5,
-        predict_p95_ms=3.0,
-        images_per_s=400.0,
-        peak_memory_mb=None,
-        environment={"torch": "2"},
     )
 
 
@@ -232,27 +206,6 @@ def test_what_is_no_record_is_refused_with_the_files_name(tmp_path: Path, conten
     for read in (read_run, read_profile):
         with pytest.raises(RecordError, match=r"r\.json"):
             read(path)
-
-
-def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_text(tmp_path / "p.json", profile().to_json())
-    assert read_profile(tmp_path / "p.json") == profile()
-
-
-@pytest.mark.parametrize("change", [{"schema": RUN_SCHEMA}, {"extra": 1}, {"input_size": 3}])
-def test_a_profile_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    write_text(tmp_path / "p.json", json.dumps(json.loads(profile().to_json()) | change))
-    with pytest.raises(RecordError, match="not a profile"):
-        read_profile(tmp_path / "p.json")
-
-
-def test_a_run_is_no_profile_and_a_profile_is_no_run(tmp_path: Path) -> None:
-    write_text(tmp_path / "r.json", record().to_json())
-    write_text(tmp_path / "p.json", profile().to_json())
-    with pytest.raises(RecordError, match="not a profile"):
-        read_profile(tmp_path / "r.json")
-    with pytest.raises(RecordError, match=PROFILE_SCHEMA):
-        read_run(tmp_path / "p.json")
 
 
 TREES = st.recursive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -26,9 +27,10 @@ from segbench.inference import Evaluated, evaluate
 from segbench.models import BUILTIN
 from segbench.models.adapters.base import feeds
 from segbench.models.base import Segmenter
+from segbench.profiles import Profile
 from segbench.profiling import profile
 from segbench.protocols import Protocol
-from segbench.records import Profile, RunRecord, write_text
+from segbench.records import RunRecord, write_text
 from segbench.report.intervals import interval_note
 from segbench.report.leaderboard import write as write_board
 from segbench.report.samples import sample_overlay
@@ -205,7 +207,7 @@ def print_per_class(records: Sequence[RunRecord]) -> None:
 
 def print_profiles(profiles: Sequence[Profile], out: Path | None) -> None:
     """Size and speed of every network, fastest first."""
-    header = ["model", "params", "MACs", "network_ms", "predict_ms", "p95", "images/s"]
+    header = ["model", "params", "MACs", "network_ms", "predict_ms", "p90", "images/s"]
     rows = [
         [
             p.model,
@@ -213,7 +215,7 @@ def print_profiles(profiles: Sequence[Profile], out: Path | None) -> None:
             count(p.macs),
             f"{p.network_ms:.1f}",
             f"{p.predict_ms:.1f}",
-            f"{p.predict_p95_ms:.1f}",
+            f"{p.predict.percentiles.get('p90', math.nan):.1f}",
             f"{p.images_per_s:.2f}",
         ]
         for p in sorted(profiles, key=lambda p: p.predict_ms)

@@ -13,7 +13,8 @@ from io import BytesIO
 from pathlib import Path
 
 from segbench.boards import Board, is_board, read_boards
-from segbench.records import Profile, write_text
+from segbench.profiles import Profile
+from segbench.records import write_text
 from segbench.report import plots
 from segbench.report.markdown import board_page, index_page
 from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels, to_csv

@@ -10,7 +10,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from segbench.core.scores import METRICS_VERSION
-from segbench.records import Profile, RunRecord
+from segbench.profiles import Profile
+from segbench.records import RunRecord
 from segbench.report.intervals import half_width, interval_note
 from segbench.report.tables import (
     SPEEDS,

@@ -17,7 +17,8 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError
-from segbench.records import Profile, RunRecord
+from segbench.profiles import Profile
+from segbench.records import RunRecord
 from segbench.report.style import BACKING, BLUE, HEAT, INK, MUTED, PALE, SKY, VERMILLION, drawing
 from segbench.report.tables import ranked, row_labels, setting, speeds_of
 from segbench.report.terminal import count

@@ -19,7 +19,8 @@ import pandas as pd
 
 from segbench.errors import RecordError
 from segbench.models import BUILTIN
-from segbench.records import Profile, RunRecord
+from segbench.profiles import Profile
+from segbench.records import RunRecord
 from segbench.report.intervals import plus_minus
 from segbench.report.terminal import count, percent
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelClass, LabelSpace
-from segbench.records import Profile, RunRecord
+from segbench.profiles import Profile, Timing
+from segbench.records import RunRecord
 
 LABELS = LabelSpace(
     "toy-3",
@@ -43,9 +44,12 @@ def run_record(
 
 
 def profile(model: str, network_ms: float, arguments: dict[str, Any] | None = None, **facts: Any) -> Profile:
+    """With an interval of 2 % on either side of the median."""
+    network = facts.pop("network", Timing({"p50": network_ms, "p90": network_ms * 1.1, "p99": network_ms * 1.2}, around(network_ms)))
     known: dict[str, Any] = {
         "params": 1_200_000,
         "params_trainable": 1_200_000,
+        "params_frozen": 0,
         "params_infer": 1_200_000,
         "macs": 4_500_000_000,
         "input_size": (8, 16),
@@ -54,14 +58,15 @@ def profile(model: str, network_ms: float, arguments: dict[str, Any] | None = No
         "device": "Toy GPU",
         "threads": 2,
         "repeats": 5,
-        "network_p95_ms": network_ms * 1.1,
-        "predict_ms": network_ms * 1.2,
-        "predict_p95_ms": network_ms * 1.3,
-        "images_per_s": 1000 / (network_ms * 1.2),
+        "predict": Timing({"p50": network_ms * 1.2, "p90": network_ms * 1.3, "p99": network_ms * 1.4}, around(network_ms * 1.2)),
         "peak_memory_mb": None,
         "environment": ENVIRONMENT,
     }
-    return Profile(model=model, arguments=arguments or {}, network_ms=network_ms, **known | facts)
+    return Profile(model=model, arguments=arguments or {}, network=network, **known | facts)
+
+
+def around(value: float) -> tuple[float, float]:
+    return 0.98 * value, 1.02 * value
 
 
 def many_records(labels: LabelSpace, models: dict[str, dict[str, Any]], seed: int = 1) -> list[RunRecord]:
