@@ -35,7 +35,8 @@ class Dataset:
 
     ``read_target`` gives a sample's label ids, uint8[H, W]. ``prefix_pairing``: the prediction of a sample is the file whose name begins
     with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself. ``read_depth`` gives float32[H, W]
-    in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth.
+    in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth. ``official_images``: how many
+    this split has as it is handed out. ``shared_folders``: they hold images of other splits too, which are no mistake.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Dataset:
     prefix_pairing: bool = False
     builtin: bool = False
     read_depth: Callable[[Sample], NDArray[np.float32]] | None = None
+    official_images: int | None = None
+    shared_folders: bool = False
 
     def __len__(self) -> int:
         return len(self.samples)

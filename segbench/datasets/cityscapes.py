@@ -8,6 +8,7 @@ Label table and average instance sizes: cityscapesScripts 2.3.0. The local targe
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -80,13 +81,15 @@ INSTANCES = InstanceRule(
     },
 )
 
-SPLITS = ("train", "val", "test")
+SPLITS = {"train": 2975, "val": 500, "test": 1525}
 TARGET_SUFFIX = "_gtFine_labelIds.png"
 DISPARITY_UNIT = np.float32(256 * 32)
 
 
 def cityscapes(data: Path | None = None, split: str = "val") -> Dataset:
-    """The official fine annotations under ``data``, by default under ``$CITYSCAPES_DATASET``.
+    """Cityscapes' fine annotations: streets of 50 cities, 19 classes, 2048x1024, with instances and disparity.
+
+    They are under ``data``, by default under ``$CITYSCAPES_DATASET``.
 
     :raises DataError: no folder is given, the folder holds no targets of this split, or images are missing.
     """
@@ -97,13 +100,13 @@ def cityscapes(data: Path | None = None, split: str = "val") -> Dataset:
     return read_layout("cityscapes", Path(data), split)
 
 
-def read_layout(name: str, root: Path, split: str, *, builtin: bool = False) -> Dataset:
-    """A dataset in the official Cityscapes layout, sorted by city, sequence and frame.
+def read_layout(name: str, root: Path, split: str, *, builtin: bool = False, splits: Mapping[str, int] = SPLITS) -> Dataset:
+    """A dataset in the official Cityscapes layout, sorted by city, sequence and frame; ``splits``: how many images each has.
 
     :raises DataError: naming what is missing.
     """
-    if split not in SPLITS:
-        raise DataError(f"{name} has no split {split!r}", way_out=f"its splits are {', '.join(SPLITS)}")
+    if split not in splits:
+        raise DataError(f"{name} has no split {split!r}", way_out=f"its splits are {', '.join(splits)}")
     targets = sorted((root / "gtFine" / split).glob(f"*/*{TARGET_SUFFIX}"))
     if not targets:
         raise DataError(
@@ -111,7 +114,18 @@ def read_layout(name: str, root: Path, split: str, *, builtin: bool = False) -> 
             way_out="--data is the folder that holds leftImg8bit/ and gtFine/, as they are unpacked",
         )
     samples = tuple(_sample(root, split, target) for target in targets)
-    return Dataset(name, split, LABELS, samples, root, instances=INSTANCES, prefix_pairing=True, builtin=builtin, read_depth=read_disparity)
+    return Dataset(
+        name,
+        split,
+        LABELS,
+        samples,
+        root,
+        instances=INSTANCES,
+        prefix_pairing=True,
+        builtin=builtin,
+        read_depth=read_disparity,
+        official_images=splits[split],
+    )
 
 
 def read_disparity(sample: Sample) -> NDArray[np.float32]:

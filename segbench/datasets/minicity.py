@@ -31,7 +31,9 @@ _KINDS = ("leftImg8bit", "disparity", "gtFine")  # the order in which they are m
 
 
 def minicity(data: Path | None = None, split: str = "val") -> Dataset:
-    """The scenes of ``split`` under ``data``, by default in the user's cache folder; drawn there first if they are not yet.
+    """Generated street scenes in Cityscapes' labels, 512x256; nothing to download.
+
+    They are under ``data``, by default in the user's cache folder; drawn there first if they are not yet.
 
     :raises DataError: there is no such split.
     """
@@ -40,7 +42,7 @@ def minicity(data: Path | None = None, split: str = "val") -> Dataset:
     root = Path(user_cache_dir("segbench")) / VERSION if data is None else Path(data)
     if not is_complete(root, split):
         _draw_with_progress(root, split)
-    return read_layout("minicity", root, split, builtin=True)
+    return read_layout("minicity", root, split, builtin=True, splits=SPLITS)
 
 
 def write_minicity(root: Path, splits: Sequence[str] = ("train", "val"), progress: Callable[[int, int], None] | None = None) -> None:

@@ -6,29 +6,12 @@ ImageNet's mean, over its deviation. Our trunks have the same names, so a trunk 
 
 from __future__ import annotations
 
-from segbench.core.labels import LabelClass, LabelSpace
+from segbench.datasets.voc import LABELS as VOC
 from segbench.models.sources.base import Source, State, as_it_is, reshaped
 
 URL = "https://github.com/pytorch/vision"
 IMAGENET = "ImageNet-1k (classification)"
 CLASSIFIER = "the classifier of ImageNet's 1000 classes"
-VOC_NAMES = (
-    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse"),
-    *("motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
-)
-
-
-def voc_color(index: int) -> tuple[int, int, int]:
-    """Pascal VOC's colour of an id: its bits dealt to red, green and blue in turn, from the highest bit of each down."""
-    red, green, blue = (sum((index >> 3 * step + channel & 1) << 7 - step for step in range(3)) for channel in range(3))
-    return red, green, blue
-
-
-VOC = LabelSpace(
-    "voc",
-    tuple(LabelClass(name, (index,), voc_color(index)) for index, name in enumerate(VOC_NAMES)),
-    (LabelClass("void", (255,), (224, 224, 192)),),
-)
 
 
 def resnet(depth: int, trunk: str, note: str = "", absent: tuple[str, ...] = ()) -> Source:
