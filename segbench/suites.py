@@ -46,6 +46,7 @@ class Suite:
     out: Path | None = None
     per_class: bool = False
     save_predictions: bool = False
+    gallery: bool = False
 
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
         """The suite with what the command line said instead; ``None`` and an empty collection say nothing."""
@@ -193,6 +194,7 @@ _KEYS: dict[str, Callable[[Any], Any]] = {
     "out": lambda value: Path(_exactly(str)(value)),
     "per_class": _exactly(bool),
     "save_predictions": _exactly(bool),
+    "gallery": _exactly(bool),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import torch
 
 from segbench.benchmark import (
     Outcome,
-    file_stem,
     load_models,
     map_labels,
     run,
@@ -21,9 +20,10 @@ from segbench.benchmark import (
     timed_size,
     trained_models,
 )
-from segbench.datasets.base import Dataset, read_photograph
+from segbench.commands.pictures import write_galleries, write_overlays
+from segbench.datasets.base import Dataset
 from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
-from segbench.inference import Evaluated, evaluate
+from segbench.inference import Evaluated
 from segbench.models import BUILTIN
 from segbench.models.adapters.base import feeds
 from segbench.models.base import Segmenter
@@ -33,12 +33,10 @@ from segbench.protocols import Protocol
 from segbench.records import RunRecord, write_text
 from segbench.report.intervals import interval_note
 from segbench.report.leaderboard import write as write_board
-from segbench.report.samples import sample_overlay
 from segbench.report.tables import comparable, half_widths, leaderboard, per_class, without_bounds
 from segbench.report.terminal import console, count, percent, progress_bar, table
 from segbench.suites import Suite
 
-OVERLAYS = 3
 FORMATS: dict[str, Callable[[Any], str]] = {"params": count, "MACs": count, "network_ms": "{:.1f}".format, "images_per_s": "{:.2f}".format}
 
 
@@ -63,6 +61,8 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     )
     save_outcomes(out, outcomes, profiles)
     write_overlays(out / "plots", segmenters, dataset, protocol, mappings)
+    if suite.gallery:
+        write_galleries(out / "plots", segmenters, outcomes, dataset, protocol, mappings)
     write_board(out)
     print_tables([outcome.record for outcome in outcomes], profiles, per_class=suite.per_class)
     print(f"records, tables and plots: {out}")
@@ -158,18 +158,6 @@ def profile_with_progress(
     with progress_bar("timing") as bar:
         task = bar.add_task("timing", total=repeats + 2)
         return profile(segmenters, size, batch_size=batch_size, repeats=repeats, protocol=protocol, on_round=lambda: bar.advance(task))
-
-
-def write_overlays(
-    folder: Path, segmenters: Sequence[Segmenter], dataset: Dataset, protocol: Protocol, mappings: Sequence[LabelMapping | None] = ()
-) -> None:
-    """``sample-NAME-ID.png``: image, target, prediction and errors, for a few samples spread over the split."""
-    chosen = dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]
-    for result in evaluate(segmenters, replace(dataset, samples=chosen), protocol=protocol, keep_class_maps=True, mappings=mappings):
-        image, target = read_photograph(result.sample), dataset.labels.index_of_id[dataset.read_target(result.sample)]
-        for segmenter, pred in zip(segmenters, result.class_maps, strict=True):
-            path = folder / f"sample-{file_stem(segmenter.name)}-{Path(result.sample.id).name}.png"
-            sample_overlay(image, target, pred, dataset.labels, None, path)
 
 
 def print_tables(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:

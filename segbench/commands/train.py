@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -13,8 +14,12 @@ from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.models.weights import build, load
 from segbench.recipes import Recipe
+from segbench.report.curves import training_curves
 from segbench.report.terminal import console, percent, progress_bar
 from segbench.training import Progress, train
+from segbench.training_log import LogRow, append_row, continue_log, log_file, read_log
+
+LOG_EVERY = 20  # steps
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -58,17 +63,28 @@ def train_with_progress(
     steps = train(
         segmenter, dataset, recipe, out, validation=validation, validate_every=validate_every, resume=resume, half=not full_precision
     )
+    log = log_file(out)
     with progress_bar(model, "state") as bar:
         task = bar.add_task(model, total=recipe.steps, state="")
         miou = "–"
         smooth = None
+        since: list[float] = []
         for progress in steps:
+            if smooth is None:
+                continue_log(log, progress.step)
+            since.append(progress.loss)
+            if progress.step % LOG_EVERY == 0 or progress.scores is not None or progress.step == recipe.steps:
+                rate = recipe.learning_rate_at(progress.step - 1)
+                append_row(log, LogRow(progress.step, fmean(since), rate, progress.scores.miou if progress.scores else None))
+                since.clear()
             smooth = progress.loss if smooth is None else 0.98 * smooth + 0.02 * progress.loss
             miou = _miou(progress, miou)
             bar.update(task, completed=progress.step, state=f"loss {smooth:.3f}  mIoU {miou} %")
             if progress.scores is not None:
                 show.print(f"step {progress.step}/{recipe.steps}  loss {smooth:.3f}  {validation.title} mIoU {miou} %")
-    show.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB); evaluate it with:")
+    curves = log.with_suffix(".svg")
+    training_curves(read_log(log), f"{model} on {dataset.title}, {recipe.steps} steps of {recipe.batch_size}", curves)
+    show.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB), its log {log.name} and curves {curves.name}; evaluate it with:")
     show.print(f"  segbench run --models {segmenter.name} --dataset {dataset.name} --weights {segmenter.name}={out}")
 
 

@@ -96,7 +96,7 @@ def _pictures(group: Group, profiles: tuple[Profile, ...]) -> list[_Picture]:
     for (setting, measured), ending in zip(settings.items(), endings, strict=False):
         draw = partial(plots.miou_against_latency, records, measured)
         pictures.append(_Picture(f"mIoU over latency: {setting}", f"plots/miou-latency{group.suffix}{ending}.svg", draw))
-    pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(plots.class_iou_bars, records)))
+    pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(plots.class_iou_heatmap, records)))
     for record, name, file in zip(records, names, file_names(names), strict=True):
         draw = partial(plots.confusion_heatmap, record)
         pictures.append(_Picture(name, f"plots/confusion-{file}{group.suffix}.svg", draw, shown=False))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from segbench.errors import RecordError
 from segbench.profiles import Profile
 from segbench.records import RunRecord
-from segbench.report.style import BACKING, BLUE, HEAT, INK, MUTED, PALE, SKY, VERMILLION, drawing
+from segbench.report.style import BACKING, BLUE, EMPTY, FRAME, HEAT, INK, MUTED, ON_DEEP, ON_PALE, PAPER, SKY, drawing
 from segbench.report.tables import ranked, row_labels, setting, speeds_of
 from segbench.report.terminal import count
 
@@ -54,25 +54,37 @@ def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: P
         _scatter(figure, rows, [float(record.model["macs"]) for record in rows], "multiply-accumulates (MACs)", count, title)
 
 
-def class_iou_bars(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
-    """One panel a model, one bar a class; the best model of each class is dark. A class without an IoU shows a dash."""
+def class_iou_heatmap(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
+    """A row a model, best first, a column a class and one for the mean; the best model of each is in bold. No IoU is a dash."""
     rows = ranked(records)
-    names = rows[0].labels.class_names
-    iou = np.array([record.scores.class_iou for record in rows])
-    best = np.where(np.isnan(iou), -1.0, iou).max(axis=0)
-    lines = math.ceil(len(rows) / 6)
-    columns = math.ceil(len(rows) / lines)
-    titles = [_two_lines(text) for text in row_labels(rows)]
-    width = 0.075 * max(map(len, names)) + 1.75 * columns
-    with drawing(svg, png, max(width, 3.6), lines * (0.21 * len(names) + 0.9) + 0.2) as figure:
-        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-        for axes in grid.flat[len(rows) :]:
-            axes.set_axis_off()
-        for index, (axes, record) in enumerate(zip(grid.flat, rows, strict=False)):
-            _class_bars(axes, iou[index], best, names)
-            axes.axvline(100 * record.scores.miou, color=VERMILLION, linewidth=1, linestyle=(0, (3, 2)), zorder=0.9)
-            axes.set_title(titles[index], fontsize=8.5, loc="left")
-        figure.supxlabel("class IoU (%); dashed: mIoU" + "; dark: the best of its class" * (len(rows) > 1), fontsize=9)
+    names = [*rows[0].labels.class_names, "mIoU"]
+    iou = np.array([[*record.scores.class_iou, record.scores.miou] for record in rows])
+    labels = row_labels(rows)
+    width, height = 0.34 * len(names), 0.27 * len(rows)
+    margins = 0.07 * max(map(len, labels)) + 0.3, 0.075 * max(map(len, names)) + 0.5
+    with drawing(svg, png, max(width + margins[0], 4.0), height + margins[1]) as figure:
+        axes = figure.subplots()
+        axes.set_facecolor(EMPTY)
+        axes.pcolormesh(100 * iou, cmap=HEAT, vmin=0, vmax=100, edgecolors=PAPER, linewidth=0.8)
+        _write_cells(axes, 100 * iou)
+        axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=90, fontsize=8)
+        axes.set_yticks(np.arange(len(rows)) + 0.5, labels, fontsize=8)
+        axes.tick_params(length=0, labeltop=True, labelbottom=False)
+        axes.axvline(len(names) - 1, color=INK, linewidth=1)
+        axes.set(xlim=(0, len(names)), ylim=(len(rows), 0))
+        axes.set_title("class IoU (%)" + "; bold: the best of its column" * (len(rows) > 1), loc="left", fontsize=8.5, color=MUTED)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+
+
+def _write_cells(axes: Axes, values: NDArray[np.float64]) -> None:
+    best = np.where(np.isnan(values), -1.0, values).max(axis=0)
+    for (row, column), value in np.ndenumerate(values):
+        text = "–" if math.isnan(value) else f"{value:.0f}"
+        color = INK if math.isnan(value) else ON_DEEP if value > 52 else ON_PALE
+        weight = "bold" if value == best[column] and len(values) > 1 else "normal"
+        place = {"ha": "center", "va": "center", "fontsize": 7.5, "in_layout": False}
+        axes.text(column + 0.5, row + 0.5, text, color=color, fontweight=weight, **place)
 
 
 def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None = None) -> None:
@@ -99,20 +111,29 @@ def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None 
 
 
 def _scatter(figure: Figure, records: Sequence[RunRecord], x: Sequence[float], name: str, tick: Callable[[float], str], title: str) -> None:
-    """Points of (x, mIoU) with labels, x to a logarithmic scale where it spans much; the Pareto front is a line."""
+    """Points of (x, mIoU) with their intervals and labels, x to a logarithmic scale where it spans much; the Pareto front is a line."""
     axes = figure.subplots()
     y = [100 * record.scores.miou for record in records]
     texts = [_two_lines(text) for text in row_labels(records)]
     front = _pareto(x, y)
     axes.grid()
     axes.plot([x[i] for i in front], [y[i] for i in front], drawstyle="steps-post", color=SKY, linewidth=1.5)
-    for i in range(len(x)):
-        axes.plot(x[i], y[i], "o", markersize=7, markerfacecolor=BLUE if i in front else "white", markeredgecolor=BLUE, markeredgewidth=1.3)
+    notes = [title] * bool(title) + ["filled: Pareto front"]
+    notes += ["bars: 95 % intervals"] * any(record.intervals is not None for record in records)
+    for i, record in enumerate(records):
+        if record.intervals is not None:
+            axes.vlines(x[i], *(100 * record.intervals.bounds["miou"]), color=BLUE, linewidth=1.1, zorder=1.5)
+        axes.plot(x[i], y[i], "o", markersize=7, markerfacecolor=BLUE if i in front else PAPER, markeredgecolor=BLUE, markeredgewidth=1.3)
     axes.margins(x=0.14, y=0.16)
     _x_scale(axes, x, tick)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.set(xlabel=name, ylabel="mIoU (%)")
-    axes.set_title("; ".join([title] * bool(title) + ["filled: Pareto front"]), loc="left", fontsize=8.5, color=MUTED)
+    axes.set_title(
+        "; ".join(notes),
+        loc="left",
+        fontsize=8.5,
+        color=MUTED,
+    )
     figure.draw_without_rendering()
     _place_labels(axes, list(zip(x, y, strict=True)), texts, [(x[i], y[i]) for i in front])
 
@@ -157,7 +178,7 @@ def _place_labels(axes: Axes, points: list[tuple[float, float]], texts: list[str
         note.set_horizontalalignment(_side(dx, ("right", "center", "left")))
         note.set_verticalalignment(_side(dy, ("top", "center", "bottom")))
         if len(places[best]) > 1:
-            arrow = {"arrowstyle": "-", "color": "#A8A8A8", "linewidth": 0.7, "shrinkA": 1, "shrinkB": 4}
+            arrow = {"arrowstyle": "-", "color": FRAME, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 4}
             axes.annotate("", point, (dx, dy), textcoords="offset points", arrowprops=arrow)
 
 
@@ -207,32 +228,15 @@ def _overlap(a: Bbox, b: Bbox) -> float:
     return float(width * height) if width > 0 and height > 0 else 0.0
 
 
-def _class_bars(axes: Axes, iou: NDArray[np.float64], best: NDArray[np.float64], names: Sequence[str]) -> None:
-    y = np.arange(len(names))
-    axes.barh(y, np.nan_to_num(100 * iou), height=0.72, color=[BLUE if a == b else PALE for a, b in zip(iou, best, strict=True)])
-    for position, value in enumerate(iou.tolist()):
-        text = "–" if math.isnan(value) else f"{100 * value:.1f}"
-        axes.text(
-            3 if math.isnan(value) else 100 * value + 3, position, text, va="center_baseline", fontsize=7, bbox=BACKING, in_layout=False
-        )
-    axes.set_yticks(y, names)
-    axes.set_xticks([0, 25, 50, 75, 100], ["0", "", "50", "", "100"])
-    axes.set(xlim=(0, 125), ylim=(len(names) - 0.4, -0.6))
-    axes.tick_params(axis="y", length=0)
-    axes.tick_params(labelleft=axes.get_subplotspec().is_first_col())  # type: ignore[union-attr]
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-
-
 def _heat(axes: Axes, share: NDArray[np.float64], *, vector: bool) -> Any:
     """Colours, and numbers where there is room. The scale is a square root, so that a confusion of 2 % can be seen."""
     rows, columns = share.shape
     norm = PowerNorm(0.5, 0, 100)
-    axes.set_facecolor("#F2F2F2")
+    axes.set_facecolor(EMPTY)
     if vector:
-        mesh: Any = axes.pcolormesh(share, cmap=HEAT, norm=norm, edgecolors="white", linewidth=0.6)
+        mesh: Any = axes.pcolormesh(share, cmap=HEAT, norm=norm, edgecolors=PAPER, linewidth=0.6)
         for row, column in np.argwhere(np.nan_to_num(share) >= 0.5):
-            color = "white" if share[row, column] > 22 else INK
+            color = ON_DEEP if share[row, column] > 22 else ON_PALE
             axes.text(
                 column + 0.5, row + 0.5, f"{share[row, column]:.0f}", ha="center", va="center", fontsize=7, color=color, in_layout=False
             )

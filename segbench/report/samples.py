@@ -31,7 +31,19 @@ def sample_overlay(
 ) -> None:
     """Image uint8[H, W, 3], target, prediction (class indices uint8[H, W]) and errors. Targets of C or more are void: grey."""
     step = math.ceil(image.shape[1] / 1024)
-    image, target, pred = image[::step, ::step], target[::step, ::step], pred[::step, ::step]
+    panels, present, extra = panels_of(image[::step, ::step], target[::step, ::step], pred[::step, ::step], labels)
+    width = 12.0
+    height = width / 4 * image.shape[0] / image.shape[1]
+    with drawing(svg, png, width, height + 0.3 + 0.22 * math.ceil((len(present) + len(extra)) / 8), photo=True) as figure:
+        for axes, (title, pixels) in zip(figure.subplots(1, 4), panels, strict=True):
+            show(axes, pixels, title)
+        legend(figure, labels, present, extra, columns=8)
+
+
+def panels_of(
+    image: NDArray[np.uint8], target: NDArray[np.uint8], pred: NDArray[np.uint8], labels: LabelSpace
+) -> tuple[list[tuple[str, NDArray[np.uint8]]], list[int], dict[str, Any]]:
+    """Titles and pixels of the four panels, the classes in them, and what else a legend must explain: colour by name."""
     classes = len(labels.classes)
     void = target >= classes
     wrong = ~void & (np.minimum(pred, classes) != target)
@@ -39,14 +51,13 @@ def sample_overlay(
     errors = np.where(wrong[..., None], np.array(_bytes(VERMILLION)), np.where(void[..., None], np.array(VOID), backdrop)).astype(np.uint8)
     panels = {"image": image, "target": _paint(target, labels, VOID), "prediction": _paint(pred, labels, (0, 0, 0)), "errors": errors}
     present = np.union1d(target[~void], np.minimum(pred, classes))
-    special = {"wrong": (VERMILLION, wrong), "void (not evaluated)": (VOID, void), "no class": ((0, 0, 0), pred >= classes)}
+    special: dict[str, tuple[Any, NDArray[np.bool_]]] = {
+        "wrong": (VERMILLION, wrong),
+        "void (not evaluated)": (VOID, void),
+        "no class": ((0, 0, 0), pred >= classes),
+    }
     extra = {name: color for name, (color, where) in special.items() if where.any()}
-    width = 12.0
-    height = width / 4 * image.shape[0] / image.shape[1]
-    with drawing(svg, png, width, height + 0.3 + 0.22 * math.ceil((len(present) + len(extra)) / 8)) as figure:
-        for axes, (title, pixels) in zip(figure.subplots(1, 4), panels.items(), strict=True):
-            _show(axes, pixels, title)
-        _legend(figure, labels, [int(index) for index in present if index < classes], extra, columns=8)
+    return list(panels.items()), [int(index) for index in present if index < classes], extra
 
 
 def contact_sheet(path: Path, dataset: Dataset, samples: int) -> None:
@@ -56,12 +67,12 @@ def contact_sheet(path: Path, dataset: Dataset, samples: int) -> None:
     height, width = pairs[0][1].shape
     present = sorted({int(i) for _, index in pairs for i in np.unique(index) if i < len(dataset.labels.classes)})
     inches = 5.0 * height / width + 0.25
-    with drawing(None, path, 10.0, inches * len(chosen) + 0.25 * math.ceil(len(present) / 7)) as figure:
+    with drawing(None, path, 10.0, inches * len(chosen) + 0.25 * math.ceil(len(present) / 7), photo=True) as figure:
         rows = figure.subplots(len(chosen), 2, squeeze=False)
         for (left, right), sample, (image, index) in zip(rows, chosen, pairs, strict=True):
-            _show(left, image, sample.id)
-            _show(right, overlay(image, index, dataset.labels), "")
-        _legend(figure, dataset.labels, present, {}, columns=7)
+            show(left, image, sample.id)
+            show(right, overlay(image, index, dataset.labels), "")
+        legend(figure, dataset.labels, present, {}, columns=7)
 
 
 def overlay(image: NDArray[np.uint8], index: NDArray[np.uint8], labels: LabelSpace) -> NDArray[np.uint8]:
@@ -75,13 +86,15 @@ def _index(dataset: Dataset, sample: Sample) -> NDArray[np.uint8]:
     return dataset.labels.index_of_id[dataset.read_target(sample)]
 
 
-def _show(axes: Axes, pixels: NDArray[np.uint8], title: str) -> None:
+def show(axes: Axes, pixels: NDArray[np.uint8], title: str) -> None:
+    """Pixels without a frame."""
     axes.imshow(pixels, interpolation="none")
     axes.set_axis_off()
     axes.set_title(title, fontsize=9, loc="left")
 
 
-def _legend(figure: Figure, labels: LabelSpace, present: Sequence[int], extra: dict[str, Any], *, columns: int) -> None:
+def legend(figure: Figure, labels: LabelSpace, present: Sequence[int], extra: dict[str, Any], *, columns: int) -> None:
+    """The colours of the classes ``present`` and of ``extra``, below everything."""
     entries = {labels.classes[index].name: labels.classes[index].color for index in present} | extra
     patches = [Patch(facecolor=_rgb(color), edgecolor="#8A8A8A", linewidth=0.5, label=name) for name, color in entries.items()]
     legend = figure.legend(handles=patches, loc="outside lower center", ncols=columns, fontsize=8, handlelength=1.2, columnspacing=1.4)

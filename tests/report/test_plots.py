@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,8 +12,10 @@ import pytest
 from matplotlib.transforms import Bbox
 from PIL import Image
 
+from segbench.core.uncertainty import bootstrap
 from segbench.errors import RecordError
-from segbench.report import plots, samples, style
+from segbench.report import curves, distributions, gallery, plots, samples, style
+from segbench.training_log import LogRow
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, many_records, profile, run_record
 
 RECORDS = [
@@ -22,12 +25,16 @@ RECORDS = [
 ]
 PROFILES = [profile("a", 3.0), profile("b", 70.0, {"width": 0.5}), profile("c", 8.0)]
 INDEX = np.array([[0, 0, 1, 3], [0, 1, 1, 255]], np.uint8)
+SPREADS = [distributions.Spread("a", np.array([GOOD, FAIR, np.zeros((3, 4))], np.int64), 0.5)]
+LOG = [LogRow(20 * i, 3 / i, 1e-3, 0.1 * i if i % 2 else None) for i in range(1, 6)]
 IMAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
 DRAWINGS = {
     "latency": lambda *out: plots.miou_against_latency(RECORDS, PROFILES, *out),
     "macs": lambda *out: plots.miou_against_macs(RECORDS, *out),
-    "bars": lambda *out: plots.class_iou_bars(RECORDS, *out),
+    "classes": lambda *out: plots.class_iou_heatmap(RECORDS, *out),
     "heat": lambda *out: plots.confusion_heatmap(RECORDS[0], *out),
+    "spread": lambda *out: distributions.per_image_iou(SPREADS, *out),
+    "curves": lambda *out: curves.training_curves(LOG, "a on toy", *out),
     "overlay": lambda *out: samples.sample_overlay(IMAGE, INDEX, INDEX[::-1].copy(), LABELS, *out),
 }
 
@@ -49,7 +56,7 @@ def test_a_plot_holds_no_date_and_no_version(name: str):
     assert "matplotlib.org/" not in svg
 
 
-@pytest.mark.parametrize("name", ["bars", "heat"])
+@pytest.mark.parametrize("name", ["classes", "heat"])
 def test_class_names_are_text_in_the_picture(name: str):
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn(name))
     assert set(LABELS.class_names) <= set(texts)
@@ -73,7 +80,7 @@ def test_dollars_in_a_name_are_no_formula(tmp_path: Path):
 
 def test_a_model_without_any_score_is_drawn_too(tmp_path: Path):
     empty = run_record("empty", [[0, 0, 0, 0]] * 3)
-    plots.class_iou_bars([empty], tmp_path / "a.svg")
+    plots.class_iou_heatmap([empty], tmp_path / "a.svg")
     plots.confusion_heatmap(empty, tmp_path / "b.svg")
     plots.miou_against_macs([empty], tmp_path / "c.svg")
 
@@ -117,6 +124,58 @@ def test_a_plot_of_nothing_is_refused():
         plots.miou_against_latency(RECORDS, [profile("a", 3.0, precision="bf16")], io.BytesIO())
     with pytest.raises(RecordError, match="no record knows"):
         plots.miou_against_macs([run_record("a", GOOD, macs=None)], io.BytesIO())
+
+
+def test_an_svg_is_dark_where_its_reader_wants_it():
+    svg = drawn("macs")
+    rules = svg[svg.index("@media (prefers-color-scheme: dark)") : svg.index("</style>")]
+    body = svg[svg.index("</style>") :]
+    for light, dark in style.DARK.items():
+        assert f'[style*="fill: {light.lower()}"]{{fill:{dark}!important}}' in rules
+    used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", body))
+    assert {style.PAPER.lower(), style.INK.lower(), style.MUTED.lower(), style.RULE.lower()} <= used
+    assert "<text" in body
+    assert all("fill:" in text for text in re.findall(r"<text[^>]*>", body))
+
+
+def test_a_png_has_a_dark_twin_that_differs_in_its_colours_alone(tmp_path: Path):
+    plots.miou_against_macs(RECORDS, tmp_path / "a.svg", tmp_path / "a.png")
+    light, dark = (np.asarray(Image.open(io.BytesIO((tmp_path / name).read_bytes())).convert("L"), int) for name in ("a.png", "a-dark.png"))
+    assert light.shape == dark.shape
+    assert light[0, 0] == 255
+    assert dark[0, 0] < 20
+    paper = light == 255
+    assert (dark[paper] == dark[0, 0]).all()
+    assert np.corrcoef(light[~paper], dark[~paper])[0, 1] < -0.5
+
+
+def test_photographs_stay_as_they_are(tmp_path: Path):
+    samples.sample_overlay(IMAGE, INDEX, INDEX, LABELS, tmp_path / "a.svg", tmp_path / "a.png")
+    assert "prefers-color-scheme" not in (tmp_path / "a.svg").read_text()
+    assert not style.dark_twin(tmp_path / "a.png").exists()
+
+
+def test_scores_have_bars_where_there_are_intervals():
+    with_bars = [replace(r, intervals=bootstrap(LABELS, r.confusion.counts[None].repeat(3, 0))) for r in RECORDS]
+    out = io.BytesIO()
+    plots.miou_against_macs(with_bars, out)
+    assert "bars: 95 % intervals" in out.getvalue().decode()
+    assert "bars:" not in drawn("macs")
+
+
+def test_the_best_of_a_column_is_bold_and_an_undefined_iou_a_dash():
+    svg = drawn("classes")
+    assert re.findall(r"<text[^>]*font-weight: 700[^>]*>([^<]*)</text>", svg) == ["82", "73", "77", "0"]
+    assert svg.count(">–<") == 2
+
+
+def test_a_gallery_names_the_classes_that_fail(tmp_path: Path):
+    failure = gallery.Failure("x", (("car", 0.1),), IMAGE, INDEX, INDEX[::-1].copy())
+    gallery.failure_gallery([failure, failure], LABELS, "toy", tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width > picture.height > 100
+    with pytest.raises(RecordError, match="no class occurs"):
+        gallery.failure_gallery([], LABELS, "toy", tmp_path / "b.png")
 
 
 def drawn(name: str) -> str:
