@@ -12,6 +12,7 @@ import torch
 
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelClass, LabelSpace
+from segbench.core.replicates import PerImage
 from segbench.core.uncertainty import bootstrap
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
@@ -158,7 +159,7 @@ def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[
     for outcome in outcomes:
         stem = file_stem(outcome.record.name)
         write_text(folder / "records" / f"{stem}.json", outcome.record.to_json())
-        write_per_image(folder / "records" / f"{stem}.npz", outcome.ids, outcome.per_image)
+        write_per_image(folder / "records" / f"{stem}.npz", outcome.ids, PerImage(outcome.per_image))
     for measured in profiles:
         write_text(folder / "records" / f"{file_stem(measured.model)}.profile.json", measured.to_json())
 

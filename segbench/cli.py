@@ -56,6 +56,9 @@ DATASET_OPTIONS = _options(
 MAP_OPTION = click.option(
     "--map", metavar="FILE|by-name", help="What a model's classes stand for in the dataset, if it knows others: YAML, or by their names."
 )
+GROUPS_OPTION = click.option(
+    "--groups", type=click.Choice(["city", "sequence"]), help="What the intervals draw, by the images' names.  [default: images]"
+)
 DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
 PROTOCOL_OPTIONS = _options(
     click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of the network's arithmetic.  [default: fp32]"),
@@ -110,6 +113,7 @@ def run(suite: str | None, device: str, **flags: Any) -> None:
 @click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
 @click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
 @click.option("--boundary-ratio", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True, help="Of the diagonal.")
+@GROUPS_OPTION
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores")
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
     """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data)."""
@@ -125,9 +129,9 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     options["mapping"] = command.mapping_of(rule, known, dataset) if rule else None
     if official_json and options["mapping"]:
         raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
-    ratio = options.pop("boundary_ratio")
+    ratio, groups = options.pop("boundary_ratio"), options.pop("groups")
     result = command.score_with_progress(preds, dataset, boundary=ratio if options.pop("boundary") else None, **options)
-    record = command.record_of(result, name or preds.resolve().name)
+    record = command.record_of(result, name or preds.resolve().name, groups)
     if json_file:
         command.write_record(json_file, record, result)
     if official_json:

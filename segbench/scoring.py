@@ -17,6 +17,7 @@ from segbench.core.counting import count_pairs
 from segbench.core.encodings import Encoding, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
 from segbench.core.labels import LabelSpace
+from segbench.core.replicates import PerImage
 from segbench.datasets.base import Dataset, Sample, read_instances
 from segbench.datasets.colors import read_colored
 from segbench.datasets.images import read_labels
@@ -44,7 +45,7 @@ class PairCounts:
 
 @dataclass(frozen=True)
 class FolderScores:
-    """A scored folder. ``pairs`` int64[256, 256] over label ids; ``per_image`` int64[N, C, C+1]; targets as (sample id, histogram).
+    """A scored folder. ``pairs`` int64[256, 256] over label ids; what was counted in every image; targets as (sample id, histogram).
 
     ``boundaries`` of every image, if they were asked for. ``mapping`` says what the predictions' ids stood for, if not for the dataset's
     own classes; ``dataset.labels`` are the classes that were compared then.
@@ -52,11 +53,16 @@ class FolderScores:
 
     dataset: Dataset
     pairs: NDArray[np.int64]
-    per_image: NDArray[np.int64]
+    per_image: PerImage
     target_histograms: list[tuple[str, NDArray[np.int64]]]
     instances: InstanceScores | None
     boundaries: tuple[Boundaries, ...] = ()
     mapping: LabelMapping | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """The sample ids, in the order of the images."""
+        return [sample_id for sample_id, _ in self.target_histograms]
 
     @property
     def confusion(self) -> ConfusionMatrix:
@@ -111,6 +117,7 @@ def score_folder(
     raw, total = np.zeros((256, 256), np.int64), np.zeros((256, 256), np.int64)
     instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
     boundaries: list[Boundaries] = []
+    weighted: list[NDArray[np.float64]] = []
     readings: dict[str, Reading] = {"encoding": encoding, "target_encoding": target_encoding}
     for counts in count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping):
         on_pair()
@@ -120,7 +127,7 @@ def score_folder(
             continue
         if instances is not None and counts.hits is not None:
             try:
-                instances.add(InstanceHits(counts.hits.values, to_ids(counts.hits.pred, pred_table)))
+                weighted.append(instances.add(InstanceHits(counts.hits.values, to_ids(counts.hits.pred, pred_table))))
             except LabelError as error:
                 problems.append(f"{counts.sample.id}: {error}")
                 continue
@@ -134,7 +141,9 @@ def score_folder(
     if problems:
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, "every target needs exactly one prediction of its own size, in the labels' ids")
-    return FolderScores(dataset, total, np.array(per_image), histograms, instances, tuple(boundaries), mapping)
+    boundary = np.stack([image.counts for image in boundaries]) if boundaries else None
+    counted = PerImage(np.array(per_image), boundary, np.stack(weighted) if weighted else None)
+    return FolderScores(dataset, total, counted, histograms, instances, tuple(boundaries), mapping)
 
 
 def _count_pair(

@@ -12,8 +12,10 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.core.boundaries import boundary_sums
 from segbench.core.boundary_counting import count_boundaries
+from segbench.core.uncertainty import bootstrap
 from segbench.datasets.images import read_labels, write_labels
 from segbench.errors import RecordError
+from segbench.per_image import read_per_image
 from segbench.records import read_run
 from segbench.scoring import score_folder
 from tests.tiny import LABELS, tiny_dataset
@@ -53,10 +55,11 @@ def test_boundary_iou_is_printed_and_recorded_with_its_integers(root: Path) -> N
     assert record.boundary is not None
     assert record.to_json() == (root / "r.json").read_text()
     assert np.array_equal(np.load(root / "r.npz")["boundary"], per_image)
-    assert f"boundary IoU {100 * iou.mean():.1f}" in result.stdout
+    widths = bootstrap(LABELS, read_per_image(root / "r.npz")[1]).half_width("boundary_iou")
+    assert f"boundary IoU {100 * iou.mean():.1f} ± " in result.stdout
     assert "boundary IoU within 2 % of the diagonal (1 px) of an edge" in result.stdout
-    for name, value in zip(LABELS.class_names, iou, strict=True):
-        assert any(f"│ {name} " in line and f" {100 * value:.1f} │" in line for line in result.stdout.splitlines())
+    for name, value, width in zip(LABELS.class_names, iou, widths, strict=True):
+        assert any(f"│ {name} " in line and f" {100 * value:.1f} ± {100 * width:.1f} │" in line for line in result.stdout.splitlines())
 
 
 def test_another_ratio_gives_other_widths_which_are_all_recorded(root: Path) -> None:

@@ -59,7 +59,7 @@ def rewritten(preds: Path, to: Path, change: Callable[[Path, Ids], None]) -> Pat
 
 def assert_same(one: FolderScores, other: FolderScores) -> None:
     assert np.array_equal(one.pairs, other.pairs)
-    assert np.array_equal(one.per_image, other.per_image)
+    assert np.array_equal(one.per_image.confusion, other.per_image.confusion)
     assert [(i, h.tolist()) for i, h in one.target_histograms] == [(i, h.tolist()) for i, h in other.target_histograms]
 
 
@@ -69,7 +69,7 @@ def test_a_folder_is_scored_over_all_its_pixels(street: Path) -> None:
     maps = [(dataset.read_target(s), read_labels(street / "preds" / f"{s.id}_pred.png")) for s in dataset.samples]
     expected = sum(count_pairs(target, pred) for target, pred in maps)
     assert np.array_equal(result.pairs, expected)
-    assert np.array_equal(result.per_image.sum(axis=0), result.confusion.counts)
+    assert np.array_equal(result.per_image.confusion.sum(axis=0), result.confusion.counts)
     assert [i for i, _ in result.target_histograms] == [s.id for s in dataset.samples]
     assert np.array_equal(np.sum([h for _, h in result.target_histograms], axis=0), expected.sum(axis=1))
     assert 0.5 < score(result.confusion).acc < 0.9
@@ -218,7 +218,7 @@ def test_predictions_in_train_ids_are_recognised_and_scored_right_when_asked(str
         score_folder(preds, dataset)
     right, asked = score_folder(street / "preds", dataset), score_folder(preds, dataset, encoding="train-ids")
     assert np.array_equal(asked.confusion.counts, right.confusion.counts)
-    assert np.array_equal(asked.per_image, right.per_image)
+    assert np.array_equal(asked.per_image.confusion, right.per_image.confusion)
 
 
 def test_train_ids_are_scored_as_label_ids_when_insisted(street: Path) -> None:

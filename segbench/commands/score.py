@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from segbench.core.boundaries import Boundaries
-from segbench.core.uncertainty import bootstrap
 from segbench.datasets.base import Dataset
 from segbench.datasets.folder import read_label_space
 from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
 from segbench.datasets.opening import label_space
-from segbench.per_image import write_per_image
+from segbench.per_image import intervals_of, write_per_image
 from segbench.records import RunRecord, environment, targets_fingerprint, write_text
 from segbench.report.cityscapes_json import cityscapes_result, to_text
 from segbench.report.intervals import half_width, interval_note
@@ -30,8 +29,11 @@ def score_with_progress(preds: Path, dataset: Dataset, **options: Any) -> Folder
         return score_folder(preds, dataset, on_pair=lambda: bar.advance(task), **options)
 
 
-def record_of(result: FolderScores, name: str) -> RunRecord:
-    """The run record of scored label maps: how they were made is not known, and the protocol says so."""
+def record_of(result: FolderScores, name: str, groups: str | None = None) -> RunRecord:
+    """The run record of scored label maps: how they were made is not known, and the protocol says so.
+
+    :raises DataError: intervals over ``groups`` were asked for, and the names of the images have none.
+    """
     dataset = result.dataset
     data = {
         "name": dataset.name,
@@ -45,7 +47,7 @@ def record_of(result: FolderScores, name: str) -> RunRecord:
     if result.mapping is not None:
         protocol, model = protocol | {"map": result.mapping.signature}, model | {"mapping": result.mapping.facts()}
     command = "segbench score PREDS GTS"
-    intervals = bootstrap(dataset.labels, result.per_image)
+    intervals = intervals_of(dataset.labels, result.ids, result.per_image, groups)
     boundary = Boundaries.total(result.boundaries) if result.boundaries else None
     return RunRecord(model, data, protocol, environment(), result.confusion, iiou, command, intervals, boundary)
 
@@ -65,10 +67,9 @@ def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | 
 
 
 def write_record(path: Path, record: RunRecord, result: FolderScores) -> None:
-    """Write the record, and the matrix of every image beside it."""
+    """Write the record, and what was counted in every image beside it."""
     write_text(path, record.to_json())
-    boundary = {"boundary": np.stack([image.counts for image in result.boundaries])} if result.boundaries else {}
-    write_per_image(path.with_suffix(".npz"), [sample_id for sample_id, _ in result.target_histograms], result.per_image, **boundary)
+    write_per_image(path.with_suffix(".npz"), result.ids, result.per_image)
 
 
 def write_official(path: Path, result: FolderScores) -> None:
@@ -88,21 +89,22 @@ def print_scores(record: RunRecord) -> None:
     columns = {
         "class": list(labels.class_names),
         "IoU": list(map(percent, scores.class_iou, half_width(record, "class_iou"))),
-        "acc": list(map(percent, scores.class_acc)),
+        "acc": list(map(percent, scores.class_acc, half_width(record, "class_acc"))),
     }
     if record.iiou:
-        columns["iIoU"] = [percent(record.iiou.get(name, np.nan)) for name in labels.class_names]
+        iiou = [record.iiou.get(name, np.nan) for name in labels.class_names]
+        columns["iIoU"] = list(map(percent, iiou, half_width(record, "class_iiou")))
     if record.boundary:
-        columns["boundary IoU"] = list(map(percent, record.boundary.class_iou))
+        columns["boundary IoU"] = list(map(percent, record.boundary.class_iou, half_width(record, "boundary_iou")))
     show.print(table(list(columns), list(zip(*columns.values(), strict=True))))
     if scores.category_iou:
         categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)
         show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
     headline = {name: percent(getattr(scores, field), float(half_width(record, field))) for name, field in HEADLINE.items()}
     if record.iiou:
-        headline["iIoU"] = percent(record.miiou)
+        headline["iIoU"] = percent(record.miiou, float(half_width(record, "iiou")))
     if record.boundary:
-        headline["boundary IoU"] = percent(record.boundary.miou)
+        headline["boundary IoU"] = percent(record.boundary.miou, float(half_width(record, "boundary_miou")))
     show.print("   ".join(f"{name} {value}" for name, value in headline.items()) + "   (per cent)")
     if note := interval_note([record]):
         show.print(note, style="dim")

@@ -94,13 +94,15 @@ class InstanceScores:
         self.class_tp, self.class_fn = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
         self.category_tp = dict.fromkeys(self._ids_of_category, 0.0)
         self.category_fn = dict.fromkeys(self._ids_of_category, 0.0)
+        self._index_of_name = {name: index for index, name in enumerate(self.labels.class_names)}
         self._label_of_id = {i: label for label in self.labels.labels for i in label.byte_ids}
 
-    def add(self, hits: InstanceHits) -> None:
-        """Add one image.
+    def add(self, hits: InstanceHits) -> NDArray[np.float64]:
+        """Add one image, and return its own weighted hits and misses of each class, float64[C, 2].
 
         :raises LabelError: an instance belongs to a label that is unknown or has no instances.
         """
+        image = np.zeros((len(self.labels.classes), 2))
         for value, pred in zip(hits.values, hits.pred, strict=True):
             label_id = int(value) // self.rule.divisor
             label = self._label_of_id.get(label_id)
@@ -109,18 +111,21 @@ class InstanceScores:
                 raise LabelError(f"instance id {int(value)} belongs to label id {label_id}, which has no instances")
             if label not in self.labels.classes:
                 continue
-            self._add_instance(label.name, label.category, label_id, pred)
+            image[self._index_of_name[label.name]] += self._add_instance(label.name, label.category, label_id, pred)
+        return image
 
-    def _add_instance(self, name: str, category: str | None, label_id: int, pred: NDArray[np.int64]) -> None:
+    def _add_instance(self, name: str, category: str | None, label_id: int, pred: NDArray[np.int64]) -> tuple[float, float]:
         size = int(pred.sum())
         weight = self.rule.average_size[name] / float(size)
         tp = int(pred[label_id])
-        self.class_tp[name] += float(tp) * weight
-        self.class_fn[name] += float(size - tp) * weight
+        hits, misses = float(tp) * weight, float(size - tp) * weight
+        self.class_tp[name] += hits
+        self.class_fn[name] += misses
         if category in self._ids_of_category:
             tp = int(pred[self._ids_of_category[category]].sum())
             self.category_tp[category] += float(tp) * weight
             self.category_fn[category] += float(size - tp) * weight
+        return hits, misses
 
     def class_iiou(self, confusion: ConfusionMatrix) -> dict[str, float]:
         """Class name to iIoU, NaN where the class has neither instances nor false positives in the data."""

@@ -4,12 +4,15 @@ Scores need only sums that are linear in the matrix, so int64[C, C+1] shrinks to
 
     hits[C]  targets[C]  preds[C]  hits within the category[K]
 
+and what was counted beside it adds 3 C more (Boundary IoU), 2 C more (iIoU), or both in this order, so S says which there are.
+
 Columns add up as matrices do. What is undefined, and what leaves a mean, is as for a single matrix.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +21,31 @@ from segbench.core.labels import LabelSpace
 
 Floats = NDArray[np.float64]
 
-OF_CLASSES = ("class_iou", "class_acc", "class_precision", "class_dice")
+OF_CLASSES = ("class_iou", "class_acc", "class_precision", "class_dice", "boundary_iou", "class_iiou")
 OF_CATEGORIES = ("category_iou",)
 
 
-def units_of(labels: LabelSpace, per_image: NDArray[np.int64], groups: Sequence[Hashable] | None) -> Floats:
+@dataclass(frozen=True, eq=False)
+class PerImage:
+    """All that was counted in N images: the confusion matrix of each, int64[N, C, C+1], and where they were asked for the counts of
+    Boundary IoU int64[N, C, 3] (:class:`segbench.core.boundaries.Boundaries`) and the weighted hits and misses of instances
+    float64[N, C, 2] (:class:`segbench.core.instances.InstanceScores`).
+    """
+
+    confusion: NDArray[np.int64]
+    boundary: NDArray[np.int64] | None = None
+    instances: Floats | None = None
+
+
+def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: Sequence[Hashable] | None) -> Floats:
     """float64[S, N]: a column for each image, or for each group of images.
 
-    :param per_image: int64[N, C, C+1].
+    :param counted: of every image; the confusion matrices alone will do.
     :param groups: the group of each image; by default every image is its own.
     :raises ValueError: the shapes do not fit together.
     """
-    classes = len(labels.classes)
+    counted = counted if isinstance(counted, PerImage) else PerImage(counted)
+    per_image, classes = counted.confusion, len(labels.classes)
     if per_image.dtype != np.int64 or per_image.shape != (len(per_image), classes, classes + 1):
         raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not {per_image.dtype}{list(per_image.shape)}")
     if groups is not None and len(groups) != len(per_image):
@@ -38,11 +54,17 @@ def units_of(labels: LabelSpace, per_image: NDArray[np.int64], groups: Sequence[
     square = per_image[:, :, :-1]
     hits = np.diagonal(square, axis1=1, axis2=2)
     category_hits = ((inside @ square) * inside).sum(axis=2)
-    statistics = np.concatenate([hits, per_image.sum(axis=2), square.sum(axis=1), category_hits], axis=1).T
+    parts = [hits, per_image.sum(axis=2), square.sum(axis=1), category_hits]
+    for name, more, columns in (("boundary", counted.boundary, 3), ("instances", counted.instances, 2)):
+        if more is not None:
+            if more.shape != (len(per_image), classes, columns):
+                raise ValueError(f"{name} must be [{len(per_image)}, {classes}, {columns}], not {list(more.shape)}")
+            parts.append(more.transpose(0, 2, 1).reshape(len(per_image), -1))
+    statistics = np.concatenate(parts, axis=1).T
     if groups is None:
         return np.ascontiguousarray(statistics, np.float64)
     number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
-    sums = np.zeros((len(number), len(statistics)), np.int64)
+    sums = np.zeros((len(number), len(statistics)), statistics.dtype)
     np.add.at(sums, np.array([number[group] for group in groups], np.intp), statistics.T)
     return np.ascontiguousarray(sums.T, np.float64)
 
@@ -59,7 +81,8 @@ def scores_of(labels: LabelSpace, sums: Floats) -> dict[str, Floats]:
     float64[R]; scores of classes and of categories float64[C, R] and float64[K, R].
     """
     classes, inside = len(labels.classes), _members(labels).astype(np.float64)
-    hits, targets, preds, category_hits = np.split(sums, [classes, 2 * classes, 3 * classes])
+    plain = 3 * classes + len(inside)
+    hits, targets, preds, category_hits, more = np.split(sums, [classes, 2 * classes, 3 * classes, plain])
     class_iou, class_acc = _divide(hits, targets + preds - hits), _divide(hits, targets)
     scores = {
         "acc": _divide(hits.sum(axis=0), targets.sum(axis=0)),
@@ -74,6 +97,15 @@ def scores_of(labels: LabelSpace, sums: Floats) -> dict[str, Floats]:
     if len(inside):
         category_iou = _divide(category_hits, inside @ (targets + preds) - category_hits)
         scores |= {"category_miou": _mean_of_defined(category_iou), "category_iou": category_iou}
+    if len(more) >= 3 * classes:
+        near, near_targets, near_preds, more = np.split(more, [classes, 2 * classes, 3 * classes])
+        boundary_iou = _divide(near, near_targets + near_preds - near)
+        scores |= {"boundary_miou": _mean_of_defined(boundary_iou), "boundary_iou": boundary_iou}
+    if len(more):
+        weighted_hits, misses = np.split(more, 2)
+        class_iiou = _divide(weighted_hits, weighted_hits + (preds - hits) + misses)
+        class_iiou[[not label.has_instances for label in labels.classes]] = np.nan
+        scores |= {"iiou": _mean_of_defined(class_iiou), "class_iiou": class_iiou}
     return scores
 
 

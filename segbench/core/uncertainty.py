@@ -31,12 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.core.labels import LabelSpace
-from segbench.core.replicates import OF_CATEGORIES, OF_CLASSES, Floats, scores_of, units_of
+from segbench.core.replicates import OF_CATEGORIES, OF_CLASSES, Floats, PerImage, scores_of, units_of
 
 LEVEL = 0.95
 REPLICATES = 10_000
 SEED = 0
 
+_ALWAYS = ("acc", "acc_cls", "miou", "fwiou", "class_iou", "class_acc", "class_precision", "class_dice")
+_WHERE_COUNTED = ("boundary_miou", "boundary_iou", "iiou", "class_iiou")
 _BLOCK = 1 << 19  # weights that are held at once: 4 MB
 _TIE = 1e-12  # two exchanges that differ by rounding alone
 
@@ -45,8 +47,9 @@ _TIE = 1e-12  # two exchanges that differ by rounding alone
 class Intervals:
     """Intervals of every score. ``bounds``: by field name of :class:`~segbench.core.scores.Scores`, float64[..., 2] (low, high).
 
-    Class scores are float64[C, 2], ``category_iou`` float64[K, 2] in the order of the label space's categories. A replicate drew ``units``
-    times, and ``unit`` says what: images, cities.
+    Class scores are float64[C, 2], ``category_iou`` float64[K, 2] in the order of the label space's categories. ``boundary_miou`` and
+    ``boundary_iou`` (C), ``iiou`` and ``class_iiou`` (C) are there where they were counted. A replicate drew ``units`` times, and ``unit``
+    says what: images, cities.
     """
 
     bounds: Mapping[str, Floats]
@@ -72,7 +75,8 @@ class Intervals:
 
         :raises KeyError, TypeError, ValueError: something is missing or no pair of numbers.
         """
-        metrics = ("acc", "acc_cls", "miou", "fwiou", *OF_CLASSES, *(("category_miou", *OF_CATEGORIES) if labels.categories else ()))
+        metrics = [*_ALWAYS, *(("category_miou", *OF_CATEGORIES) if labels.categories else ())]
+        metrics += [metric for metric in _WHERE_COUNTED if metric in data]
         bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in metrics}
         return cls(bounds, float(data["level"]), int(data["replicates"]), int(data["seed"]), int(data["units"]), str(data["unit"]))
 
@@ -92,7 +96,7 @@ class Comparison:
 
 def bootstrap(
     labels: LabelSpace,
-    per_image: NDArray[np.int64],
+    per_image: NDArray[np.int64] | PerImage,
     *,
     groups: Sequence[Hashable] | None = None,
     unit: str = "images",
@@ -102,7 +106,7 @@ def bootstrap(
 ) -> Intervals:
     """Percentile intervals of every score.
 
-    :param per_image: int64[N, C, C+1], the confusion matrix of every image.
+    :param per_image: int64[N, C, C+1], the confusion matrix of every image, or all that was counted in it.
     :param groups: the group of each image; by default every image is its own.
     :param unit: what to call the groups in the result.
     :raises ValueError: shapes, level or replicates make no sense.
@@ -117,8 +121,8 @@ def bootstrap(
 
 def compare(
     labels: LabelSpace,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
+    a: NDArray[np.int64] | PerImage,
+    b: NDArray[np.int64] | PerImage,
     *,
     groups: Sequence[Hashable] | None = None,
     unit: str = "images",
@@ -128,16 +132,13 @@ def compare(
 ) -> Comparison:
     """The paired bootstrap and the permutation test of two models; ``a`` and ``b`` are of the same images in the same order.
 
+    What was counted for one of them alone is left out.
+
     :raises ValueError: as :func:`bootstrap`; or the targets of the two differ, so these are not the same images.
     """
-    if a.shape != b.shape or (different := int((a.sum(axis=2) != b.sum(axis=2)).any(axis=1).sum())):
-        what = f"{len(a)} and {len(b)} images" if a.shape != b.shape else f"{different} of {len(a)} images have other targets"
-        raise ValueError(f"a paired comparison needs the same images in the same order: {what}")
     _check(level, replicates)
-    first, second = units_of(labels, a, groups), units_of(labels, b, groups)
-    # Sorted by the sum of both, so that comparing b with a draws the same units.
-    both = _in_order(np.concatenate([first + second, first, second]))[len(first) :]
-    first, second = np.split(both, 2)
+    first, second = _paired_units(labels, a, b, groups)
+    both = np.concatenate([first, second])
 
     def difference(sums: Floats) -> dict[str, Floats]:
         x, y = (scores_of(labels, half) for half in np.split(sums, 2))
@@ -151,6 +152,23 @@ def compare(
     p_values = {name: _p_value(values, observed[name], exact=exact) for name, values in exchanged.items()}
     intervals = Intervals(bounds, level, replicates, seed, first.shape[1], unit)
     return Comparison({name: values[..., 0] for name, values in observed.items()}, intervals, p_values, exact)
+
+
+def _paired_units(
+    labels: LabelSpace, a: NDArray[np.int64] | PerImage, b: NDArray[np.int64] | PerImage, groups: Sequence[Hashable] | None
+) -> tuple[Floats, Floats]:
+    """The units of both, sorted by the sum of both, so that comparing b with a draws the same units."""
+    a, b = (x if isinstance(x, PerImage) else PerImage(x) for x in (a, b))
+    x, y = a.confusion, b.confusion
+    if x.shape != y.shape or (different := int((x.sum(axis=2) != y.sum(axis=2)).any(axis=1).sum())):
+        what = f"{len(x)} and {len(y)} images" if x.shape != y.shape else f"{different} of {len(x)} images have other targets"
+        raise ValueError(f"a paired comparison needs the same images in the same order: {what}")
+    boundary, instances = (all(part is not None for part in parts) for parts in ((a.boundary, b.boundary), (a.instances, b.instances)))
+    shared = (PerImage(s.confusion, s.boundary if boundary else None, s.instances if instances else None) for s in (a, b))
+    first, second = (units_of(labels, side, groups) for side in shared)
+    both = _in_order(np.concatenate([first + second, first, second]))[len(first) :]
+    first, second = np.split(both, 2)
+    return first, second
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -8,15 +8,17 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.core.replicates import OF_CATEGORIES, OF_CLASSES
 from segbench.records import RunRecord
 
 
 def half_width(record: RunRecord, metric: str) -> NDArray[np.float64]:
-    """Half the width of a score's interval (``metric`` is a field of ``Scores``); NaN where there is none, in the score's shape."""
-    if record.intervals is not None:
+    """Half the width of a score's interval (``metric`` as in ``Intervals``); NaN where there is none, in the score's shape."""
+    if record.intervals is not None and metric in record.intervals.bounds:
         return record.intervals.half_width(metric)
-    values = getattr(record.scores, metric)
-    return np.full(len(values) if isinstance(values, dict) else np.shape(values), math.nan)
+    if metric in OF_CATEGORIES:
+        return np.full(len(record.labels.categories), math.nan)
+    return np.full(len(record.labels.classes) if metric in OF_CLASSES else (), math.nan)
 
 
 def plus_minus(half_width: float) -> str:

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from segbench.core.boundaries import Boundaries
 from segbench.core.confusion import ConfusionMatrix
-from segbench.core.labels import LabelSpace
+from segbench.core.labels import LabelClass, LabelSpace
+from segbench.core.replicates import PerImage, units_of
 from segbench.core.scores import Scores, score
 from segbench.core.uncertainty import Intervals, bootstrap, compare, holm
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
+from segbench.records import dump_json
 from tests.core.test_replicates import CATEGORISED, matrices
 from tests.strategies import plain_labels
 
@@ -327,3 +330,53 @@ def test_cityscapes_has_an_interval_for_every_class_and_category() -> None:
     assert found.bounds["class_iou"].shape == (19, 2)
     assert found.bounds["category_iou"].shape == (7, 2)
     assert all(found.bounds[name].shape == (2,) for name in SCALARS)
+
+
+def counted(seed: int, images: int) -> PerImage:
+    """Of streets, with the counts of Boundary IoU and of iIoU that could have come from the same images."""
+    rng = np.random.default_rng(seed)
+    confusion = street(rng, images)
+    hits, targets, preds = np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=2), confusion[:, :, :-1].sum(axis=1)
+    boundary = np.stack([hits // 5, targets // 4, preds // 4], axis=2)
+    return PerImage(confusion, boundary, rng.random((images, 3, 2)) * np.stack([hits, targets - hits], axis=2))
+
+
+INSTANCES = LabelSpace("instances", tuple(LabelClass(f"class {i}", (i,), (i, i, i), has_instances=i > 0) for i in range(3)))
+
+
+def test_what_is_counted_beside_the_matrices_has_intervals_of_the_same_draws() -> None:
+    images = counted(3, 12)
+    assert images.boundary is not None
+    assert images.instances is not None
+    found = bootstrap(INSTANCES, images, replicates=50)
+    plain = bootstrap(INSTANCES, images.confusion, replicates=50)
+    assert all(np.array_equal(plain.bounds[name], found.bounds[name], equal_nan=True) for name in plain.bounds)
+    order = np.lexsort(units_of(INSTANCES, images, None)[::-1])
+    drawn = np.random.default_rng([0, 0]).integers(0, 12, (50, 12))
+    boundary_ious, iious = [], []
+    for rows in order[drawn]:
+        total, near, weighted = images.confusion[rows].sum(axis=0), images.boundary[rows].sum(axis=0), images.instances[rows].sum(axis=0)
+        boundary_ious.append(Boundaries(near, 0.02, (1,)).class_iou)
+        false = total[:, :-1].sum(axis=0) - total.diagonal()
+        iious.append(weighted[:, 0] / (weighted.sum(axis=1) + false))
+    low, high = np.percentile(boundary_ious, [2.5, 97.5], axis=0)
+    assert np.allclose(found.bounds["boundary_iou"], np.stack([low, high], axis=1), rtol=1e-12)
+    assert np.allclose(found.bounds["boundary_miou"], np.percentile(np.mean(boundary_ious, axis=1), [2.5, 97.5]), rtol=1e-12)
+    assert np.isnan(found.bounds["class_iiou"][0]).all()
+    assert np.allclose(found.bounds["class_iiou"][1:], np.percentile(iious, [2.5, 97.5], axis=0).T[1:], rtol=1e-12)
+    assert np.allclose(found.bounds["iiou"], np.percentile(np.mean(np.array(iious)[:, 1:], axis=1), [2.5, 97.5]), rtol=1e-12)
+    assert same(Intervals.from_dict(json.loads(dump_json(found.to_dict(INSTANCES))), INSTANCES), found)
+
+
+def test_a_comparison_leaves_out_what_was_counted_for_one_model_alone() -> None:
+    a, b = counted(3, 9), counted(3, 9)
+    both = compare(INSTANCES, a, PerImage(b.confusion, b.boundary, None), replicates=20)
+    assert "boundary_miou" in both.difference
+    assert "iiou" not in both.difference
+
+
+def test_counts_of_another_shape_are_refused() -> None:
+    images = counted(3, 9)
+    assert images.boundary is not None
+    with pytest.raises(ValueError, match="boundary must be"):
+        bootstrap(INSTANCES, PerImage(images.confusion, images.boundary[1:]))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segbench.core.replicates import PerImage
 from segbench.core.uncertainty import bootstrap
 from segbench.errors import DataError, RecordError
 from segbench.per_image import write_per_image
@@ -31,7 +32,7 @@ def root(tmp_path: Path) -> Path:
     for board, name, matrix in (("first", "a", GOOD), ("first", "b", FAIR), ("second", "a", GOOD)):
         write_text(tmp_path / board / "records" / f"{name}.json", run_record(name, matrix).to_json())
     write_text(tmp_path / "first" / "records" / "a.profile.json", profile("a", 3.0).to_json())
-    write_per_image(tmp_path / "first" / "records" / "a.npz", ["1", "2"], matrices(GOOD))
+    write_per_image(tmp_path / "first" / "records" / "a.npz", ["1", "2"], PerImage(matrices(GOOD)))
     (tmp_path / "no_board").mkdir()
     return tmp_path
 
@@ -73,7 +74,7 @@ def test_a_board_takes_the_intervals_that_a_record_holds(root: Path):
 
 
 def test_matrices_of_another_run_are_refused(root: Path):
-    write_per_image(root / "first" / "records" / "b.npz", ["1", "2"], matrices(GOOD))
+    write_per_image(root / "first" / "records" / "b.npz", ["1", "2"], PerImage(matrices(GOOD)))
     with pytest.raises(RecordError, match=r"b\.npz: these matrices do not add up"):
         boards.rebuild(root)
 
