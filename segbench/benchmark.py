@@ -54,7 +54,7 @@ def load_models(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Pa
     files = {name: weights.get(name) or bundled(name, dataset.name) for name in names}
     own = {name: build(name, dataset.labels) for name, file in files.items() if file is None and name not in BUILTIN}
     if missing := [name for name, file in files.items() if file is None and not (name in own and brings_weights(own[name]))]:
-        raise WeightsError(_no_weights(missing, dataset.name))
+        raise WeightsError(_no_weights(missing, dataset.reference))
     loaded = [own[name] if file is None else load(file, expected_model=name) for name, file in files.items()]
     called = [segmenter.name for segmenter in loaded]
     if twice := sorted({name for name in called if called.count(name) > 1}):
@@ -62,7 +62,8 @@ def load_models(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Pa
     if starts := [s.name for s in loaded if s.trained_on is not None and s.trained_on.get("start_only")]:
         raise WeightsError(
             f"the weights of {', '.join(starts)} are a trunk's, and the rest is random, so there is no accuracy to measure.\n"
-            f"  train them:  segbench train {starts[0]} --dataset {dataset.name} --init {files[starts[0]]} --out {starts[0]}.safetensors"
+            f"  train them:  segbench train {starts[0]} --dataset {dataset.reference} --init {files[starts[0]]} "
+            f"--out {starts[0]}.safetensors"
         )
     return [on_device(segmenter, device) for segmenter in loaded]
 

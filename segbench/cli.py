@@ -49,7 +49,9 @@ def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 DATASET_OPTIONS = _options(
-    click.option("--dataset", help="cityscapes, camvid, minicity, a plugin, or file.py:function.  [default: cityscapes, else minicity]"),
+    click.option(
+        "--dataset", help="A name of `segbench data list`, YAML of your own, or file.py:function.  [default: cityscapes, else minicity]"
+    ),
     click.option("--data", type=FOLDER, help="The dataset's folder."),
     click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]"),
 )
@@ -305,11 +307,12 @@ def data() -> None:
 
 @data.command("minicity")
 @click.argument("folder", type=FOLDER)
-def data_minicity(folder: Path) -> None:
+@click.option("--split", type=click.Choice(["train", "val"]), help="Only this split.  [default: both]")
+def data_minicity(folder: Path, split: str | None) -> None:
     """Write the built-in street scenes (400 train, 60 val) into FOLDER, in the official Cityscapes layout."""
-    from segbench.datasets.minicity import write_minicity
+    from segbench.datasets.minicity import SPLITS, write_minicity
 
-    write_minicity(folder)
+    write_minicity(folder, (split,) if split else tuple(SPLITS))
     click.echo(f"wrote {folder}; use it with: --dataset cityscapes --data {folder}")
 
 

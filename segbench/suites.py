@@ -13,17 +13,15 @@ Every problem of a file is found in one pass, and named with its line, its key a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from segbench.datasets.mapping import BY_NAME
-from segbench.errors import DataError, ProtocolError
+from segbench.errors import DataError
+from segbench.keyed_yaml import Reader, exactly, one_of, plain, read_yaml, section
 from segbench.protocols import Protocol, Size
 
 
@@ -69,48 +67,9 @@ def read_suite(source: str) -> Suite:
     if not path.is_file() and source in preset_names():
         path = Path(str(_presets() / f"{source}.yaml"))
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        return _relative_to(read_yaml(path, section("suite", _KEYS, lambda values: Suite(**values))), path.parent)
     except FileNotFoundError:
         raise DataError(f"{source}: no such file, nor a preset", way_out=f"presets: {', '.join(preset_names())}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{source}: {error}") from None
-    values: dict[str, Any] = {}
-    problems = list(_read_mapping(root, _KEYS, values, "suite"))
-    if problems:
-        raise DataError(f"{source}: {len(problems)} problems", [f"{source}:{problem}" for problem in problems])
-    return _relative_to(Suite(**values), path.parent)
-
-
-def _read_mapping(node: yaml.Node | None, readers: Mapping[str, Callable[[Any], Any]], values: dict[str, Any], what: str) -> Iterator[str]:
-    """Put the values of a YAML mapping into ``values``; give a line for each problem."""
-    if not isinstance(node, yaml.MappingNode):
-        yield f"{node.start_mark.line + 1 if node else 1}: {what} must be a mapping of {', '.join(readers)}"
-        return
-    seen: set[str] = set()
-    for key_node, value_node in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
-        if key not in readers:
-            near = get_close_matches(key, readers, 1, 0.5)
-            yield f"{line}: {what} has no key {key!r}; " + (f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(readers)}")
-        elif key in seen:
-            yield f"{line}: {key!r} stands here for the second time"
-        elif key == "protocol":
-            values[key] = {}
-            yield from _read_mapping(value_node, _PROTOCOL_KEYS, values[key], "protocol")
-            try:
-                Protocol(**values[key])
-            except ProtocolError as error:
-                yield f"{line}: {error}"
-        else:
-            try:
-                values[key] = readers[key](_plain(value_node))
-            except (TypeError, ValueError) as error:
-                yield f"{value_node.start_mark.line + 1}: {key}: {error}"
-        seen.add(key)
-
-
-def _plain(node: yaml.Node) -> Any:
-    return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
 
 
 def parse_size(value: object) -> Size:
@@ -154,47 +113,35 @@ def _paths(value: Any) -> dict[str, Path]:
     return {str(key): Path(str(path)) for key, path in value.items()}
 
 
-def _exactly(kind: type) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if type(value) is not kind:
-            raise ValueError(f"{value!r} is not {'a whole number' if kind is int else 'true or false' if kind is bool else 'text'}")
-        return value
-
-    return read
+def _protocol(values: dict[str, Any]) -> dict[str, Any]:
+    Protocol(**values)
+    return values
 
 
-def _one_of(*choices: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
-        return str(value)
-
-    return read
-
-
-_PROTOCOL_KEYS: dict[str, Callable[[Any], Any]] = {
-    "precision": _one_of("fp32", "bf16", "fp16"),
-    "input_size": parse_input_size,
-    "crop": parse_size,
-    "stride": parse_size,
-    "scales": parse_scales,
-    "flip": _exactly(bool),
-    "post": _one_of("none", "dense-crf"),
+_PROTOCOL_KEYS: dict[str, Reader] = {
+    "precision": plain(one_of("fp32", "bf16", "fp16")),
+    "input_size": plain(parse_input_size),
+    "crop": plain(parse_size),
+    "stride": plain(parse_size),
+    "scales": plain(parse_scales),
+    "flip": plain(exactly(bool)),
+    "post": plain(one_of("none", "dense-crf")),
 }
-_KEYS: dict[str, Callable[[Any], Any]] = {
-    "models": _texts,
-    "weights": _paths,
-    "dataset": _exactly(str),
-    "data": lambda value: Path(_exactly(str)(value)),
-    "split": _exactly(str),
-    "map": _exactly(str),
-    "protocol": dict,
-    "limit": _exactly(int),
-    "repeats": _exactly(int),
-    "out": lambda value: Path(_exactly(str)(value)),
-    "per_class": _exactly(bool),
-    "save_predictions": _exactly(bool),
-    "gallery": _exactly(bool),
+_TEXT, _PATH = plain(exactly(str)), plain(lambda given: Path(exactly(str)(given)))
+_KEYS: dict[str, Reader] = {
+    "models": plain(_texts),
+    "weights": plain(_paths),
+    "dataset": _TEXT,
+    "data": _PATH,
+    "split": _TEXT,
+    "map": _TEXT,
+    "protocol": section("protocol", _PROTOCOL_KEYS, _protocol),
+    "limit": plain(exactly(int)),
+    "repeats": plain(exactly(int)),
+    "out": _PATH,
+    "per_class": plain(exactly(bool)),
+    "save_predictions": plain(exactly(bool)),
+    "gallery": plain(exactly(bool)),
 }
 
 

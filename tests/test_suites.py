@@ -84,7 +84,7 @@ def test_every_problem_is_named_with_its_line_and_the_nearest_key(tmp_path: Path
 
 
 def test_a_contradiction_in_the_protocol_names_its_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"suite.yaml:2: crop and stride go together"):
+    with pytest.raises(DataError, match=r"suite.yaml:2: protocol: crop and stride go together"):
         read_suite(written(tmp_path, "models: [enet]\nprotocol: {crop: 4x4}\n"))
 
 

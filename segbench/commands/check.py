@@ -10,12 +10,11 @@ import torch
 
 from segbench.benchmark import numbered_labels
 from segbench.contract import check_dataset, check_model
-from segbench.datasets import BUILTIN as DATASETS
-from segbench.datasets import GROUP as DATASET_GROUP
 from segbench.datasets.base import Dataset
+from segbench.datasets.opening import is_dataset
 from segbench.errors import SegbenchError
 from segbench.findings import Finding
-from segbench.models import BUILTIN, GROUP
+from segbench.models import ADAPTERS, BUILTIN, GROUP
 from segbench.models.weights import build
 from segbench.registry import Factory, names, resolve
 from segbench.report.terminal import console, progress_bar
@@ -57,9 +56,9 @@ def _plan_of_plugin(plan: Callable[[str], Plan], name: str) -> Plan:
 
 def _model_factory(name: str) -> Factory | None:
     """The factory of a model; ``None`` if the name is a dataset's. A file's function is a dataset's if it says that it returns one."""
-    if name in names(DATASETS, DATASET_GROUP) and name not in names(BUILTIN, GROUP):
+    if is_dataset(name) and name not in names(BUILTIN, GROUP):
         return None
-    factory = resolve(name, BUILTIN, GROUP)
+    factory = resolve(name, BUILTIN, GROUP, ADAPTERS)
     made = inspect.signature(factory).return_annotation
     return None if getattr(made, "__name__", made) == Dataset.__name__ else factory
 

@@ -88,7 +88,7 @@ def portable_command(
 ) -> str:
     """The command that repeats a run on another machine: folders are placeholders, files their names."""
     names = [without_folder(name) for name in names]
-    parts = ["segbench run", f"--models {','.join(names)}", f"--dataset {dataset.name}", f"--split {dataset.split}"]
+    parts = ["segbench run", f"--models {','.join(names)}", f"--dataset {without_folder(dataset.reference)}", f"--split {dataset.split}"]
     parts += [] if dataset.builtin else ["--data DIR"]
     parts += [f"--weights {without_folder(name)}={file.name}" for name, file in weights.items()]
     parts += [f"--map {Path(mapping).name}"] if mapping else []
@@ -97,8 +97,10 @@ def portable_command(
 
 
 def without_folder(name: str) -> str:
-    """A model's name as another machine would call it: a file that exists here without its folder."""
+    """The name of a model or a dataset as another machine would call it: a file that exists here without its folder."""
     prefix, colon, rest = name.partition(":")
+    if not colon and Path(name).is_file():
+        return Path(name).name
     if rest and Path(rest).exists():
         return f"{prefix}:{Path(rest).resolve().name}"
     return f"{Path(prefix).name}:{rest}" if colon and prefix.endswith(".py") else name

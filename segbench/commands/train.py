@@ -85,7 +85,7 @@ def train_with_progress(
     curves = log.with_suffix(".svg")
     training_curves(read_log(log), f"{model} on {dataset.title}, {recipe.steps} steps of {recipe.batch_size}", curves)
     show.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB), its log {log.name} and curves {curves.name}; evaluate it with:")
-    show.print(f"  segbench run --models {segmenter.name} --dataset {dataset.name} --weights {segmenter.name}={out}")
+    show.print(f"  segbench run --models {segmenter.name} --dataset {dataset.reference} --weights {segmenter.name}={out}")
 
 
 def _miou(progress: Progress, before: str) -> str:

@@ -1,4 +1,7 @@
-"""The builtin datasets: name to factory. A factory is ``f(data: Path | None, split: str | None) -> Dataset``."""
+"""The builtin datasets: name to factory. A factory is ``f(data: Path | None, split: str | None) -> Dataset``.
+
+Adapters open what is described elsewhere: ``prefix:reference`` is ``f(reference, data, split) -> Dataset``.
+"""
 
 GROUP = "segbench.datasets"
 
@@ -7,6 +10,10 @@ BUILTIN = {
     "cityscapes": "segbench.datasets.cityscapes:cityscapes",
     "camvid": "segbench.datasets.camvid:camvid",
     "pascal_voc2012": "segbench.datasets.voc:pascal_voc2012",
+}
+
+ADAPTERS = {
+    "folder": "segbench.datasets.own:own_dataset",
 }
 
 LABEL_SPACES = {

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from segbench.core.labels import LabelSpace
-from segbench.datasets import BUILTIN, GROUP, LABEL_SPACES
+from segbench.datasets import ADAPTERS, BUILTIN, GROUP, LABEL_SPACES
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError
-from segbench.registry import resolve, resolve_attribute
+from segbench.registry import names, resolve, resolve_attribute
 
 
 def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
-    """A registered dataset; ``split=None`` is the one that it is evaluated on.
+    """A registered dataset, or the one that a YAML file describes; ``split=None`` is the one that it is evaluated on.
 
     :raises UnknownNameError: no such dataset.
     :raises DataError: its files are not where they should be.
     """
-    factory = resolve(name, BUILTIN, GROUP)
+    factory = resolve(located(name), BUILTIN, GROUP, ADAPTERS)
     dataset = factory(data) if split is None else factory(data, split)
     if not isinstance(dataset, Dataset):
         raise UnknownNameError(f"{name!r} gave a {type(dataset).__name__}; a dataset factory returns a Dataset")
-    return dataset
+    return replace(dataset, opened_as=name)
+
+
+def located(name: str) -> str:
+    """The name with its adapter: ``mydata.yaml`` is ``folder:mydata.yaml``."""
+    return f"folder:{name}" if name.endswith((".yaml", ".yml")) and name.partition(":")[0] not in ADAPTERS else name
+
+
+def is_dataset(name: str) -> bool:
+    """Whether a name is that of a registered dataset or of a YAML file, and not of a function in a file or a module."""
+    return located(name).partition(":")[0] in ADAPTERS or name in names(BUILTIN, GROUP)
 
 
 def label_space(name: str) -> LabelSpace:

@@ -1,0 +1,139 @@
+"""YAML files whose every problem is found in one pass, and named with its line, its key and the nearest key that exists.
+
+A reader makes a value of a YAML node. It raises :class:`ValueError` for a value that means nothing; the section around it says where, and
+goes on, so that one reading names all problems::
+
+    read_yaml(path, section("suite", {"models": plain(names), "protocol": section("protocol", {"flip": plain(exactly(bool))})}))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segbench.errors import DataError, SegbenchError
+
+Problems = list[str]
+Reader = Callable[[yaml.Node, Problems], Any]
+Values = dict[str, Any]
+
+
+def read_yaml(path: Path, reader: Reader) -> Any:
+    """What a reader makes of a file.
+
+    :raises FileNotFoundError: there is none.
+    :raises DataError: the file is no YAML, or has problems: each is named with its line.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        raise
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise DataError(f"{path}:{line}: {error.problem}", way_out="text that begins with * or holds ? : { } needs quotes") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: {error}") from None
+    if root is None:
+        raise DataError(f"{path}: the file is empty")
+    problems: Problems = []
+    read = _caught(reader, root, problems, str(line_of(root)))
+    if problems:
+        raise DataError(f"{path}: {len(problems)} problem{'s' * (len(problems) > 1)}", [f"{path}:{problem}" for problem in problems])
+    return read
+
+
+def plain(read: Callable[[Any], Any]) -> Reader:
+    """A reader that makes something of plain data, whatever it is."""
+    return lambda node, _: read(yaml.SafeLoader("").construct_object(node, deep=True))  # type: ignore[no-untyped-call]
+
+
+def section(what: str, readers: Mapping[str, Reader], build: Callable[[Values], Any] = lambda values: values) -> Reader:
+    """A reader of a mapping with these keys; ``build`` makes something of the values that were given, if all of them could be read."""
+
+    def read(node: yaml.Node, problems: Problems) -> Any:
+        if not isinstance(node, yaml.MappingNode):
+            raise ValueError(f"{what} must be a mapping of {', '.join(readers)}")
+        values: Values = {}
+        before = len(problems)
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            key, line = str(key_node.value), line_of(key_node)
+            if key not in readers:
+                near = get_close_matches(key, readers, 1, 0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(readers)}"
+                problems.append(f"{line}: {what} has no key {key!r}; {hint}")
+            elif key in seen:
+                problems.append(f"{line}: {key!r} stands here for the second time")
+            else:
+                values[key] = _caught(readers[key], value_node, problems, f"{line}: {key}")
+            seen.add(key)
+        return build(values) if len(problems) == before else None
+
+    return read
+
+
+def each(reader: Reader) -> Reader:
+    """A reader of a list, item by item."""
+
+    def read(node: yaml.Node, problems: Problems) -> list[Any]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise ValueError("this must be a list")
+        return [_caught(reader, item, problems, str(line_of(item))) for item in node.value]
+
+    return read
+
+
+def named(reader: Reader) -> Reader:
+    """A reader of a mapping whose keys are names that the file makes up."""
+
+    def read(node: yaml.Node, problems: Problems) -> Values:
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            raise ValueError("this must be a mapping of names")
+        return {str(key.value): _caught(reader, item, problems, f"{line_of(key)}: {key.value}") for key, item in node.value}
+
+    return read
+
+
+def line_of(node: yaml.Node) -> int:
+    """The line that a node begins in, from 1."""
+    return int(node.start_mark.line) + 1
+
+
+def exactly(kind: type) -> Callable[[Any], Any]:
+    """A value of one type: ``int``, ``bool`` or ``str``.
+
+    :raises ValueError: it is of another.
+    """
+
+    def read(given: Any) -> Any:
+        if type(given) is not kind:
+            raise ValueError(f"{given!r} is not {'a whole number' if kind is int else 'true or false' if kind is bool else 'text'}")
+        return given
+
+    return read
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """One of a few words.
+
+    :raises ValueError: it is another.
+    """
+
+    def read(given: Any) -> str:
+        if given not in choices:
+            raise ValueError(f"{given!r} is none of {', '.join(choices)}")
+        return str(given)
+
+    return read
+
+
+def _caught(reader: Reader, node: yaml.Node, problems: Problems, where: str) -> Any:
+    try:
+        return reader(node, problems)
+    except (TypeError, ValueError, SegbenchError) as error:
+        problems.append(f"{where}: {error}")
+        return None
