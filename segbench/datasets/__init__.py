@@ -10,6 +10,13 @@ BUILTIN = {
     "cityscapes": "segbench.datasets.cityscapes:cityscapes",
     "camvid": "segbench.datasets.camvid:camvid",
     "pascal_voc2012": "segbench.datasets.voc:pascal_voc2012",
+    "pascal_context59": "segbench.datasets.pascal_context:pascal_context59",
+    "pascal_context60": "segbench.datasets.pascal_context:pascal_context60",
+    "ade20k": "segbench.datasets.ade20k:ade20k",
+    "coco_stuff": "segbench.datasets.coco_stuff:coco_stuff",
+    "mapillary_vistas_v12": "segbench.datasets.mapillary:mapillary_vistas_v12",
+    "mapillary_vistas_v20": "segbench.datasets.mapillary:mapillary_vistas_v20",
+    "bdd100k": "segbench.datasets.bdd100k:bdd100k",
 }
 
 ADAPTERS = {
@@ -21,4 +28,11 @@ LABEL_SPACES = {
     "cityscapes": "segbench.datasets.cityscapes:LABELS",
     "camvid": "segbench.datasets.camvid:LABELS",
     "pascal_voc2012": "segbench.datasets.voc:LABELS",
+    "pascal_context59": "segbench.datasets.pascal_context:LABELS_59",
+    "pascal_context60": "segbench.datasets.pascal_context:LABELS_60",
+    "ade20k": "segbench.datasets.ade20k:LABELS",
+    "coco_stuff": "segbench.datasets.coco_stuff:LABELS",
+    "mapillary_vistas_v12": "segbench.datasets.mapillary:LABELS_V12",
+    "mapillary_vistas_v20": "segbench.datasets.mapillary:LABELS_V20",
+    "bdd100k": "segbench.datasets.bdd100k:LABELS",
 }
