@@ -68,7 +68,8 @@ class Profile:
     Parameters: all, those that training changes, those that it does not, those that inference uses. ``macs`` are of one image;
     ``uncounted`` names the operators that are not in them, with their calls.
 
-    ``activations_mb``: what the layers without parts give out on one image. ``weights_mb``: the network's tensors as a file holds them. ``None`` where another runtime hides these.
+    ``activations_mb``: what the layers without parts give out on one image. ``weights_mb``: the network's tensors as a file holds them.
+    ``None`` where another runtime hides these.
 
     ``peak_memory_mb`` and what it is, or why it is not known (``peak_memory``). ``repeats``: samples, all processes together. ``warmup``,
     ``device_state`` and ``environment`` say how it came to be. Megabytes are 2^20 bytes.

@@ -15,7 +15,8 @@ def image_class_iou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     hits = counts.diagonal(axis1=1, axis2=2)
     targets, preds = counts.sum(axis=2), counts[:, :, :-1].sum(axis=1)
     union = targets + preds - hits
-    return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=targets > 0)
+    iou: NDArray[np.float64] = np.divide(hits, union, out=np.full(hits.shape, np.nan), where=targets > 0)
+    return iou
 
 
 def image_miou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -23,7 +24,8 @@ def image_miou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     iou = image_class_iou(counts)
     present = ~np.isnan(iou)
     classes = present.sum(axis=1)
-    return np.divide(np.nansum(iou, axis=1), classes, out=np.full(len(iou), np.nan), where=classes > 0)
+    mean: NDArray[np.float64] = np.divide(np.nansum(iou, axis=1), classes, out=np.full(len(iou), np.nan), where=classes > 0)
+    return mean
 
 
 def worst_images(counts: NDArray[np.int64], share: float = 0.002) -> list[int | None]:
