@@ -287,12 +287,13 @@ def export(model: str, weights: Path, kind: str, out: Path, size: str, device: s
 @main.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what the records give.")
-def leaderboard(folder: Path, check: bool) -> None:
+@click.option("--png", is_flag=True, help="Also write every plot as PNG, light and dark.")
+def leaderboard(folder: Path, check: bool, png: bool) -> None:
     """Rebuild the boards of FOLDER from their records."""
     from segbench.report import leaderboard as boards
 
     if not check:
-        for path in boards.write(folder):
+        for path in [*boards.write(folder), *(boards.write_png(folder) if png else ())]:
             click.echo(f"wrote {path}")
     elif differences := boards.check(folder):
         raise DataError(f"{folder}: {len(differences)} files differ from their records", differences, f"segbench leaderboard {folder}")

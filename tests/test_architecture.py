@@ -154,7 +154,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "report.gallery": ("report.samples report.style", ""),
         "report.distributions": ("report.style", "matplotlib"),
         "report.curves": ("report.style", "matplotlib"),
-        "report.leaderboard": ("report.markdown report.plots report.tables", ""),
+        "report.leaderboard": ("report.distributions report.markdown report.plots report.tables", ""),
     },
     {
         "commands": ("", ""),

@@ -13,14 +13,15 @@ from io import BytesIO
 from pathlib import Path
 
 from segbench.boards import Board, is_board, read_boards
-from segbench.profiles import Profile
+from segbench.per_image import read_per_image
 from segbench.records import write_text
 from segbench.report import plots
+from segbench.report.distributions import Spread, per_image_iou
 from segbench.report.markdown import board_page, index_page
 from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels, to_csv
 
 INDEX = "README.md"
-GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|miou-)[^/]*\.svg")
+GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|images|miou-)[^/]*\.svg")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class _Picture:
 
     caption: str
     file: str
-    draw: Callable[[BytesIO], None]
+    draw: Callable[..., None]
     shown: bool = True
 
 
@@ -57,6 +58,16 @@ def write(root: Path) -> list[Path]:
     return list(changed)
 
 
+def write_png(root: Path) -> list[Path]:
+    """Write every plot as a PNG and its dark twin, beside the SVG, and return where. They belong to nobody's check."""
+    written = []
+    for board in read_boards(root):
+        for picture in (each for group in comparable(board.records) for each in _pictures(group, board)):
+            written.append((board.folder / picture.file).with_suffix(".png"))
+            picture.draw(BytesIO(), written[-1])
+    return written
+
+
 def check(root: Path) -> list[str]:
     """One line for each generated file that is missing, different or stale; empty if all is as the records give it."""
     files = rebuild(root)
@@ -75,7 +86,7 @@ def _board_files(board: Board) -> dict[str, bytes]:
     shown: dict[str, list[tuple[str, str]]] = {}
     linked: dict[str, list[tuple[str, str]]] = {}
     for group in comparable(board.records):
-        for picture in _pictures(group, board.profiles):
+        for picture in _pictures(group, board):
             page = shown if picture.shown else linked
             page.setdefault(group.signature, []).append((picture.caption, picture.file))
             files[picture.file] = _drawn(picture.draw)
@@ -86,21 +97,31 @@ def _board_files(board: Board) -> dict[str, bytes]:
     return dict(sorted(files.items()))
 
 
-def _pictures(group: Group, profiles: tuple[Profile, ...]) -> list[_Picture]:
+def _pictures(group: Group, board: Board) -> list[_Picture]:
     records, names = group.records, row_labels(group.records)
     pictures = []
     if any(record.model.get("macs") for record in records):
         pictures.append(_Picture("mIoU over MACs", f"plots/miou-macs{group.suffix}.svg", partial(plots.miou_against_macs, records)))
-    settings = by_setting(records, profiles)
+    settings = by_setting(records, board.profiles)
     endings = ["", *(f"-{name}" for name in file_names(list(settings)[1:]))]
     for (setting, measured), ending in zip(settings.items(), endings, strict=False):
         draw = partial(plots.miou_against_latency, records, measured)
         pictures.append(_Picture(f"mIoU over latency: {setting}", f"plots/miou-latency{group.suffix}{ending}.svg", draw))
     pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(plots.class_iou_heatmap, records)))
+    if spreads := _spreads(group, board):
+        pictures.append(_Picture("From image to image", f"plots/images{group.suffix}.svg", partial(per_image_iou, spreads)))
     for record, name, file in zip(records, names, file_names(names), strict=True):
         draw = partial(plots.confusion_heatmap, record)
         pictures.append(_Picture(name, f"plots/confusion-{file}{group.suffix}.svg", draw, shown=False))
     return pictures
+
+
+def _spreads(group: Group, board: Board) -> list[Spread]:
+    """The models whose matrices of images lie beside their records, best first."""
+    files = {id(each.record): each.matrices for each in board.measured}
+    rows = zip(group.records, row_labels(group.records), strict=True)
+    found = [(record, name, files[id(record)]) for record, name in rows]
+    return [Spread(name, read_per_image(path)[1].confusion, record.scores.miou) for record, name, path in found if path is not None]
 
 
 def _drawn(draw: Callable[[BytesIO], None]) -> bytes:

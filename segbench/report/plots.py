@@ -37,6 +37,10 @@ def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profil
     axis = f"network latency (ms{f' per batch of {batch}' if batch > 1 else ''}), median"
     with drawing(svg, png, 7.2, 4.6) as figure:
         _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title)
+        for record, profile in pairs:
+            if profile.network.interval is not None:
+                bar = {"color": BLUE, "linewidth": 1.1, "zorder": 1.5}
+                figure.axes[0].hlines(100 * record.scores.miou, *profile.network.interval, **bar)
 
 
 def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:

@@ -17,6 +17,7 @@ from segbench.errors import DataError, RecordError
 from segbench.per_image import write_per_image
 from segbench.records import write_text
 from segbench.report import leaderboard as boards
+from segbench.report.style import dark_twin
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, profile, run_record
 
 
@@ -45,7 +46,7 @@ def test_a_board_is_a_page_a_table_and_plots(root: Path):
     plots = {"plots/class_iou.svg", "plots/confusion-a.svg", "plots/miou-macs.svg"}
     each = {"leaderboard.md", "leaderboard.csv", *plots}
     expected = {f"{board}/{name}" for board in ("first", "second") for name in each}
-    expected |= {"first/plots/confusion-b.svg", "first/plots/miou-latency.svg", "README.md"}
+    expected |= {"first/plots/confusion-b.svg", "first/plots/images.svg", "first/plots/miou-latency.svg", "README.md"}
     assert names(root, boards.rebuild(root)) == expected
 
 
@@ -67,6 +68,9 @@ def test_a_board_prints_the_intervals_of_the_matrices_beside_a_record(root: Path
 
 def test_a_board_takes_the_intervals_that_a_record_holds(root: Path):
     expected = boards.rebuild(root)
+    del expected[root / "first" / "plots" / "images.svg"]  # that takes the matrices themselves
+    page = root / "first" / "leaderboard.md"
+    expected[page] = expected[page].replace(b"![From image to image](plots/images.svg)\n\n", b"")
     record = replace(run_record("a", GOOD), intervals=bootstrap(LABELS, matrices(GOOD)))
     write_text(root / "first" / "records" / "a.json", record.to_json())
     (root / "first" / "records" / "a.npz").unlink()
@@ -182,3 +186,17 @@ def run_python(code: str, **environment: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def test_plots_are_written_as_png_too_and_checks_do_not_mind(root: Path):
+    boards.write(root)
+    written = boards.write_png(root)
+    assert sorted(written) == sorted(path.with_suffix(".png") for path in root.rglob("*.svg"))
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written + [dark_twin(path) for path in written])
+    assert boards.check(root) == []
+
+
+def test_the_spread_of_the_images_is_drawn_where_their_matrices_are_known(root: Path):
+    drawn = boards.rebuild(root)[root / "first" / "plots" / "images.svg"].decode()
+    assert ">a<" in drawn
+    assert ">b<" not in drawn
