@@ -52,6 +52,16 @@ def read_uint16(path: Path) -> NDArray[np.uint16]:
     return values.astype(np.uint16, copy=False)
 
 
+def read_wide_rgb(path: Path) -> NDArray[np.uint16]:
+    """A PNG of 16 bits a channel as uint16[H, W, 3]; Pillow alone would keep the upper byte of each.
+
+    :raises ImageError: the file is missing, truncated or something else.
+    """
+    content = _content(path)
+    upper, lower = (np.array(_open(path, content, bytes_of=which)).astype(np.uint16) for which in ("RGB;16B", "RGB;16L"))
+    return upper << 8 | lower
+
+
 def write_labels(path: Path, labels: NDArray[np.uint8], colors: NDArray[np.uint8] | None = None) -> None:
     """Write uint8[H, W] as a PNG; with ``colors`` (uint8[n, 3]) as a palette image, whose indices are the labels."""
     image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
@@ -82,10 +92,17 @@ def _content(path: Path) -> bytes:
         raise ImageError(path, f"the file is damaged ({error})") from None
 
 
-def _open(path: Path, content: bytes) -> Image.Image:
-    """A fully decoded picture; decoding is lazy in Pillow, so a truncated file shows itself only here."""
+def _open(path: Path, content: bytes, bytes_of: str | None = None) -> Image.Image:
+    """A fully decoded picture; decoding is lazy in Pillow, so a truncated file shows itself only here.
+
+    ``bytes_of``: of RGB in 16 bits, which PNG stores upper byte first, take the first byte (``RGB;16B``) or the second (``RGB;16L``).
+    """
     try:
         with Image.open(io.BytesIO(content)) as image:
+            if bytes_of is not None:
+                if [str(tile[3]) for tile in image.tile] != ["RGB;16B"]:
+                    raise ImageError(path, f"{image.format} of mode {image.mode}: this must be a PNG of RGB in 16 bits a channel")
+                image.tile = [(*image.tile[0][:3], bytes_of)]
             image.info["stretched"] = any(_is_stretched(tile[0], str(tile[3])) for tile in getattr(image, "tile", ()))
             image.load()
     except UnidentifiedImageError:
