@@ -334,12 +334,16 @@ def data_show(name: str, data: Path | None, split: str | None, samples: int, out
 
 
 @data.command("list")
-def data_list() -> None:
+@click.option("--refresh", is_flag=True, help="In a checkout: rewrite README.md's table of datasets.")
+def data_list(refresh: bool) -> None:
     """List the registered datasets."""
+    from segbench.commands.readme import datasets_table, rewrite
     from segbench.datasets import BUILTIN, GROUP
     from segbench.registry import names
 
-    for name in names(BUILTIN, GROUP):
+    if refresh:
+        click.echo(f"wrote {rewrite({'datasets': datasets_table()})}")
+    for name in () if refresh else names(BUILTIN, GROUP):
         click.echo(name)
 
 

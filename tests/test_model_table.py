@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
-from segbench.commands import models
+from segbench.commands import models, readme
 from segbench.commands.anatomy import facts
 from segbench.models import BUILTIN
 from segbench.models.weights import bundled
@@ -35,7 +35,8 @@ def test_the_table_is_what_counting_gives(name: str) -> None:
 
 
 def test_the_readme_is_made_of_the_table() -> None:
-    assert models.readme() == models.with_table(models.readme(), models.read_table()), STALE
+    text = readme.readme("models")
+    assert text == readme.with_tables(text, {"models": models.markdown(models.read_table())}), STALE
 
 
 def test_the_readme_says_for_which_data_there_are_weights() -> None:
@@ -46,8 +47,9 @@ def test_the_readme_says_for_which_data_there_are_weights() -> None:
 
 
 def test_only_what_stands_between_the_markers_is_replaced() -> None:
-    start, end = models.MARKERS
-    text = models.with_table(f"before\n{start}old\n{end}after\n", [TABLE["segnet"], TABLE["pidnet_s"]])
+    start, end = readme.markers("models")
+    table = models.markdown([TABLE["segnet"], TABLE["pidnet_s"]])
+    text = readme.with_tables(f"before\n{start}old\n{end}after\n", {"models": table})
     assert text.startswith(f"before\n{start}| model |")
     assert text.endswith(f"{end}after\n")
     assert "old" not in text
@@ -57,21 +59,23 @@ def test_only_what_stands_between_the_markers_is_replaced() -> None:
 
 
 def test_refreshing_counts_again_and_rewrites_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table, readme = tmp_path / "table.csv", tmp_path / "README.md"
-    readme.write_text("text\n" + "stale\n".join(models.MARKERS))
-    for name, value in {"TABLE": table, "README": readme, "BUILTIN": {"enet": "", "segnet": ""}}.items():
-        monkeypatch.setattr(models, name, value)
+    table, page = tmp_path / "table.csv", tmp_path / "README.md"
+    page.write_text("text\n" + "".join("stale\n".join(readme.markers(name)) for name in ("models", "adapters", "datasets")))
+    monkeypatch.setattr(models, "TABLE", table)
+    monkeypatch.setattr(models, "BUILTIN", {"enet": "", "segnet": ""})
+    monkeypatch.setattr(readme, "README", page)
     result = listed("--refresh")
-    assert result.output == f"wrote {table}\nwrote {readme}\n"
+    assert result.output == f"wrote {table}\nwrote {page}\n"
     assert models.read_table() == [TABLE["enet"], TABLE["segnet"]]
-    assert "stale" not in readme.read_text()
-    assert "| `enet` |" in readme.read_text()
+    assert "stale" not in page.read_text()
+    for row in ("| `enet` |", "| `onnx:FILE` |", "| `camvid` |"):
+        assert row in page.read_text()
 
 
 def test_refreshing_outside_a_checkout_is_refused_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "TABLE", tmp_path / "table.csv")
-    monkeypatch.setattr(models, "README", tmp_path / "README.md")
     monkeypatch.setattr(models, "BUILTIN", {"enet": ""})
+    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
     result = listed("--refresh")
     assert result.exit_code == 2
     assert "run this in a checkout of segbench" in result.stderr

@@ -14,15 +14,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from segbench.errors import DataError
 from segbench.models import BUILTIN, GROUP
 from segbench.registry import names
 from segbench.report.terminal import console, count, progress_bar, table
 
 TABLE_CLASSES = 19
 TABLE = Path(str(files("segbench.models") / "table.csv"))
-README = TABLE.parents[2] / "README.md"
-MARKERS = ("<!-- models: written by `segbench models --refresh` -->\n", "<!-- /models -->\n")
 NUMBERS = ("params_total", "params_infer", "params_trainable", "macs", "year")
 
 Facts = dict[str, Any]
@@ -68,37 +65,20 @@ def read_table() -> list[Facts]:
 
 
 def refresh() -> list[Path]:
-    """Count the builtin models anew and rewrite the table, and the one in README.md; returns the files.
+    """Count the builtin models anew and rewrite the table, and those in README.md; returns the files.
 
     :raises DataError: this is no checkout, so there is no README.md to rewrite.
     """
-    before = readme()
+    from segbench.commands.readme import adapters_table, datasets_table, readme, rewrite
+
+    readme("models", "adapters", "datasets")
     rows = count_facts(list(BUILTIN), TABLE_CLASSES)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     TABLE.write_text(text.getvalue(), encoding="utf-8")
-    README.write_text(with_table(before, rows), encoding="utf-8")
-    return [TABLE, README]
-
-
-def readme() -> str:
-    """The text of README.md.
-
-    :raises DataError: there is none beside the package, or it has no place for the table.
-    """
-    text = README.read_text(encoding="utf-8") if README.is_file() else ""
-    if not all(marker in text for marker in MARKERS):
-        raise DataError(f"{README}: there is no place for the table of models", way_out="run this in a checkout of segbench")
-    return text
-
-
-def with_table(text: str, rows: Sequence[Facts]) -> str:
-    """A text with the table between its markers replaced."""
-    before, _, rest = text.partition(MARKERS[0])
-    _, _, after = rest.partition(MARKERS[1])
-    return before + MARKERS[0] + markdown(rows) + MARKERS[1] + after
+    return [TABLE, rewrite({"models": markdown(rows), "adapters": adapters_table(), "datasets": datasets_table()})]
 
 
 def markdown(rows: Sequence[Facts]) -> str:

@@ -33,6 +33,7 @@ from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.colors import read_colored
 from segbench.datasets.images import read_labels
+from segbench.datasets.label_table import voc_color
 from segbench.datasets.opening import label_space
 from segbench.datasets.wildcards import matches, partners, wildcards
 from segbench.errors import DataError, ImageError
@@ -53,12 +54,12 @@ class OwnData:
     encoding: str
 
 
-def own_dataset(reference: str, data: Path | None = None, split: str | None = None) -> Dataset:
+def own_dataset(yaml: str, data: Path | None = None, split: str | None = None) -> Dataset:
     """Your own images and targets, described in one YAML file.
 
     :raises DataError: the file has problems, there is no such split, or images and targets do not pair up; all are named.
     """
-    path = Path(reference)
+    path = Path(yaml)
     own = read_own(path)
     split = split or (SPLIT if SPLIT in own.splits else next(iter(own.splits)))
     if split not in own.splits:
@@ -161,19 +162,13 @@ def _labels(name: str, said: Mapping[str, Any]) -> LabelSpace:
     palette = said.get("palette")
     if palette is not None and len(palette) != len(said["classes"]):
         raise ValueError(f"palette has {len(palette)} colours for {len(said['classes'])} classes")
-    colors = palette or [distinct_color(index) for index in range(len(said["classes"]))]
+    colors = palette or [voc_color(index + 1) for index in range(len(said["classes"]))]
     entries = [{"color": color} | entry for entry, color in zip(said["classes"], colors, strict=True)]
     if said.get("encoding") == "color" and palette is None and (bare := [e["name"] for e in said["classes"] if "color" not in e]):
         raise ValueError(f"encoding: color needs a color for {', '.join(bare)}")
     space = LabelSpace.from_dict({"name": name, "classes": entries, "void": said.get("void", [])})
     ignored = (LabelClass("ignored", tuple(said["ignore"]), (0, 0, 0)),) if said.get("ignore") else ()
     return replace(space, void=space.void + ignored)
-
-
-def distinct_color(index: int) -> tuple[int, int, int]:
-    """The colour of a class that names none: PASCAL VOC's, in which bit k of a channel is bit 3 (7 - k) + channel of the number."""
-    red, green, blue = (sum(((index + 1) >> (3 * k + channel) & 1) << (7 - k) for k in range(8)) for channel in range(3))
-    return red, green, blue
 
 
 def _bytes(value: object) -> list[int]:

@@ -11,7 +11,6 @@ from segbench.cli import main
 from segbench.datasets import cityscapes
 from segbench.datasets.images import write_image, write_labels
 from segbench.datasets.opening import is_dataset, open_dataset
-from segbench.datasets.own import distinct_color
 from segbench.errors import DataError, ImageError
 from segbench.records import read_run
 from tests.tiny import LABELS, tiny_dataset
@@ -80,7 +79,6 @@ def test_names_alone_are_classes_in_the_order_of_their_bytes_in_colours_of_their
         ("b", (1,), (0, 128, 0)),
         ("c", (2,), (128, 128, 0)),
     ]
-    assert len({distinct_color(index) for index in range(255)} | {(0, 0, 0)}) == 256
 
 
 def test_a_palette_gives_the_colours_of_classes_that_are_names(write: Write) -> None:

@@ -16,6 +16,8 @@ from segbench.models.adapters.description import KEY, Description, read_descript
 from segbench.models.adapters.frozen import Frozen, frozen_segmenter
 from segbench.models.base import Segmenter
 
+EXAMPLE = "segbench run --models exported:enet.pt2 --dataset cityscapes --data DIR"
+
 
 class ExportedNetwork(Frozen):
     """Runs an exported program. Moving it moves the tensors that the program makes, too."""

@@ -17,6 +17,7 @@ from segbench.errors import UnknownNameError, WeightsError
 from segbench.models.adapters.base import from_unit_range, import_package, named_classes, sha256_of_files
 from segbench.models.base import InputRule, Normalize, Segmenter
 
+EXAMPLE = "segbench run --models hf:nvidia/segformer-b0-finetuned-cityscapes-1024-1024 --dataset cityscapes --data DIR"
 PIP = "transformers huggingface_hub"
 # Their scores are of masks, not of pixels.
 MASK_TYPES = ("mask2former", "maskformer", "oneformer")

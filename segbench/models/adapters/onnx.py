@@ -16,6 +16,7 @@ from segbench.models.adapters.description import KEY, Description, read_descript
 from segbench.models.adapters.frozen import Frozen, frozen_segmenter
 from segbench.models.base import Segmenter
 
+EXAMPLE = "segbench run --models onnx:enet.onnx --dataset cityscapes --data DIR"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
 

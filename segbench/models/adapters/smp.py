@@ -1,4 +1,4 @@
-"""``smp:ARCH/ENCODER``: a network of segmentation_models_pytorch, e.g. ``smp:unet/resnet34``, for the classes of the dataset at hand.
+"""``smp:ARCH/ENCODER``: a network of segmentation_models_pytorch for the classes of the dataset at hand.
 
 It comes without weights for these classes: train it (``segbench train smp:unet/resnet34``), then give ``--weights``. Its own published
 models are on the Hugging Face Hub in a layout of their own and are not opened here.
@@ -13,6 +13,7 @@ from segbench.errors import UnknownNameError
 from segbench.models.adapters.base import from_unit_range, import_package
 from segbench.models.base import InputRule, Normalize, Segmenter
 
+EXAMPLE = "segbench train smp:unet/resnet34 --dataset camvid --data DIR --out unet.safetensors"
 # Five halvings; every one of its decoders takes what is a multiple of it.
 DIVISOR = 32
 

@@ -15,6 +15,8 @@ from segbench.models.adapters.description import KEY, Description, read_descript
 from segbench.models.adapters.frozen import Frozen, frozen_segmenter
 from segbench.models.base import Segmenter
 
+EXAMPLE = "segbench run --models torchscript:enet.pt --dataset cityscapes --data DIR"
+
 
 class TorchScriptNetwork(Frozen):
     """Runs a TorchScript module."""

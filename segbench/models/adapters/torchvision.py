@@ -1,4 +1,4 @@
-"""``torchvision:NAME``: a segmentation network of torchvision with its weights; ``NAME@WEIGHTS`` chooses others than its best.
+"""``torchvision:NAME``: a segmentation network of torchvision with its weights; ``NAME@WEIGHTS`` chooses others.
 
 Mean, standard deviation and class names are the weights' own; torch.hub downloads them and checks the digest in their file's name.
 """
@@ -15,6 +15,8 @@ from segbench.core.labels import LabelSpace
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.models.adapters.base import from_unit_range, import_package, named_classes, sha256_of_files
 from segbench.models.base import Segmenter
+
+EXAMPLE = "segbench run --models torchvision:deeplabv3_resnet101 --dataset pascal_voc2012 --data DIR --map by-name"
 
 
 class Scores(nn.Module):
