@@ -303,7 +303,7 @@ def leaderboard(folder: Path, check: bool, png: bool) -> None:
 
 @main.group()
 def data() -> None:
-    """Make, look at and list datasets."""
+    """Make, look at, check and list datasets."""
 
 
 @data.command("minicity")
@@ -331,6 +331,19 @@ def data_show(name: str, data: Path | None, split: str | None, samples: int, out
     out = out or Path(f"{dataset.title}.png")
     contact_sheet(out, dataset, samples)
     click.echo(f"wrote {out}")
+
+
+@data.command("check")
+@click.argument("name", metavar="DATASET")
+@click.option("--data", type=FOLDER, help="The dataset's folder.")
+@click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]")
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores")
+def data_check(name: str, data: Path | None, split: str | None, workers: int) -> None:
+    """Check a download: number of images, pairs, sizes, ids, pictures that occur twice; prints how often each class occurs."""
+    from segbench.commands.data import check_data
+
+    if check_data(_dataset(name, data, split), workers):
+        raise click.exceptions.Exit(1)
 
 
 @data.command("list")

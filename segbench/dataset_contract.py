@@ -7,8 +7,9 @@ what holds. Every sample is read, twice; a check of the whole of Cityscapes take
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -29,13 +30,17 @@ class Read:
     depth: NDArray[np.float32] | None
 
 
+DatasetProperty = Callable[[Dataset], None]
+SampleProperty = Callable[[Dataset, Sample, Read], None]
+
+
 def check_dataset(dataset: Dataset, on_sample: Callable[[], None] = lambda: None) -> Iterator[Finding]:
     """One finding for each property: of the list of samples first, then of what is in the files of every one of them."""
     for holds in DATASET_PROPERTIES:
-        yield Finding(dataset.title, title(holds), problem_of(lambda holds=holds: holds(dataset)))  # type: ignore[misc]
+        yield Finding(dataset.title, title(holds), problem_of(partial(holds, dataset)))
     problems: dict[str, list[str]] = {what: [] for what in (title(reads), *map(title, SAMPLE_PROPERTIES))}
     for sample in dataset.samples:
-        for what, problem in _problems(dataset, sample):
+        for what, problem in inspect(dataset, sample, SAMPLE_PROPERTIES)[1]:
             problems[what].append(f"{sample.id}: {problem}")
         on_sample()
     for what, found in problems.items():
@@ -43,14 +48,13 @@ def check_dataset(dataset: Dataset, on_sample: Callable[[], None] = lambda: None
         yield Finding(dataset.title, what, shown or None)
 
 
-def _problems(dataset: Dataset, sample: Sample) -> Iterator[tuple[str, str]]:
-    """(property, problem) of each property that a sample lacks; one that cannot be read lacks that only."""
+def inspect(dataset: Dataset, sample: Sample, properties: Iterable[SampleProperty]) -> tuple[Read | None, list[tuple[str, str]]]:
+    """What a sample's files hold, and (property, problem) of each property that it lacks; one that cannot be read lacks that only."""
     kept: list[Read] = []
     if unread := problem_of(lambda: kept.append(reads(dataset, sample))):
-        yield title(reads), unread
-    for holds in SAMPLE_PROPERTIES if kept else ():
-        if problem := problem_of(lambda: holds(dataset, sample, kept[0])):  # noqa: B023 (called at once)
-            yield title(holds), problem
+        return None, [(title(reads), unread)]
+    found = ((title(holds), problem_of(partial(holds, dataset, sample, kept[0]))) for holds in properties)
+    return kept[0], [(what, problem) for what, problem in found if problem]
 
 
 def has_samples(dataset: Dataset) -> None:
@@ -109,8 +113,8 @@ def reads_the_same_twice(dataset: Dataset, sample: Sample, read: Read) -> None:
     require(not changed, f"{' and '.join(changed)} changed")
 
 
-DATASET_PROPERTIES: tuple[Callable[[Dataset], None], ...] = (has_samples, has_unique_ids, has_ids_that_are_file_names, is_sorted)
-SAMPLE_PROPERTIES: tuple[Callable[[Dataset, Sample, Read], None], ...] = (
+DATASET_PROPERTIES: tuple[DatasetProperty, ...] = (has_samples, has_unique_ids, has_ids_that_are_file_names, is_sorted)
+SAMPLE_PROPERTIES: tuple[SampleProperty, ...] = (
     has_targets_of_bytes,
     has_target_and_image_of_one_size,
     has_known_labels,

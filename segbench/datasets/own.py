@@ -66,7 +66,7 @@ def own_dataset(yaml: str, data: Path | None = None, split: str | None = None) -
         raise DataError(f"{path}: no split {split!r}", way_out=f"its splits are {', '.join(own.splits)}")
     root = own.root if data is None else data
     samples = _samples(path, root, *own.splits[split])
-    return Dataset(own.name, split, own.labels, samples, root, read_target=_reading(own))
+    return Dataset(own.name, split, own.labels, samples, root, read_target=_reading(own), shared_folders=True)
 
 
 def read_own(path: Path) -> OwnData:
