@@ -25,11 +25,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
 from segbench.errors import DataError
+
+Scales = Literal["single", "multi", "unstated"]
 
 RULES = "board.yaml"
 REPORTED = "reported.csv"
@@ -60,9 +62,9 @@ class Reported:
     """A published number: whose it is, how it was measured as far as it is said, and where it stands.
 
     ``model``: the architecture; ``registered``: its name in segbench, if it has one. ``miou``: per cent, with the digits that were printed.
-    ``scales``: ``single``, or ``multi`` where several scales or a mirrored image were averaged. ``input``: what the network saw, as far as
-    it is said. ``data``: beside the finely labelled training images. ``by``: who measured: the paper's authors, or another code base.
-    ``source`` and ``url``: where the number was read.
+    ``scales``: ``single``, ``multi`` where several scales or a mirrored image were averaged, or ``unstated`` where the source does not say.
+    ``input``: what the network saw, as far as it is said. ``data``: beside the finely labelled training images. ``by``: who measured, the
+    paper's authors or another code base. ``source`` and ``url``: where the number was read.
     """
 
     model: str
@@ -70,7 +72,7 @@ class Reported:
     variant: str
     backbone: str
     miou: str
-    scales: Literal["single", "multi"]
+    scales: Scales
     input: str
     data: str
     by: str
@@ -165,8 +167,8 @@ def _problems_of_line(line: Mapping[str, Any]) -> Iterator[str]:
     for name in ("model", "by", "source"):
         if not line[name]:
             yield f"{name} is empty"
-    if line["scales"] not in ("single", "multi"):
-        yield f"scales: {line['scales']!r} is neither 'single' nor 'multi'"
+    if line["scales"] not in get_args(Scales):
+        yield f"scales: {line['scales']!r} is none of {', '.join(get_args(Scales))}"
     if not line["url"].startswith("https://"):
         yield f"url: {line['url']!r} is no https address"
     if not line["year"].isdecimal():

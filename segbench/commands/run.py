@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -31,13 +30,12 @@ from segbench.profiles import Profile
 from segbench.profiling import profile
 from segbench.protocols import Protocol
 from segbench.records import RunRecord, write_text
+from segbench.report.formats import cells
 from segbench.report.intervals import interval_note
 from segbench.report.leaderboard import write as write_board
-from segbench.report.tables import comparable, half_widths, leaderboard, per_class, without_bounds
-from segbench.report.terminal import console, count, percent, progress_bar, table
+from segbench.report.tables import comparable, leaderboard, per_class
+from segbench.report.terminal import console, count, progress_bar, table
 from segbench.suites import Suite
-
-FORMATS: dict[str, Callable[[Any], str]] = {"params": count, "MACs": count, "network_ms": "{:.1f}".format, "images_per_s": "{:.2f}".format}
 
 
 def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
@@ -171,10 +169,8 @@ def print_tables(records: Sequence[RunRecord], profiles: Sequence[Profile], *, p
 def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:
     """The comparison table, best mIoU first, on standard output."""
     show = console()
-    board = leaderboard(records, profiles)
-    frame, widths = without_bounds(board), half_widths(board)
-    rows = [_row(row, width) for row, width in zip(frame.to_dict("records"), widths, strict=True)]
-    show.print(table(list(map(str, frame.columns)), rows))
+    header, rows = cells(leaderboard(records, profiles))
+    show.print(table(header, rows))
     if per_class:
         print_per_class(records)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
@@ -183,16 +179,10 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     show.print(records[0].signature, style="dim")
 
 
-def _row(row: dict[Hashable, Any], width: float) -> list[str]:
-    cells = {name: value if isinstance(value, str) else FORMATS.get(str(name), percent)(value) for name, value in row.items()}
-    return list((cells | {"mIoU": percent(row["mIoU"], width)}).values())
-
-
 def print_per_class(records: Sequence[RunRecord]) -> None:
     """IoU of every class, a column for each model."""
-    frame = per_class(records)
-    rows = [[str(name), *(percent(value) for value in row)] for name, row in zip(frame.index, frame.to_numpy(), strict=True)]
-    console().print(table(["class IoU", *map(str, frame.columns)], rows))
+    header, rows = cells(per_class(records))
+    console().print(table(["class IoU", *header[1:]], rows))
 
 
 def print_profiles(profiles: Sequence[Profile], out: Path | None) -> None:

@@ -109,6 +109,13 @@ def scores_of(labels: LabelSpace, sums: Floats) -> dict[str, Floats]:
     return scores
 
 
+def mious_of(labels: LabelSpace, sums: Floats) -> Floats:
+    """The mIoU alone of R columns, float64[R]."""
+    classes = len(labels.classes)
+    hits, targets, preds = np.split(sums[: 3 * classes], 3)
+    return _mean_of_defined(_divide(hits, targets + preds - hits))
+
+
 def _divide(numerator: Floats, denominator: Floats) -> Floats:
     result = np.full(denominator.shape, np.nan)
     np.divide(numerator, denominator, out=result, where=denominator != 0)

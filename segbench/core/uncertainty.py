@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.core.labels import LabelSpace
-from segbench.core.replicates import OF_CATEGORIES, OF_CLASSES, Floats, PerImage, scores_of, units_of
+from segbench.core.replicates import OF_CATEGORIES, OF_CLASSES, Floats, PerImage, mious_of, scores_of, units_of
 
 LEVEL = 0.95
 REPLICATES = 10_000
@@ -169,6 +169,24 @@ def _paired_units(
     both = _in_order(np.concatenate([first + second, first, second]))[len(first) :]
     first, second = np.split(both, 2)
     return first, second
+
+
+def miou_p_value(
+    labels: LabelSpace, a: NDArray[np.int64], b: NDArray[np.int64], *, replicates: int = REPLICATES, seed: int = SEED
+) -> float:
+    """The p-value of the mIoU in :func:`compare`, in a tenth of the time; NaN where either mIoU is undefined.
+
+    :raises ValueError: as :func:`compare`.
+    """
+    first, second = _paired_units(labels, a, b, None)
+    exact = 2 ** min(first.shape[1], 64) <= replicates
+
+    def difference(sums: Floats) -> Floats:
+        x, y = (mious_of(labels, half) for half in np.split(sums, 2))
+        return x - y
+
+    observed = difference(np.concatenate([first, second]).sum(axis=1, keepdims=True))
+    return float(_p_value(difference(_exchanged(first, second, replicates, seed, exact=exact)), observed, exact=exact))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

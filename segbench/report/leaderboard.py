@@ -13,12 +13,16 @@ from io import BytesIO
 from pathlib import Path
 
 from segbench.boards import Board, is_board, read_boards
+from segbench.core.ranking import shared_ranks
+from segbench.errors import RecordError
 from segbench.per_image import read_per_image
 from segbench.records import write_text
 from segbench.report import plots
+from segbench.report.board_texts import reported_text, rules_text
 from segbench.report.distributions import Spread, per_image_iou
+from segbench.report.formats import to_csv
 from segbench.report.markdown import board_page, index_page
-from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels, to_csv
+from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels
 
 INDEX = "README.md"
 GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|images|miou-)[^/]*\.svg")
@@ -45,7 +49,7 @@ def rebuild(root: Path) -> dict[Path, bytes]:
     for board in boards:
         files |= {board.folder / name: data for name, data in _board_files(board).items()}
     if not is_board(root):
-        rows = [(board.name, group) for board in boards for group in comparable(board.records)]
+        rows = [(board, group) for board in boards for group in comparable(board.records) or [None]]
         files[root / INDEX] = index_page("Leaderboards", rows).encode()
     return files
 
@@ -85,16 +89,37 @@ def _board_files(board: Board) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     shown: dict[str, list[tuple[str, str]]] = {}
     linked: dict[str, list[tuple[str, str]]] = {}
+    ranks: dict[str, list[int | None]] = {}
     for group in comparable(board.records):
         for picture in _pictures(group, board):
             page = shown if picture.shown else linked
             page.setdefault(group.signature, []).append((picture.caption, picture.file))
             files[picture.file] = _drawn(picture.draw)
         settings = by_setting(group.records, board.profiles)
-        table = leaderboard(group.records, next(iter(settings.values()), []))
+        ranks[group.signature] = ranks_of(board, group)
+        table = leaderboard(group.records, next(iter(settings.values()), []), ranks[group.signature])
         files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
-    files["leaderboard.md"] = board_page(board.rules.title, board.records, board.profiles, pictures=shown, links=linked).encode()
+    texts = {"rules": rules_text(board), "published": reported_text(board.reported)}
+    page = board_page(board.rules.title, board.records, board.profiles, pictures=shown, links=linked, ranks=ranks, **texts)
+    files["leaderboard.md"] = page.encode()
     return dict(sorted(files.items()))
+
+
+def ranks_of(board: Board, group: Group) -> list[int | None]:
+    """The shared ranks of a group's rows; none for a record without the matrices of its images, and no list where there is no pair of them.
+
+    :raises RecordError: matrices cannot be read, or are of other images.
+    """
+    files = {id(each.record): each.matrices for each in board.measured}
+    matrices = {i: read_per_image(path)[1].confusion for i, record in enumerate(group.records) if (path := files[id(record)])}
+    if len(matrices) < 2:
+        return []
+    try:
+        ranks = shared_ranks(group.records[0].labels, list(matrices.values()))
+    except ValueError as error:
+        raise RecordError(f"{board.folder}: {error}") from error
+    of_row = dict(zip(matrices, ranks, strict=True))
+    return [of_row.get(i) for i in range(len(group.records))]
 
 
 def _pictures(group: Group, board: Board) -> list[_Picture]:

@@ -9,29 +9,35 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from segbench.boards import Board
 from segbench.core.scores import METRICS_VERSION
 from segbench.profiles import Profile
 from segbench.records import RunRecord
+from segbench.report.board_texts import RANKS, evaluated_text
+from segbench.report.formats import DASH, escape, to_markdown
 from segbench.report.intervals import half_width, interval_note
 from segbench.report.tables import (
     SPEEDS,
     Group,
     by_setting,
     comparable,
-    escape,
     leaderboard,
     per_class,
     row_labels,
-    to_markdown,
 )
 from segbench.report.terminal import percent
 
 Pictures = Sequence[tuple[str, str]]
+Ranks = Sequence[int | None]
 
 _TEMPLATE = """\
 # {{ title }}
 
-<!-- Made by `segbench leaderboard` from the records beside it. Change those, not this file. -->
+<!-- Made by `segbench leaderboard` from the files beside it. Change those, not this file. -->
+{% if rules %}
+
+{{ rules }}
+{% endif %}
 {% if sections | length > 1 %}
 
 The records here were not measured alike, so they are in {{ sections | length }} tables that must not be compared with each other.
@@ -97,6 +103,11 @@ Measured with:
 - {{ line }}
 {% endfor %}
 {% endfor %}
+{% if published %}
+
+{{ published }}
+{% endif %}
+{% if sections %}
 
 ## How to read this
 
@@ -115,6 +126,7 @@ Scores are in per cent; the best of a column (in the table of classes: of a row)
   alone; **images_per_s** includes normalisation, upsampling and argmax.
 - Arguments in brackets are those that differ from the published network.
 - Numbers are comparable if their signatures are equal. Metrics version {{ metrics_version }}.
+{% endif %}
 """
 
 
@@ -125,35 +137,53 @@ def board_page(
     *,
     pictures: Mapping[str, Pictures] | None = None,
     links: Mapping[str, Pictures] | None = None,
+    ranks: Mapping[str, Ranks] | None = None,
+    rules: str = "",
+    published: str = "",
 ) -> str:
     """The page. Records of different signatures get tables of their own, under a heading that says how they differ.
 
     :param pictures: (caption, path relative to the page) of the plots to show, by signature.
     :param links: the same for the plots that are only linked.
+    :param ranks: of the rows, by signature.
+    :param rules: Markdown that stands above all tables, and ``published`` below them.
     :raises RecordError: see :func:`~segbench.report.tables.leaderboard`.
     """
     groups = comparable(records)
-    shown, linked = pictures or {}, links or {}
-    sections = [_section(group, profiles, shown.get(group.signature, ()), linked.get(group.signature, ())) for group in groups]
+    shown, linked, places = pictures or {}, links or {}, ranks or {}
+    sections = [_section(g, profiles, shown.get(g.signature, ()), linked.get(g.signature, ()), places.get(g.signature, ())) for g in groups]
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
     page = environment.from_string(_TEMPLATE).render(
-        title=escape(title), sections=sections, heading="###" if len(groups) > 1 else "##", metrics_version=METRICS_VERSION
+        title=escape(title),
+        sections=sections,
+        heading="###" if len(groups) > 1 else "##",
+        metrics_version=METRICS_VERSION,
+        rules=rules,
+        published=published,
     )
     return re.sub(r"\n{3,}", "\n\n", page)
 
 
-def index_page(title: str, rows: Sequence[tuple[str, Group]]) -> str:
-    """The list of boards: (folder, group of comparable records), each with its best row."""
-    lines = ["| board | evaluated on | models | best | mIoU |", "| :--- | :--- | ---: | :--- | ---: |"]
+def index_page(title: str, rows: Sequence[tuple[Board, Group | None]]) -> str:
+    """The list of boards, each with every group of comparable records, or with none, and its best row."""
+    lines = [
+        "| board | evaluated on | models | best | mIoU | published numbers |",
+        "| :--- | :--- | ---: | :--- | ---: | ---: |",
+    ]
     for board, group in rows:
-        first = group.records[0]
-        best, miou = row_labels(group.records)[0], percent(first.scores.miou, float(half_width(first, "miou")))
-        difference = f" ({group.difference})" if group.difference else ""
-        link = f"[{escape(board)}]({board.replace(' ', '%20')}/leaderboard.md)"
-        lines.append(f"| {link} | {_evaluated(group)}{escape(difference)} | {len(group.records)} | {escape(best)} | {miou} |")
-    signatures = [f"- {escape(board)}: `{group.signature}`" for board, group in rows]
+        link = f"[{escape(board.name)}]({board.name.replace(' ', '%20')}/leaderboard.md)"
+        measured = _best(group) if group else [evaluated_text(board.rules), "0", DASH, DASH]
+        lines.append(f"| {' | '.join([link, *measured, str(len(board.reported) or DASH)])} |")
+    signatures = [f"- {escape(board.name)}: `{group.signature}`" for board, group in rows if group]
     head = [f"# {escape(title)}", "", "<!-- Made by `segbench leaderboard` from the records of each board. -->", ""]
     return "\n".join([*head, *lines, "", "Signatures; rows of different ones are not comparable:", "", *signatures, ""])
+
+
+def _best(group: Group) -> list[str]:
+    first = group.records[0]
+    best, miou = row_labels(group.records)[0], percent(first.scores.miou, float(half_width(first, "miou")))
+    difference = f" ({group.difference})" if group.difference else ""
+    return [f"{_evaluated(group)}{escape(difference)}", str(len(group.records)), escape(best), miou]
 
 
 def portable(command: str) -> str:
@@ -170,7 +200,7 @@ def _last_part(path: re.Match[str]) -> str:
     return f"{path[1]}.../{name}"
 
 
-def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, links: Pictures) -> dict[str, Any]:
+def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, links: Pictures, ranks: Ranks) -> dict[str, Any]:
     records = group.records
     names = row_labels(records)
     settings = by_setting(records, profiles)
@@ -179,8 +209,9 @@ def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, link
         "difference": escape(group.difference),
         "evaluated": _evaluated(group),
         "signature": group.signature,
-        "board": to_markdown(leaderboard(records, fastest)),
+        "board": to_markdown(leaderboard(records, fastest, ranks)),
         "notes": [
+            *([RANKS] if ranks else []),
             *([f"{note}."] if (note := interval_note(records)) else []),
             *_macs_note(records),
             *([f"Speed: {escape(setting)}, median of {_repeats(fastest)} runs."] if setting else []),

@@ -1,4 +1,4 @@
-"""Records as tables: pandas frames of full-precision fractions, and the two ways to write one down. Rounding happens in to_markdown only.
+"""Records as tables: pandas frames of full-precision fractions; :mod:`segbench.report.formats` writes them down.
 
 Rows whose signatures differ are not comparable: :func:`comparable` sorts records into groups, and what makes a table refuses a mixture.
 """
@@ -21,10 +21,6 @@ from segbench.errors import RecordError
 from segbench.models import BUILTIN
 from segbench.profiles import Profile
 from segbench.records import RunRecord
-from segbench.report.intervals import plus_minus
-from segbench.report.terminal import count, percent
-
-DASH = "–"
 
 SCORES: dict[str, Callable[[RunRecord], float]] = {
     "mIoU": lambda r: r.scores.miou,
@@ -75,7 +71,7 @@ def comparable(records: Iterable[RunRecord]) -> list[Group]:
     parts = {s: dict(part.partition(":")[::2] for part in s.split("|")) for s in signatures}
     keys = list(dict.fromkeys(key for s in signatures for key in parts[s]))
     varying = [key for key in keys if len({parts[s].get(key) for s in signatures}) > 1]
-    differences = [", ".join(f"{key}: {parts[s].get(key, DASH)}" for key in varying) for s in signatures]
+    differences = [", ".join(f"{key}: {parts[s].get(key, '–')}" for key in varying) for s in signatures]
     suffixes = ["", *(f"-{name}" for name in file_names(differences[1:]))][: len(signatures)]
     return [Group(s, ranked(by_signature[s]), d, x) for s, d, x in zip(signatures, differences, suffixes, strict=True)]
 
@@ -90,18 +86,20 @@ def ranked(records: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
     return tuple(sorted(records, key=place))
 
 
-def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = ()) -> pd.DataFrame:
+def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = (), ranks: Sequence[int | None] = ()) -> pd.DataFrame:
     """One row a record, ranked: model, scores as fractions, size, and speed where a profile is of the same model and arguments.
 
     A column that no record has is left out, the four scores of every record excepted. Where there are intervals, that of the mIoU follows
     it as ``mIoU low`` and ``mIoU high``.
 
+    :param ranks: of the rows, from the best mIoU to the worst; without them there is no such column.
     :raises RecordError: the signatures of the records or the settings of the profiles differ, or a network has two profiles.
     """
     rows = ranked(records)
     _one("records of different signatures", {record.signature for record in rows})
     speeds = speeds_of(rows, profiles)
-    table: dict[str, Any] = {"model": row_labels(rows)}
+    table: dict[str, Any] = {"rank": pd.Series(list(ranks), dtype="Int64")} if ranks else {}
+    table["model"] = row_labels(rows)
     for name, value in COLUMNS.items():
         column = pd.Series([value(record) for record in rows], dtype="Int64" if name in SIZES else "float64")
         if name in ALWAYS or bool(column.notna().any()):
@@ -115,56 +113,17 @@ def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = ()) 
 
 
 def per_class(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """IoU as fractions: classes (the index) times models, ranked.
+    """IoU as fractions: classes (the index) times models, ranked, and called by their names alone where these are different.
 
     :raises RecordError: the signatures of the records differ.
     """
     rows = ranked(records)
     _one("records of different signatures", {record.signature for record in rows})
     names = rows[0].labels.class_names if rows else ()
-    table = {name: record.scores.class_iou for name, record in zip(row_labels(rows), rows, strict=True)}
+    called = [record.name for record in rows]
+    called = called if len(set(called)) == len(called) else row_labels(rows)
+    table = {name: record.scores.class_iou for name, record in zip(called, rows, strict=True)}
     return pd.DataFrame(table, index=pd.Index(names, name="class"))
-
-
-def half_widths(table: pd.DataFrame) -> list[float]:
-    """Half the width of each row's interval of the mIoU, NaN where there is none: what stands behind ``±``."""
-    low, high = (table.get(bound, pd.Series(math.nan, table.index)) for bound in BOUNDS)
-    return list((high - low) / 2)
-
-
-def without_bounds(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as it is read by people, who get ``±`` instead."""
-    return table.drop(columns=list(BOUNDS), errors="ignore")
-
-
-def to_csv(table: pd.DataFrame) -> str:
-    """Comma-separated fractions, every digit kept, nothing where a value is undefined."""
-    return str(table.to_csv(index=table.index.name is not None, lineterminator="\n"))
-
-
-def to_markdown(table: pd.DataFrame, *, best_in: str = "column") -> str:
-    """A GitHub table: scores in per cent, the best of a column (or ``best_in="row"``) bold and the second best underlined."""
-    if table.index.name is not None:
-        table = table.reset_index()
-    widths, table = half_widths(table), without_bounds(table)
-    text = {name: [_FORMATS.get(str(name), _plain_percent)(value) for value in table[name]] for name in table.columns}
-    text[table.columns[0]] = [escape(str(value)) for value in table[table.columns[0]]]
-    scores = [name for name in table.columns[1:] if best_in == "row" or str(name) not in _FORMATS]
-    if best_in == "row":
-        for row in range(len(table)):
-            for name, mark in zip(scores, _marks([table[name].iloc[row] for name in scores]), strict=True):
-                text[name][row] = mark.format(text[name][row])
-    else:
-        for name in scores:
-            text[name] = [mark.format(cell) for mark, cell in zip(_marks(list(table[name])), text[name], strict=True)]
-    if best_in == "column" and "mIoU" in text:
-        text["mIoU"] = [cell + plus_minus(width) for cell, width in zip(text["mIoU"], widths, strict=True)]
-    lines = [
-        [escape(str(name)) for name in table.columns],
-        [":---", *["---:"] * (len(table.columns) - 1)],
-        *([text[name][row] for name in table.columns] for row in range(len(table))),
-    ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def label(name: str, arguments: Mapping[str, Any]) -> str:
@@ -220,11 +179,6 @@ def speeds_of(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> list
     return speeds
 
 
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is, in a table too."""
-    return re.sub(r"([\\|*`\[\]#~]|\b_\b|(?<!\w)_|_(?!\w))", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
-
-
 @cache
 def _defaults(model: str) -> dict[str, Any]:
     """Default arguments of a builtin model, read from its source, because importing it would load torch. Empty for any other model."""
@@ -264,23 +218,3 @@ def _numbered(texts: Sequence[str], ending: str) -> list[str]:
         taken.add(candidate.lower())
         result.append(candidate)
     return result
-
-
-def _marks(values: Sequence[float]) -> list[str]:
-    """A format for each value; a lone value is the best of nothing and stays as it is."""
-    defined = [value for value in values if not pd.isna(value)]
-    places = sorted(set(defined), reverse=True)[:2] if len(defined) > 1 else []
-    formats = dict(zip(places, ("**{}**", "<u>{}</u>"), strict=False))
-    return [formats.get(value, "{}") for value in values]
-
-
-def _plain_percent(value: Any) -> str:
-    return DASH if pd.isna(value) else percent(value)
-
-
-_FORMATS: dict[str, Callable[[Any], str]] = {
-    "model": str,
-    "class": str,
-    **dict.fromkeys(SIZES, lambda value: DASH if pd.isna(value) else count(value)),
-    **dict.fromkeys(SPEEDS, lambda value: DASH if pd.isna(value) else f"{value:.1f}"),
-}

@@ -9,7 +9,8 @@ import pytest
 
 from segbench.core.labels import LabelClass, LabelSpace
 from segbench.errors import RecordError
-from segbench.report.tables import comparable, escape, file_names, leaderboard, per_class, row_labels, to_csv, to_markdown
+from segbench.report.formats import escape, to_csv, to_markdown
+from segbench.report.tables import comparable, file_names, leaderboard, per_class, row_labels
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, profile, run_record
 
 NOWHERE = [[0, 0, 0, 0]] * 3

@@ -1,0 +1,94 @@
+"""What a board's page says beside what was measured: its rules, and the published numbers in tables of their own. Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from segbench.board_rules import Reported, Rules
+from segbench.boards import Board
+from segbench.report.formats import DASH, escape, markdown_lines
+
+RANKS = (
+    "Ranks: a model's is one more than the number of models that are better beyond chance, by a paired permutation test of the mIoU on the "
+    "same images at the 5 % level, Holm-corrected for all pairs of the table. Models that no test tells apart share a rank."
+)
+SCALES = {
+    "single": "Published: one scale",
+    "multi": "Published: several scales, or mirrored as well",
+    "unstated": "Published: scales not stated",
+}
+_DATA = {
+    "dataset": "the training images of the dataset itself, and nothing else",
+    "stated": "anything beside the images that are evaluated, if the record says what",
+}
+
+
+def rules_text(board: Board) -> str:
+    """What it is about and what a record must keep to; empty for a board without a file of rules."""
+    rules = board.rules
+    if not rules.written:
+        return ""
+    lines = [rules.about, ""] * bool(rules.about) + ["## Rules", "", *(f"- **{name}**: {text}" for name, text in _rules(rules, board.name))]
+    return "\n".join([*lines, ""])
+
+
+def evaluated_text(rules: Rules) -> str:
+    """What a board without records is about, in a line; a dash where its rules do not say."""
+    if rules.dataset is None:
+        return DASH
+    split, images = (f", split **{escape(rules.split)}**" if rules.split else ""), f": {rules.images} images" if rules.images else ""
+    return f"**{escape(rules.dataset)}**{split}{images}"
+
+
+def _rules(rules: Rules, name: str) -> Iterator[tuple[str, str]]:
+    data = {"images": rules.images, "classes": rules.labels, "targets": rules.targets_sha256 and f"`{rules.targets_sha256[:8]}…`"}
+    known = ", ".join(f"{key} {value}" for key, value in data.items() if value)
+    yield "Data", f"{rules.dataset or 'any'}, split {rules.split or 'any'}" + (f" ({known})" if known else "")
+    if not rules.closed:
+        fixed = ", ".join(f"{key} {_plain(value)}" for key, value in rules.protocol.items())
+        yield "Protocol", fixed or "any; records of different protocols are in tables of their own"
+        yield "Training data", _DATA[rules.data]
+    if rules.measured:
+        yield "Measured", rules.measured
+    if rules.command:
+        yield "Reproduce", f"`{rules.command}`"
+    yield "Add a record", f"not possible: {rules.closed}" if rules.closed else f"`segbench submit RECORD.json --board leaderboards/{name}`"
+
+
+def reported_text(rows: Sequence[Reported]) -> str:
+    """Tables of published numbers, one for each way of using scales; empty if there are none."""
+    if not rows:
+        return ""
+    text = [
+        f"The {len(rows)} numbers below were published by others and not measured here. Each was read where its source says, and what that "
+        "does not say stays unknown. Sizes, crops, training data and code differ from row to row: the rows have no ranks, and none of them "
+        "belongs beside a measured number.",
+        "",
+    ]
+    for scales, title in SCALES.items():
+        if members := [row for row in rows if row.scales == scales]:
+            header = ["model", "variant", "mIoU", "input", "extra data", "measured by", "year", "source"]
+            text += [f"## {title}", "", markdown_lines(header, list(map(_reported_cells, members)), text=_TEXT)]
+    return "\n".join(text)
+
+
+_TEXT = ("model", "variant", "input", "extra data", "measured by", "source")
+
+
+def _reported_cells(row: Reported) -> list[str]:
+    variant = ", ".join(part for part in (row.variant, row.backbone) if part)
+    cells = [
+        row.model + (f" (`{row.registered}`)" if row.registered else ""),
+        escape(variant),
+        row.miou,
+        escape(row.input),
+        escape(row.data),
+    ]
+    return [*cells, escape(row.by), str(row.year), f"[{escape(row.source)}]({row.url})"]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(f"{entry:g}" for entry in value) if isinstance(value, list) else str(value)

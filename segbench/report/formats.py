@@ -1,0 +1,132 @@
+"""A table written down: Markdown, CSV, LaTeX (booktabs) and HTML. Rounding and per cent happen here and nowhere before.
+
+The frames are those of :mod:`segbench.report.tables`. The best of a column (of a row, in the table of classes) is bold and the second best
+underlined; a lone value is the best of nothing. CSV alone keeps every digit, and fractions.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from segbench.report.intervals import plus_minus
+from segbench.report.tables import BOUNDS, SIZES, SPEEDS
+from segbench.report.terminal import count, percent
+
+DASH = "–"
+TEXT = ("model", "class")
+
+
+@dataclass(frozen=True)
+class Markup:
+    """How a format shows text as it is, what is best, and what is second; templates take the cell."""
+
+    escape: Callable[[str], str]
+    best: str
+    second: str
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too."""
+    return re.sub(r"([\\|*`\[\]#~]|\b_\b|(?<!\w)_|_(?!\w))", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX shows as it is."""
+    text = re.sub(r"[\\&%$#_{}~^]", lambda found: _LATEX[found[0]], text)
+    return text.replace("±", r"$\pm$").replace(DASH, "--")
+
+
+_LATEX = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+MARKDOWN = Markup(escape, "**{}**", "<u>{}</u>")
+LATEX = Markup(escape_latex, r"\textbf{{{}}}", r"\underline{{{}}}")
+HTML = Markup(html.escape, "<strong>{}</strong>", "<u>{}</u>")
+PLAIN = Markup(str, "{}", "{}")
+
+
+def cells(table: pd.DataFrame, markup: Markup = PLAIN, *, best_in: str = "column") -> tuple[list[str], list[list[str]]]:
+    """The header and the rows as text; ``±`` stands behind a mIoU whose interval is known."""
+    if table.index.name is not None:
+        table = table.reset_index()
+    widths, table = half_widths(table), without_bounds(table)
+    names = [str(name) for name in table.columns]
+    text = [[markup.escape(_FORMATS.get(name, _percent)(value)) for value in table[name]] for name in names]
+    scores = [i for i, name in enumerate(names) if name not in TEXT and (best_in == "row" or name not in _FORMATS)]
+    if best_in == "row":
+        for row in range(len(table)):
+            for i, mark in zip(scores, _marks([table.iloc[row, i] for i in scores], markup), strict=True):
+                text[i][row] = mark.format(text[i][row])
+    else:
+        for i in scores:
+            text[i] = [mark.format(cell) for mark, cell in zip(_marks(list(table.iloc[:, i]), markup), text[i], strict=True)]
+        if "mIoU" in names:
+            i = names.index("mIoU")
+            text[i] = [cell + markup.escape(plus_minus(width)) for cell, width in zip(text[i], widths, strict=True)]
+    return [markup.escape(name) for name in names], [list(row) for row in zip(*text, strict=True)]
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Comma-separated fractions, every digit kept, nothing where a value is undefined."""
+    return str(table.to_csv(index=table.index.name is not None, lineterminator="\n"))
+
+
+def to_markdown(table: pd.DataFrame, *, best_in: str = "column") -> str:
+    """A GitHub table."""
+    header, rows = cells(table, MARKDOWN, best_in=best_in)
+    return markdown_lines(header, rows, text=TEXT)
+
+
+def to_latex(table: pd.DataFrame, *, best_in: str = "column") -> str:
+    """A ``tabular`` with the rules of the booktabs package, which the document must load."""
+    header, rows = cells(table, LATEX, best_in=best_in)
+    columns = "".join("l" if name in TEXT else "r" for name in header)
+    return str(pd.DataFrame(rows, columns=header).to_latex(index=False, escape=False, column_format=columns))
+
+
+def to_html(table: pd.DataFrame, *, best_in: str = "column") -> str:
+    """A ``<table>`` without styles."""
+    header, rows = cells(table, HTML, best_in=best_in)
+    return str(pd.DataFrame(rows, columns=header).to_html(index=False, escape=False, border=0)) + "\n"
+
+
+def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[str]) -> str:
+    """A GitHub table of cells that are Markdown already; columns named in ``text`` are left-aligned, the others right-aligned."""
+    lines = [header, [":---" if name in text else "---:" for name in header], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def half_widths(table: pd.DataFrame) -> list[float]:
+    """Half the width of each row's interval of the mIoU, NaN where there is none: what stands behind ``±``."""
+    low, high = (table.get(bound, pd.Series(math.nan, table.index)) for bound in BOUNDS)
+    return list((high - low) / 2)
+
+
+def without_bounds(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is read by people, who get ``±`` instead."""
+    return table.drop(columns=list(BOUNDS), errors="ignore")
+
+
+def _marks(values: Sequence[float], markup: Markup) -> list[str]:
+    """A template for each value."""
+    defined = [value for value in values if not pd.isna(value)]
+    places = sorted(set(defined), reverse=True)[:2] if len(defined) > 1 else []
+    templates = dict(zip(places, (markup.best, markup.second), strict=False))
+    return [templates.get(value, "{}") for value in values]
+
+
+def _percent(value: Any) -> str:
+    return DASH if pd.isna(value) else percent(value)
+
+
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(TEXT, str),
+    "rank": lambda value: DASH if pd.isna(value) else str(value),
+    **dict.fromkeys(SIZES, lambda value: DASH if pd.isna(value) else count(value)),
+    **dict.fromkeys(SPEEDS, lambda value: DASH if pd.isna(value) else f"{value:.1f}"),
+}
