@@ -36,8 +36,8 @@ class Dataset:
     ``read_target`` gives a sample's label ids, uint8[H, W]. ``prefix_pairing``: the prediction of a sample is the file whose name begins
     with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself. ``read_depth`` gives float32[H, W]
     in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth. ``official_images``: how many
-    this split has as it is handed out. ``shared_folders``: they hold images of other splits too, which are no mistake. ``opened_as`` is
-    what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
+    this split has as it is handed out. ``shared_folders``: its folders hold other images too, of other splits for instance, and that is no
+    mistake. ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
     """
 
     name: str

@@ -73,7 +73,7 @@ def camvid_32(data: Path | None = None, split: str = "test") -> Dataset:
     images, targets = ({name: path for name, path in found.items() if split_of(name) == split} for found in files)
     samples = paired_samples("camvid_32", images, targets, str(root), way_out)
     reader = lambda sample: read_colored(sample.target, LABELS)  # noqa: E731
-    return Dataset("camvid_32", split, LABELS, samples, root, read_target=reader, official_images=SPLITS[split])
+    return Dataset("camvid_32", split, LABELS, samples, root, read_target=reader, official_images=SPLITS[split], shared_folders=True)
 
 
 def split_of(name: str) -> str:

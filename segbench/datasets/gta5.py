@@ -44,7 +44,8 @@ def gta5(data: Path | None = None, split: str = "train") -> Dataset:
         problems = [f"{name}: image {image}, label map {target}" for name, (image, target) in unequal.items()]
         raise DataError(f"gta5: {len(unequal)} of {len(samples)} pairs differ in size", problems, "unpack the archives again")
     kept = tuple(sample for sample in samples if sample.id not in unequal)
-    return Dataset("gta5", split, LABELS, kept, root, official_images=OFFICIAL[split] - UNEQUAL)
+    # Pairs that are left out lie in the same folders.
+    return Dataset("gta5", split, LABELS, kept, root, official_images=OFFICIAL[split] - UNEQUAL, shared_folders=True)
 
 
 def _size(path: Path) -> str:

@@ -34,7 +34,7 @@ def kitti(data: Path | None = None, split: str = "training") -> Dataset:
     root = folder_of("kitti", data, ("training/image_2", "training/semantic"), (), way_out)
     images, targets = (_of_split(files_by_id(root / "training" / folder, "_10.png"), split) for folder in ("image_2", "semantic"))
     samples = paired_samples("kitti", images, targets, f"{root / 'training'}/{{image_2,semantic}}/*_10.png", way_out)
-    return Dataset("kitti", split, LABELS, samples, root, official_images=SPLITS[split])
+    return Dataset("kitti", split, LABELS, samples, root, official_images=SPLITS[split], shared_folders=True)
 
 
 def _of_split(files: dict[str, Path], split: str) -> dict[str, Path]:
