@@ -69,6 +69,9 @@ PROTOCOL_OPTIONS = _options(
     click.option("--stride", metavar="HxW", help="From window to window."),
     click.option("--scales", metavar="S,S,...", help="Average the scores over these enlargements, e.g. 0.75,1,1.25."),
     click.option("--flip", is_flag=True, default=None, help="Also average over the mirrored image."),
+    click.option(
+        "--void", type=click.Choice(["predictable", "masked"]), help="What --map maps to no class.  [default: predictable, wrong]"
+    ),
     click.option("--post", type=click.Choice(["none", "dense-crf"]), help="Post-processing; it is part of the signature.  [default: none]"),
 )
 
@@ -412,7 +415,7 @@ def _protocol(flags: dict[str, Any]) -> dict[str, Any]:
     from segbench.suites import parse_input_size, parse_scales, parse_size
 
     readers = {"input_size": parse_input_size, "crop": parse_size, "stride": parse_size, "scales": parse_scales}
-    given = {key: flags.pop(key) for key in ("precision", "flip", "post", *readers)}
+    given = {key: flags.pop(key) for key in ("precision", "flip", "post", "void", *readers)}
     try:
         return {key: readers[key](value) if key in readers else value for key, value in given.items() if value is not None}
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -64,6 +64,9 @@ def evaluate(
         if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
             raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
     protocol = protocol or Protocol()
+    if protocol.void == "masked":
+        masked = [_without_void(segmenter, mapping) for segmenter, mapping in zip(segmenters, mappings, strict=True)]
+        segmenters, mappings = [segmenter for segmenter, _ in masked], [mapping for _, mapping in masked]
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
     for read in map_ordered(lambda s: _read(s, dataset, with_depth), islice(dataset.samples, limit), workers=2):
         counts, class_maps = _run(segmenters, read, protocol, keep_class_maps)
@@ -71,6 +74,16 @@ def evaluate(
         if keep_class_maps:
             class_maps = [mapping.pred_index[pred] if mapping else pred for mapping, pred in zip(mappings, class_maps, strict=True)]
         yield Evaluated(read.sample, counts, class_maps)
+
+
+def _without_void(segmenter: Segmenter, mapping: LabelMapping | None) -> tuple[Segmenter, LabelMapping | None]:
+    """The segmenter without the scores that stand for no class of the dataset, and what the others stand for."""
+    if mapping is None:
+        return segmenter, None
+    kept = tuple(index for index, at in enumerate(mapping.target_of) if at < len(mapping.target.classes))
+    known = replace(mapping.source, classes=tuple(mapping.source.classes[index] for index in kept))
+    stands = replace(mapping, source=known, target_of=tuple(mapping.target_of[index] for index in kept))
+    return replace(segmenter, labels=known, channels=kept), stands
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from segbench.errors import ProtocolError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Post = Literal["none", "dense-crf"]
+Void = Literal["predictable", "masked"]
 Size = tuple[int, int]
 
 
@@ -27,6 +28,8 @@ class Protocol:
     :param scales: the image is shown at each of these enlargements, and the softmax scores are averaged.
     :param flip: each scale is also shown mirrored.
     :param post: ``dense-crf`` refines the scores by a fully connected CRF (never part of a headline number: the signature says it).
+    :param void: a network that knows more than the dataset's classes (a void channel, for instance) may say it, and is wrong then
+        (``predictable``); or those scores are left out before the argmax (``masked``).
     :raises ProtocolError: a value makes no sense.
     """
 
@@ -37,6 +40,7 @@ class Protocol:
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     post: Post = "none"
+    void: Void = "predictable"
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -74,7 +78,7 @@ class Protocol:
         return max(1, round(size[0] * enlarge)), max(1, round(size[1] * enlarge))
 
     def to_dict(self) -> dict[str, Any]:
-        """As written to records; post-processing is named only where there is some."""
+        """As written to records; post-processing and masked void are named only where there is some."""
         windows = f"windows {_text(self.crop)} every {_text(self.stride)}" if self.crop and self.stride else "whole"
         facts: dict[str, Any] = {
             "tiling": windows,
@@ -83,7 +87,8 @@ class Protocol:
             "flip": self.flip,
             "precision": self.precision,
         }
-        return facts | ({} if self.post == "none" else {"post": self.post})
+        unusual = {"post": self.post} if self.post != "none" else {}
+        return facts | unusual | ({"void": self.void} if self.void != "predictable" else {})
 
 
 def _text(size: Size | int) -> str:

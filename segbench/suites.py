@@ -126,6 +126,7 @@ _PROTOCOL_KEYS: dict[str, Reader] = {
     "scales": plain(parse_scales),
     "flip": plain(exactly(bool)),
     "post": plain(one_of("none", "dense-crf")),
+    "void": plain(one_of("predictable", "masked")),
 }
 _TEXT, _PATH = plain(exactly(str)), plain(lambda given: Path(exactly(str)(given)))
 _KEYS: dict[str, Reader] = {

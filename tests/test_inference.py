@@ -2,17 +2,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
 from segbench.core.counting import count_pairs
+from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Sample, read_photograph
 from segbench.datasets.images import write_image
+from segbench.datasets.mapping import MappingRule
 from segbench.errors import DataError, LabelError
 from segbench.inference import evaluate
-from segbench.models.base import predict
+from segbench.models.base import Segmenter, predict
 from segbench.models.rednet import rednet
 from segbench.protocols import Protocol
 from tests.tiny import LABELS, tiny, tiny_dataset, with_depth
@@ -62,10 +68,54 @@ def test_a_model_of_other_classes_is_refused(tmp_path: Path) -> None:
         list(evaluate([tiny(other)], tiny_dataset(tmp_path)))
 
 
-def test_bf16_counts_every_pixel_too(tmp_path: Path) -> None:
+def full_size_logits(segmenter: Segmenter, image: NDArray[np.uint8]) -> Tensor:
+    """float[1, C, H, W] of one image, written out."""
+    planes = segmenter.normalize(torch.from_numpy(image)[None])
+    return F.interpolate(segmenter.network(planes), size=image.shape[:2], mode="bilinear", align_corners=False)
+
+
+def test_precision_is_the_arithmetic_of_the_network(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
-    for result in evaluate([tiny(LABELS)], dataset, protocol=Protocol("bf16")):
-        assert result.counts[0].sum() == dataset.read_target(result.sample).size
+    torch.manual_seed(0)
+    segmenter = tiny(LABELS)
+    differ = 0
+    for result in evaluate([segmenter], dataset, protocol=Protocol("bf16"), keep_class_maps=True):
+        image = read_photograph(result.sample)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            own = full_size_logits(segmenter, image).argmax(1)[0].numpy()
+        np.testing.assert_array_equal(result.class_maps[0], own)
+        assert result.counts[0].sum() == own.size
+        differ += int((own != predict(segmenter, image[None])[0]).sum())
+    assert differ > 0
+
+
+@pytest.mark.parametrize("options", [{}, {"crop": (12, 16), "stride": (12, 16)}], ids=["whole", "windows"])
+def test_void_can_be_predicted_or_is_masked_before_the_argmax(tmp_path: Path, options: dict[str, Any]) -> None:
+    dataset = tiny_dataset(tmp_path, images=2)
+    left, right, spot = LABELS.classes
+    other = [LabelClass(name, (i,), (0, 0, 0)) for i, name in ((100, "unlabelled"), (101, "sky"))]
+    known = LabelSpace("tiny-5", (left, other[0], right, other[1], spot))
+    torch.manual_seed(3)
+    segmenter = tiny(known)
+    mapping = MappingRule().between(known, LABELS)
+    results = {
+        void: list(evaluate([segmenter], dataset, protocol=Protocol(void=void, **options), mappings=[mapping], keep_class_maps=True))
+        for void in ("predictable", "masked")
+    }
+    outside = 0
+    for predictable, masked in zip(*results.values(), strict=True):
+        image = read_photograph(masked.sample)
+        with torch.inference_mode():
+            logits = full_size_logits(segmenter, image)[0]
+        if not options:
+            np.testing.assert_array_equal(predictable.class_maps[0], np.array([0, 3, 1, 3, 2])[logits.argmax(0)])
+            np.testing.assert_array_equal(masked.class_maps[0], logits[[0, 2, 4]].argmax(0))
+        np.testing.assert_array_equal(masked.counts[0], count_pairs(dataset.read_target(masked.sample), masked.class_maps[0]))
+        said = predictable.class_maps[0] < 3
+        np.testing.assert_array_equal(masked.class_maps[0][said], predictable.class_maps[0][said])
+        assert masked.class_maps[0].max() < 3
+        outside += int((~said).sum())
+    assert outside > 0
 
 
 def test_a_network_with_depth_is_fed_the_depth_of_each_sample(tmp_path: Path) -> None:

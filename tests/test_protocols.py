@@ -40,10 +40,11 @@ def test_every_choice_shows_in_the_record() -> None:
         Protocol(scales=(0.5, 1.0)),
         Protocol(flip=True),
         Protocol(post="dense-crf"),
+        Protocol(void="masked"),
     ]
     written = [str(protocol.to_dict()) for protocol in protocols]
     assert len(set(written)) == len(protocols)
-    assert [protocol.is_plain for protocol in protocols] == [True, True, *[False] * 6]
+    assert [protocol.is_plain for protocol in protocols] == [True, True, *[False] * 6, True]
 
 
 def test_the_shorter_side_keeps_the_proportions() -> None:

@@ -104,8 +104,7 @@ def test_presets_name_a_builtin_dataset_and_leave_the_models_open(name: str) -> 
     suite = read_suite(name)
     assert suite.models == ()
     assert name == f"{suite.dataset}-{suite.split}"
-    if name != "ade20k-val":
-        assert suite.dataset in BUILTIN
+    assert suite.dataset in BUILTIN
     Protocol(**suite.protocol)
 
 
@@ -121,7 +120,7 @@ def test_sizes_and_scales_are_read_as_people_write_them() -> None:
 
 def test_the_flags_of_a_protocol_are_those_that_differ_from_the_default() -> None:
     assert protocol_flags(Protocol()) == []
-    protocol = Protocol("bf16", input_size=512, crop=(4, 6), stride=(2, 3), scales=(0.5, 1.0), flip=True, post="dense-crf")
+    protocol = Protocol("bf16", input_size=512, crop=(4, 6), stride=(2, 3), scales=(0.5, 1.0), flip=True, post="dense-crf", void="masked")
     assert " ".join(protocol_flags(protocol)) == (
-        "--precision bf16 --input-size 512 --crop 4x6 --stride 2x3 --scales 0.5,1 --flip --post dense-crf"
+        "--precision bf16 --input-size 512 --crop 4x6 --stride 2x3 --scales 0.5,1 --flip --post dense-crf --void masked"
     )

@@ -44,7 +44,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     protocol = Protocol(**suite.protocol)
     segmenters = load_models(names, dataset, suite.weights, device)
     mappings = map_labels(read_mapping(suite.map) if suite.map else None, segmenters, dataset)
-    print_feeds(segmenters, mappings)
+    print_feeds(segmenters, mappings, protocol)
     out = suite.out or Path("runs") / dataset.title
     outcomes, profiles = run_with_progress(
         segmenters,
@@ -66,14 +66,14 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     print(f"records, tables and plots: {out}")
 
 
-def print_feeds(segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping | None]) -> None:
+def print_feeds(segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping | None], protocol: Protocol) -> None:
     """What networks that segbench did not build are fed, and what the classes of mapped ones stand for, on standard error."""
     show = console(stderr=True)
     for segmenter, mapping in zip(segmenters, mappings, strict=True):
         if segmenter.name not in BUILTIN:
             show.print(feeds(segmenter), markup=False, soft_wrap=True)
         if mapping is not None:
-            show.print(f"{segmenter.name}: {describe_mapping(mapping)}", markup=False, soft_wrap=True)
+            show.print(f"{segmenter.name}: {describe_mapping(mapping, masked=protocol.void == 'masked')}", markup=False, soft_wrap=True)
 
 
 def portable_command(

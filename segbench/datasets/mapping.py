@@ -147,8 +147,8 @@ class MappingRule:
         return LabelSpace(f"{target.name}-{len(classes)}of{len(target.classes)}", classes, target.void + void)
 
 
-def describe_mapping(mapping: LabelMapping) -> str:
-    """One line for people: how many classes are compared, how the others count."""
+def describe_mapping(mapping: LabelMapping, *, masked: bool = False) -> str:
+    """One line for people: how many classes are compared, how the others count; ``masked``: they cannot be predicted."""
     facts = mapping.facts()
     outside, uncovered = facts["outside"], facts["uncovered_classes"]
     compared = f"{len(facts['classes'])} of {len(mapping.target.classes)} classes of {mapping.target.name} covered by {mapping.source.name}"
@@ -157,7 +157,8 @@ def describe_mapping(mapping: LabelMapping) -> str:
         how = "are not evaluated" if mapping.rule.uncovered == "void" else "count as wrong"
         parts.append(f"{len(uncovered)} {how}: {', '.join(uncovered)}")
     if outside:
-        parts.append(f"predictions of {len(outside)} classes are false negatives: {_some(outside)}")
+        how = "scores of {} classes are left out" if masked else "predictions of {} classes are false negatives"
+        parts.append(f"{how.format(len(outside))}: {_some(outside)}")
     return "; ".join(parts)
 
 

@@ -117,7 +117,8 @@ class Segmenter:
     """A network and all that is needed to use it on bytes.
 
     ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride. ``inputs`` names what it
-    takes. ``factory(labels, **arguments)`` rebuilds it. ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it is random.
+    takes. ``factory(labels, **arguments)`` rebuilds it. ``channels``: the scores that are the classes of ``labels``, if
+    others are left out. ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it is random.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Segmenter:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     trained_on: Mapping[str, Any] | None = None
     weights_sha256: str | None = None
+    channels: tuple[int, ...] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -154,10 +156,14 @@ def forward(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -
     """
     photographs = segmenter.input_rule.pad(segmenter.normalize(images))
     if "depth" not in segmenter.inputs:
-        return segmenter.network(photographs)  # type: ignore[no-any-return]
+        return _classes(segmenter, segmenter.network(photographs))
     if depth is None:
         raise ValueError(f"model {segmenter.name!r} needs depth float[N, H, W] beside the photographs")
-    return segmenter.network(photographs, segmenter.input_rule.pad(depth[:, None]))  # type: ignore[no-any-return]
+    return _classes(segmenter, segmenter.network(photographs, segmenter.input_rule.pad(depth[:, None])))
+
+
+def _classes(segmenter: Segmenter, logits: Tensor) -> Tensor:
+    return logits if segmenter.channels is None else logits[:, segmenter.channels]
 
 
 def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:

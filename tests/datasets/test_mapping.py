@@ -219,3 +219,4 @@ def test_people_are_told_what_is_compared_and_how_the_rest_counts() -> None:
         "predictions of 3 classes are false negatives: wall, tree, grass"
     )
     assert "1 count as wrong: vegetation" in describe_mapping(between(classes={"train": ("van",)}, uncovered="wrong"))
+    assert "scores of 3 classes are left out: wall" in describe_mapping(between(classes={"train": ("van",)}), masked=True)
