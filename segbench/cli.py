@@ -288,6 +288,18 @@ def export(model: str, weights: Path, kind: str, out: Path, size: str, device: s
 
 
 @main.command()
+@click.argument("a", type=FILE)
+@click.argument("b", type=FILE)
+@GROUPS_OPTION
+@click.option("--images", type=click.IntRange(min=0), default=10, show_default=True, help="How many of those that changed most to list.")
+def compare(a: Path, b: Path, groups: str | None, images: int) -> None:
+    """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most."""
+    from segbench.commands.compare import compare_and_print
+
+    compare_and_print(a, b, groups, images)
+
+
+@main.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what the records give.")
 @click.option("--png", is_flag=True, help="Also write every plot as PNG, light and dark.")

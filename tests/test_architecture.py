@@ -136,6 +136,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
     },
     {
         "boards": ("", ""),
+        "comparing": ("", ""),
         "scoring": ("", ""),
         "contract": ("augmentation cpu_training dataset_contract objective", "torch"),
         "dataset_contract": ("", ""),
@@ -174,6 +175,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "commands": ("", ""),
         "commands.anatomy": ("", "torch"),
         "commands.check": ("", "torch"),
+        "commands.compare": ("", ""),
         "commands.data": ("", ""),
         "commands.export": ("", "torch"),
         "commands.models": ("commands.anatomy commands.readme", ""),
