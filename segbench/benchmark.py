@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelClass, LabelSpace
 from segbench.core.replicates import PerImage
+from segbench.core.segments import mean_scores
 from segbench.core.uncertainty import bootstrap
+from segbench.core.watershed import cell_scores
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
 from segbench.datasets.mapping import LabelMapping, MappingRule, outside_id
@@ -32,11 +35,11 @@ from segbench.registry import names as registered_names
 
 @dataclass(frozen=True)
 class Outcome:
-    """One model's record, and the matrix of every image, int64[N, C, C+1]."""
+    """One model's record, and what was counted in every image."""
 
     record: RunRecord
     ids: tuple[str, ...]
-    per_image: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    per_image: PerImage
 
 
 def trained_models(dataset: str, weights: Mapping[str, Path]) -> list[str]:
@@ -126,13 +129,17 @@ def run(
     spaces = [mapping.compared if mapping else dataset.labels for mapping in mappings]
     results: list[list[ConfusionMatrix]] = [[] for _ in segmenters]
     ids, histograms = [], []
-    options = {"limit": limit, "keep_class_maps": keep_class_maps}
+    regions: list[list[tuple[float, float]]] = [[] for _ in segmenters]
+    options = {"limit": limit, "keep_class_maps": keep_class_maps or dataset.segments is not None}
     for result in evaluate(segmenters, dataset, protocol=protocol, mappings=mappings, **options):
         on_image(result)
         ids.append(result.sample.id)
         histograms.append(result.counts[0].sum(axis=1))
         for matrices, pairs, space in zip(results, result.counts, spaces, strict=True):
             matrices.append(ConfusionMatrix.from_pairs(space, pairs, space.index_from(dataset.labels)))
+        if dataset.segments is not None:
+            for scores, class_map in zip(regions, result.class_maps, strict=True):
+                scores.append(_segment_scores(dataset, result.sample, class_map))
     data = {
         "name": dataset.name,
         "split": dataset.split,
@@ -143,16 +150,32 @@ def run(
     facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads())
     size = timed_size(segmenters, dataset)
 
-    def outcome(segmenter: Segmenter, matrices: list[ConfusionMatrix], mapping: LabelMapping | None, space: LabelSpace) -> Outcome:
+    def outcome(
+        segmenter: Segmenter,
+        matrices: list[ConfusionMatrix],
+        mapping: LabelMapping | None,
+        space: LabelSpace,
+        of_cells: list[tuple[float, float]],
+    ) -> Outcome:
         per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, space)
+        segments = np.array(of_cells) if of_cells else None
         intervals, model = bootstrap(space, per_image), model_facts(segmenter, size)
         how = protocol.to_dict()
         if mapping is not None:
             model, how = model | {"mapping": mapping.facts()}, how | {"map": mapping.signature}
         record = RunRecord(model, data, how, facts, total, command=command, intervals=intervals)
-        return Outcome(record, tuple(ids), per_image)
+        if segments is not None:
+            record = replace(record, segments=mean_scores(segments))
+        return Outcome(record, tuple(ids), PerImage(per_image, segments=segments))
 
-    return [outcome(*each) for each in zip(segmenters, results, mappings, spaces, strict=True)]
+    return [outcome(*each) for each in zip(segmenters, results, mappings, spaces, regions, strict=True)]
+
+
+def _segment_scores(dataset: Dataset, sample: Sample, class_map: NDArray[np.uint8]) -> tuple[float, float]:
+    """V_rand and V_info of one class map, uint8[H, W] in the dataset's class indices."""
+    cells = dataset.labels.class_names.index(str(dataset.segments))
+    target = dataset.labels.index_of_id[dataset.read_target(sample)]
+    return astuple(cell_scores(target == cells, class_map == cells))
 
 
 def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[Profile] = ()) -> None:
@@ -160,7 +183,7 @@ def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[
     for outcome in outcomes:
         stem = file_stem(outcome.record.name)
         write_text(folder / "records" / f"{stem}.json", outcome.record.to_json())
-        write_per_image(folder / "records" / f"{stem}.npz", outcome.ids, PerImage(outcome.per_image))
+        write_per_image(folder / "records" / f"{stem}.npz", outcome.ids, outcome.per_image)
     for measured in profiles:
         write_text(folder / "records" / f"{file_stem(measured.model)}.profile.json", measured.to_json())
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def check_files(
 
 def strays(dataset: Dataset) -> list[str]:
     """Images in the dataset's folders that belong to no sample."""
-    images = [sample.image for sample in dataset.samples if sample.image is not None]
+    images = [sample.image for sample in dataset.samples if isinstance(sample.image, Path)]
     known = {path for s in dataset.samples for path in (s.image, s.target, *s.extras.values())}
     suffixes = {path.suffix.lower() for path in images}
     beside = (path for folder in sorted({path.parent for path in images}) if folder.is_dir() for path in sorted(folder.iterdir()))

@@ -1,8 +1,9 @@
 """What was counted in every image, beside a record: ``NAME.npz`` for ``NAME.json``, with ``ids`` and the fields of a PerImage.
 
-``counts`` int64[N, C, C+1] are the confusion matrices; ``boundary`` int64[N, C, 3] and ``instances`` float64[N, C, 2] are there where
-Boundary IoU was asked for and where the dataset has instances. New statistics need no second run: :mod:`segbench.core.uncertainty` works
-on these. Images are of one group where they resemble each other, and their names say which: :data:`GROUPS`.
+``counts`` int64[N, C, C+1] are the confusion matrices; ``boundary`` int64[N, C, 3], ``instances`` float64[N, C, 2] and ``segments``
+float64[N, 2] (V_rand and V_info) are there where Boundary IoU was asked for and where the dataset has instances or segments. New statistics
+need no second run: :mod:`segbench.core.uncertainty` works on these. Images are of one group where they resemble each other, and their names
+say which: :data:`GROUPS`.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ GROUPS: dict[str, tuple[str, Callable[[str], str]]] = {
 }
 
 
+FIELDS = ("boundary", "instances", "segments")
+
+
 def write_per_image(path: Path, ids: Sequence[str], counted: PerImage) -> None:
     """Write what was counted in every image, compressed, in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
-    more = {name: value for name in ("boundary", "instances") if (value := getattr(counted, name)) is not None}
+    more = {name: value for name in FIELDS if (value := getattr(counted, name)) is not None}
     np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counted.confusion, **more)
     partial.replace(path)
 
@@ -46,7 +50,7 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
     try:
         with path.open("rb") as file, np.load(file) as data:
             ids, counts = data["ids"].tolist(), data["counts"]
-            counted = PerImage(counts, *(data.get(name) for name in ("boundary", "instances")))
+            counted = PerImage(counts, *(data.get(name) for name in FIELDS))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if counts.dtype != np.int64 or counts.shape[:1] != (len(ids),):

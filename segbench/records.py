@@ -2,8 +2,8 @@
 
 ``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target
 classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``; ``intervals`` of the scores
-where the matrix of every image was known (:mod:`segbench.per_image`), and ``boundary``, the counts of Boundary IoU, where they were asked
-for. A record without these is read as one that has none.
+where the matrix of every image was known (:mod:`segbench.per_image`); ``boundary``, the counts of Boundary IoU, where they were asked for;
+and ``segments``, the means of V_rand and V_info, where the dataset has them. A record without these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.profiles`).
 """
 
@@ -16,7 +16,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from segbench.core.boundaries import Boundaries
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelSpace
 from segbench.core.scores import METRICS_VERSION, Scores, mean_of_defined, score
+from segbench.core.segments import SegmentScores
 from segbench.core.uncertainty import Intervals
 from segbench.errors import RecordError, SegbenchError
 
@@ -48,6 +49,7 @@ class RunRecord:
     command: str = ""
     intervals: Intervals | None = None
     boundary: Boundaries | None = None
+    segments: SegmentScores | None = None
 
     @property
     def labels(self) -> LabelSpace:
@@ -97,6 +99,7 @@ class RunRecord:
             "labels": self.labels.to_dict(),
             "iiou": dict(self.iiou),
             **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
+            **({"segments": asdict(self.segments)} if self.segments else {}),
             "confusion": self.confusion.counts.tolist(),
         }
         return dump_json(data)
@@ -124,6 +127,8 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= {"category_miou": scores.category_miou, "category_iou": scores.category_iou}
     if record.iiou:
         result |= {"iiou": record.miiou}
+    if record.segments:
+        result |= asdict(record.segments)
     if record.boundary:
         result |= {"boundary_miou": record.boundary.miou, "boundary_iou": by_name(record.boundary.class_iou)}
     return result
@@ -150,13 +155,20 @@ def read_run(path: Path) -> RunRecord:
         boundary = Boundaries.from_dict(data["boundary"], len(labels.classes)) if data.get("boundary") is not None else None
         facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
         cm, intervals = ConfusionMatrix(labels, counts), _intervals(data.get("intervals"), labels)
-        record = RunRecord(**facts, confusion=cm, iiou=iiou, intervals=intervals, boundary=boundary)
+        segments = _segments(data.get("segments"))
+        record = RunRecord(**facts, confusion=cm, iiou=iiou, intervals=intervals, boundary=boundary, segments=segments)
         _ = record.name, record.signature
     except KeyError as error:
         raise RecordError(f"{path}: the record has no {error}") from error
     except (TypeError, ValueError, OverflowError, AttributeError, SegbenchError) as error:
         raise RecordError(f"{path}: {error}") from error
     return record
+
+
+def _segments(data: Any) -> SegmentScores | None:
+    if data is None:
+        return None
+    return SegmentScores(*(math.nan if data[name] is None else float(data[name]) for name in ("v_rand", "v_info")))
 
 
 def _intervals(data: Any, labels: LabelSpace) -> Intervals | None:

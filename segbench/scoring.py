@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,8 @@ from segbench.core.encodings import Encoding, foreign_bytes, id_of_byte, pairs_t
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
 from segbench.core.labels import LabelSpace
 from segbench.core.replicates import PerImage
+from segbench.core.segments import SegmentScores
+from segbench.core.watershed import cell_scores
 from segbench.datasets.base import Dataset, Sample, read_instances
 from segbench.datasets.colors import read_colored
 from segbench.datasets.images import read_labels
@@ -33,7 +35,7 @@ Reading = Literal["auto", "ids", "train-ids", "color"]
 class PairCounts:
     """Of one pair of label maps: pair counts over *bytes*, instance hits if the dataset has instances; or what is wrong with it.
 
-    ``boundaries``: pixels near the edges of classes, if they were asked for.
+    ``boundaries``: pixels near the edges of classes, if they were asked for. ``segments``: V_rand and V_info, if the dataset has them.
     """
 
     sample: Sample
@@ -41,6 +43,7 @@ class PairCounts:
     hits: InstanceHits | None = None
     problem: str | None = None
     boundaries: Boundaries | None = None
+    segments: SegmentScores | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ def score_folder(
     raw, total = np.zeros((256, 256), np.int64), np.zeros((256, 256), np.int64)
     instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
     boundaries: list[Boundaries] = []
+    segments: list[tuple[float, float]] = []
     weighted: list[NDArray[np.float64]] = []
     readings: dict[str, Reading] = {"encoding": encoding, "target_encoding": target_encoding}
     for counts in count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping):
@@ -132,6 +136,7 @@ def score_folder(
                 problems.append(f"{counts.sample.id}: {error}")
                 continue
         boundaries += [counts.boundaries] if counts.boundaries else []
+        segments += [astuple(counts.segments)] if counts.segments else []
         ids = pairs_to_ids(counts.pairs, target_table, pred_table)
         total += ids
         per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
@@ -142,7 +147,7 @@ def score_folder(
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, "every target needs exactly one prediction of its own size, in the labels' ids")
     boundary = np.stack([image.counts for image in boundaries]) if boundaries else None
-    counted = PerImage(np.array(per_image), boundary, np.stack(weighted) if weighted else None)
+    counted = PerImage(np.array(per_image), boundary, np.stack(weighted) if weighted else None, np.array(segments) if segments else None)
     return FolderScores(dataset, total, counted, histograms, instances, tuple(boundaries), mapping)
 
 
@@ -166,14 +171,20 @@ def _count_pair(
             hits = count_instances(read_instances(sample, target.shape), pred, dataset.instances)
     except ImageError as error:
         return PairCounts(sample, np.zeros((256, 256), np.int64), problem=str(error))
-    boundaries = None
-    if boundary is not None:
-        labels, width = dataset.labels, boundary_width(target.shape, boundary)
+    boundaries = segments = None
+    labels = dataset.labels
+    if boundary is not None or dataset.segments is not None:
         tables = (id_of_byte(labels, _byte_encoding(target_encoding)), _pred_table(labels, encoding, mapping))
         # What a foreign byte becomes does not matter: a pair that holds one is not scored.
-        table = count_boundaries(target, pred, *(labels.index_of_id[table] for table in tables), len(labels.classes), width)
+        of_target, of_pred = (labels.index_of_id[table] for table in tables)
+    if boundary is not None:
+        width = boundary_width(target.shape, boundary)
+        table = count_boundaries(target, pred, of_target, of_pred, len(labels.classes), width)
         boundaries = Boundaries(boundary_sums(table), boundary, (width,))
-    return PairCounts(sample, count_pairs(target, pred), hits, boundaries=boundaries)
+    if dataset.segments is not None:
+        cells = labels.class_names.index(dataset.segments)
+        segments = cell_scores(of_target[target] == cells, of_pred[pred] == cells)
+    return PairCounts(sample, count_pairs(target, pred), hits, boundaries=boundaries, segments=segments)
 
 
 def _pred_table(labels: LabelSpace, encoding: Reading, mapping: LabelMapping | None) -> NDArray[np.int16]:

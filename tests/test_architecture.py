@@ -45,6 +45,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "core.ranking": ("core.confusion core.labels core.scores core.uncertainty", ""),
         "core.boundaries": ("core.scores", ""),
         "core.latency": ("", ""),
+        "core.segments": ("", ""),
+        "core.watershed": ("core.segments", "numba"),
         "core.boundary_counting": ("", "llvmlite numba"),
     },
     {
@@ -74,6 +76,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "datasets.synthia": ("datasets.base datasets.cityscapes datasets.images datasets.layout", ""),
         "datasets.camvid_32": ("datasets.base datasets.colors datasets.layout", ""),
         "datasets.nyudv2": ("datasets.base datasets.images datasets.label_table datasets.layout", ""),
+        "datasets.isbi2012": ("datasets.base datasets.layout", "PIL"),
         "datasets.sunrgbd": ("datasets.base datasets.layout datasets.nyudv2", ""),
         "datasets.folder": ("datasets.base datasets.cityscapes datasets.pairing", "yaml"),
         "datasets.opening": ("datasets datasets.base", ""),

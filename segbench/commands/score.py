@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from segbench.core.boundaries import Boundaries
+from segbench.core.segments import mean_scores
 from segbench.datasets.base import Dataset
 from segbench.datasets.folder import read_label_space
 from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
@@ -49,7 +50,8 @@ def record_of(result: FolderScores, name: str, groups: str | None = None) -> Run
     command = "segbench score PREDS GTS"
     intervals = intervals_of(dataset.labels, result.ids, result.per_image, groups)
     boundary = Boundaries.total(result.boundaries) if result.boundaries else None
-    return RunRecord(model, data, protocol, environment(), result.confusion, iiou, command, intervals, boundary)
+    segments = mean_scores(result.per_image.segments) if result.per_image.segments is not None else None
+    return RunRecord(model, data, protocol, environment(), result.confusion, iiou, command, intervals, boundary, segments)
 
 
 def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | None:
@@ -103,6 +105,8 @@ def print_scores(record: RunRecord) -> None:
     headline = {name: percent(getattr(scores, field), float(half_width(record, field))) for name, field in HEADLINE.items()}
     if record.iiou:
         headline["iIoU"] = percent(record.miiou, float(half_width(record, "iiou")))
+    if record.segments:
+        headline |= {"V_rand": percent(record.segments.v_rand), "V_info": percent(record.segments.v_info)}
     if record.boundary:
         headline["boundary IoU"] = percent(record.boundary.miou, float(half_width(record, "boundary_miou")))
     show.print("   ".join(f"{name} {value}" for name, value in headline.items()) + "   (per cent)")

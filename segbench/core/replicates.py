@@ -29,12 +29,14 @@ OF_CATEGORIES = ("category_iou",)
 class PerImage:
     """All that was counted in N images: the confusion matrix of each, int64[N, C, C+1], and where they were asked for the counts of
     Boundary IoU int64[N, C, 3] (:class:`segbench.core.boundaries.Boundaries`) and the weighted hits and misses of instances
-    float64[N, C, 2] (:class:`segbench.core.instances.InstanceScores`).
+    float64[N, C, 2] (:class:`segbench.core.instances.InstanceScores`). ``segments`` are V_rand and V_info, float64[N, 2], which are means
+    over images and not sums (:mod:`segbench.core.segments`).
     """
 
     confusion: NDArray[np.int64]
     boundary: NDArray[np.int64] | None = None
     instances: Floats | None = None
+    segments: Floats | None = None
 
 
 def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: Sequence[Hashable] | None) -> Floats:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segbench.core.instances import InstanceRule
 from segbench.core.labels import LabelSpace
-from segbench.datasets.images import read_image, read_labels, read_uint16
+from segbench.datasets.images import Picture, read_image, read_labels, read_uint16
 from segbench.errors import DataError, ImageError
 
 
@@ -24,8 +24,8 @@ class Sample:
     """
 
     id: str
-    image: Path | None
-    target: Path
+    image: Picture | None
+    target: Picture
     extras: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -38,6 +38,7 @@ class Dataset:
     in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth. ``official_images``: how many
     this split has as it is handed out. ``shared_folders``: its folders hold other images too, of other splits for instance, and that is no
     mistake. ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
+    ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean nothing.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Dataset:
     official_images: int | None = None
     shared_folders: bool = False
     opened_as: str = ""
+    segments: str | None = None
 
     def __len__(self) -> int:
         return len(self.samples)

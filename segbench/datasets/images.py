@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,17 @@ from segbench.errors import ImageError
 _LABEL_MODES = {"L", "P", "I;16", "I;16B", "I"}
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+class Picture(Protocol):
+    """What an image is read from: a Path, or a part of a larger file that can be read as one (a page of a stack)."""
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+
+    def read_bytes(self) -> bytes:
+        """An encoded image. OSError or ImageError: it cannot be read."""
+
+
+def read_image(path: Picture) -> NDArray[np.uint8]:
     """A photograph as uint8[H, W, 3], RGB; grey is repeated, alpha is dropped.
 
     :raises ImageError: the file is missing, truncated or no picture.
@@ -28,7 +39,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return np.array(_open(path, _content(path)).convert("RGB"), dtype=np.uint8)
 
 
-def read_labels(path: Path) -> NDArray[np.uint8]:
+def read_labels(path: Picture) -> NDArray[np.uint8]:
     """A label map as uint8[H, W]: the bytes as they stand in the file; of a palette image the indices, not the colours.
 
     :raises ImageError: the file is unreadable, has several channels, one bit a pixel, lossy compression or values over 255.
@@ -52,7 +63,7 @@ def read_uint16(path: Path) -> NDArray[np.uint16]:
     return values.astype(np.uint16, copy=False)
 
 
-def read_wide_rgb(path: Path) -> NDArray[np.uint16]:
+def read_wide_rgb(path: Picture) -> NDArray[np.uint16]:
     """A PNG of 16 bits a channel as uint16[H, W, 3]; Pillow alone would keep the upper byte of each.
 
     :raises ImageError: the file is missing, truncated or something else.
@@ -83,7 +94,7 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8)).save(path, format="PNG")
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Picture) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -92,7 +103,7 @@ def _content(path: Path) -> bytes:
         raise ImageError(path, f"the file is damaged ({error})") from None
 
 
-def _open(path: Path, content: bytes, bytes_of: str | None = None) -> Image.Image:
+def _open(path: Picture, content: bytes, bytes_of: str | None = None) -> Image.Image:
     """A fully decoded picture; decoding is lazy in Pillow, so a truncated file shows itself only here.
 
     ``bytes_of``: of RGB in 16 bits, which PNG stores upper byte first, take the first byte (``RGB;16B``) or the second (``RGB;16L``).
@@ -117,7 +128,7 @@ def _is_stretched(codec: str, arguments: str) -> bool:
     return "L;2" in arguments or "L;4" in arguments or codec.startswith("ppm")
 
 
-def _read_single_channel(path: Path, kind: str) -> NDArray[np.generic]:
+def _read_single_channel(path: Picture, kind: str) -> NDArray[np.generic]:
     content = _content(path)
     if content.startswith(png.SIGNATURE):
         try:

@@ -87,7 +87,8 @@ class _by_path_or_stem:  # noqa: N801
             self.by_stem.setdefault(path.stem, []).append(path)
 
     def __call__(self, sample: Sample) -> list[Path]:
-        relative = sample.target.relative_to(self.root).with_suffix("") if sample.target.is_relative_to(self.root) else Path(sample.id)
+        inside = isinstance(sample.target, Path) and sample.target.is_relative_to(self.root)
+        relative = sample.target.relative_to(self.root).with_suffix("") if inside else Path(sample.id)
         if found := self.by_path.get(relative) or self.by_path.get(Path(sample.id)):
             return found
         stem = Path(sample.id).name

@@ -29,6 +29,8 @@ SCORES: dict[str, Callable[[RunRecord], float]] = {
     "fwIoU": lambda r: r.scores.fwiou,
     "iIoU": lambda r: r.miiou,
     "category mIoU": lambda r: r.scores.category_miou,
+    "V_rand": lambda r: r.segments.v_rand if r.segments else math.nan,
+    "V_info": lambda r: r.segments.v_info if r.segments else math.nan,
 }
 SIZES: dict[str, Callable[[RunRecord], Any]] = {
     "params": lambda r: r.model.get("params"),
