@@ -6,6 +6,7 @@ What is made of one, a page or a table, is a function of :class:`Board`; nothing
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +66,7 @@ def read_boards(root: Path) -> list[Board]:
     folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if is_board(path))
     problems: list[str] = []
     boards = [_read_board(folder, problems) for folder in folders]
-    if problems:
-        raise RecordError("\n  ".join([f"{len(problems)} files cannot be read:", *problems]))
+    _raise(problems)
     boards = [board for board in boards if board.measured or board.profiles or board.reported or board.rules.written]
     if not boards:
         way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
@@ -74,20 +74,47 @@ def read_boards(root: Path) -> list[Board]:
     return boards
 
 
+def read_files(paths: Iterable[Path]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:
+    """Run records and profiles, from files and from folders: those in ``records`` of a board, else those in the folder itself.
+
+    :raises RecordError: naming every one that cannot be read.
+    :raises DataError: a folder holds none.
+    """
+    problems: list[str] = []
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted((path / "records").glob("*.json")) or sorted(path.glob("*.json")) if path.is_dir() else [path]
+        if not inside:
+            raise DataError(f"{path}: no records/*.json and no *.json here", way_out="segbench run --out FOLDER writes records")
+        files += inside
+    found = _read_records(dict.fromkeys(files), problems)
+    _raise(problems)
+    return found
+
+
 def _read_board(folder: Path, problems: list[str]) -> Board:
-    found: list[Measured | Profile] = []
+    measured, profiles = _read_records(sorted((folder / "records").glob("*.json")), problems)
     rules, reported = Rules(folder.name), ()
-    for path in sorted((folder / "records").glob("*.json")):
-        try:
-            found.append(_read_record(path))
-        except RecordError as error:
-            problems.append(str(error))
     try:
         rules, reported = read_rules(folder), read_reported(folder)
     except SegbenchError as error:
         problems.append(str(error))
-    measured = tuple(each for each in found if isinstance(each, Measured))
-    return Board(folder, rules, measured, tuple(each for each in found if isinstance(each, Profile)), reported)
+    return Board(folder, rules, measured, profiles, reported)
+
+
+def _read_records(paths: Iterable[Path], problems: list[str]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:
+    found: list[Measured | Profile] = []
+    for path in paths:
+        try:
+            found.append(_read_record(path))
+        except RecordError as error:
+            problems.append(str(error))
+    return tuple(each for each in found if isinstance(each, Measured)), tuple(each for each in found if isinstance(each, Profile))
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        raise RecordError("\n  ".join([f"{len(problems)} files cannot be read:", *problems]))
 
 
 def _read_record(path: Path) -> Measured | Profile:

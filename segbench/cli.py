@@ -288,6 +288,20 @@ def export(model: str, weights: Path, kind: str, out: Path, size: str, device: s
 
 
 @main.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--format", "form", type=click.Choice(["terminal", "markdown", "csv", "latex", "html"]), help="[default: by OUT's ending]")
+@click.option("--out", type=FILE, help="Write the table here (.md .csv .tex .html).  [default: standard output]")
+@click.option("--sort", metavar="COLUMN", help="The best of this column first.  [default: mIoU]")
+@click.option("--columns", metavar="NAME,NAME,...", help="Only these columns, in this order.")
+@click.option("--per-class", is_flag=True, help="The IoU of every class, a column for each model.")
+def table(records: tuple[Path, ...], form: str | None, out: Path | None, sort: str | None, columns: str | None, per_class: bool) -> None:
+    """One table of run records (files, or folders that hold them); profiles among them add their speed."""
+    from segbench.commands.table import write_table
+
+    write_table(records, form, out, columns=_names(columns) if columns else (), sort=sort, classes=per_class)
+
+
+@main.command()
 @click.argument("a", type=FILE)
 @click.argument("b", type=FILE)
 @GROUPS_OPTION
@@ -408,7 +422,7 @@ def _targets(gts: Path | None, name: str | None, data: Path | None, split: str |
 def _names(models: str) -> list[str]:
     names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
     if not names:
-        raise click.BadParameter("name at least one model", param_hint="MODELS")
+        raise click.BadParameter("name at least one")
     return names
 
 

@@ -181,7 +181,7 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
 
 def print_per_class(records: Sequence[RunRecord]) -> None:
     """IoU of every class, a column for each model."""
-    header, rows = cells(per_class(records))
+    header, rows = cells(per_class(records), best_in="row")
     console().print(table(["class IoU", *header[1:]], rows))
 
 

@@ -11,16 +11,21 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
+import rich.markup
 
+from segbench.errors import UnknownNameError
 from segbench.report.intervals import plus_minus
 from segbench.report.tables import BOUNDS, SIZES, SPEEDS
 from segbench.report.terminal import count, percent
 
 DASH = "–"
 TEXT = ("model", "class")
+COSTS = ("rank", *SIZES, "network_ms")
+FORMATS = ("markdown", "latex", "html")
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,10 @@ _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\
 MARKDOWN = Markup(escape, "**{}**", "<u>{}</u>")
 LATEX = Markup(escape_latex, r"\textbf{{{}}}", r"\underline{{{}}}")
 HTML = Markup(html.escape, "<strong>{}</strong>", "<u>{}</u>")
-PLAIN = Markup(str, "{}", "{}")
+TERMINAL = Markup(rich.markup.escape, "[bold]{}[/bold]", "[underline]{}[/underline]")
 
 
-def cells(table: pd.DataFrame, markup: Markup = PLAIN, *, best_in: str = "column") -> tuple[list[str], list[list[str]]]:
+def cells(table: pd.DataFrame, markup: Markup = TERMINAL, *, best_in: str = "column") -> tuple[list[str], list[list[str]]]:
     """The header and the rows as text; ``±`` stands behind a mIoU whose interval is known."""
     if table.index.name is not None:
         table = table.reset_index()
@@ -69,6 +74,31 @@ def cells(table: pd.DataFrame, markup: Markup = PLAIN, *, best_in: str = "column
             i = names.index("mIoU")
             text[i] = [cell + markup.escape(plus_minus(width)) for cell, width in zip(text[i], widths, strict=True)]
     return [markup.escape(name) for name in names], [list(row) for row in zip(*text, strict=True)]
+
+
+def arranged(table: pd.DataFrame, columns: Sequence[str] = (), sort: str | None = None) -> pd.DataFrame:
+    """The table with these columns behind the first one, in this order, and with its rows sorted by a column, the best first.
+
+    Costs and names ascend, everything else descends; undefined values come last. An interval stays with its mIoU.
+
+    :raises UnknownNameError: there is no such column.
+    """
+    known = [str(name) for name in table.columns if name not in BOUNDS]
+    for name in (*columns, *([sort] if sort else [])):
+        if name not in known:
+            spelt = {each.casefold(): each for each in known}
+            near = get_close_matches(name.casefold(), spelt, 1)
+            raise UnknownNameError(
+                f"no column {name!r}; " + (f"did you mean {spelt[near[0]]!r}?" if near else f"there are {', '.join(known)}")
+            )
+    if sort:
+        table = table.sort_values(sort, ascending=sort in (*TEXT, *COSTS), kind="stable", na_position="last")
+    if not columns:
+        return table
+    first = [] if table.index.name is not None else known[:1]
+    chosen = list(dict.fromkeys([*first, *columns]))
+    kept = [each for name in chosen for each in ([name, *BOUNDS] if name == "mIoU" and BOUNDS[0] in table else [name])]
+    return table[kept]
 
 
 def to_csv(table: pd.DataFrame) -> str:
@@ -93,6 +123,18 @@ def to_html(table: pd.DataFrame, *, best_in: str = "column") -> str:
     """A ``<table>`` without styles."""
     header, rows = cells(table, HTML, best_in=best_in)
     return str(pd.DataFrame(rows, columns=header).to_html(index=False, escape=False, border=0)) + "\n"
+
+
+def page_of(table: pd.DataFrame, form: str, signature: str, notes: Sequence[str], *, best_in: str = "column") -> str:
+    """A table in one of :data:`FORMATS` with its signature and notes below it."""
+    if form == "markdown":
+        return "\n".join([to_markdown(table, best_in=best_in), f"Signature: `{signature}`\n", *(f"{escape(note)}\n" for note in notes)])
+    if form == "latex":
+        breakable = escape_latex(signature).replace("|", r"|\allowbreak{}")
+        below = [rf"Signature: \texttt{{{breakable}}}", *map(escape_latex, notes)]
+        return to_latex(table, best_in=best_in) + "\n".join(rf"\par{{\footnotesize {line}}}" for line in below) + "\n"
+    below = [f"Signature: <code>{html.escape(signature)}</code>", *map(html.escape, notes)]
+    return to_html(table, best_in=best_in) + "".join(f"<p><small>{line}</small></p>\n" for line in below)
 
 
 def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[str]) -> str:
