@@ -29,6 +29,7 @@ from segbench.per_image import write_per_image
 from segbench.profiles import Profile
 from segbench.profiling import device_name, model_facts
 from segbench.protocols import Protocol
+from segbench.provenance import extra_data
 from segbench.records import RunRecord, environment, targets_fingerprint, write_text
 from segbench.registry import names as registered_names
 
@@ -160,6 +161,7 @@ def run(
         per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, space)
         segments = np.array(of_cells) if of_cells else None
         intervals, model = bootstrap(space, per_image), model_facts(segmenter, size)
+        model["extra_data"] = extra_data(segmenter.trained_on, dataset.name)
         how = protocol.to_dict()
         if mapping is not None:
             model, how = model | {"mapping": mapping.facts()}, how | {"map": mapping.signature}

@@ -330,6 +330,18 @@ def leaderboard(folder: Path, check: bool, png: bool) -> None:
         click.echo(f"{folder}: every file is what its records give")
 
 
+@main.command()
+@click.argument("record", type=FILE)
+@click.option("--board", type=FOLDER, required=True, help="The board's folder, e.g. leaderboards/minicity-val.")
+def submit(record: Path, board: Path) -> None:
+    """Check a run RECORD against a board's rules and copy it in, or list every reason why not."""
+    from segbench.submission import submit as add
+
+    for path in add(record, board):
+        click.echo(f"wrote {path}")
+    click.echo(f"next: segbench leaderboard {board.parent if (board.parent / 'README.md').is_file() else board}")
+
+
 @main.group()
 def data() -> None:
     """Make, look at, check and list datasets."""

@@ -158,7 +158,6 @@ def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
         "macs_input": list(size),
         "weights_sha256": segmenter.weights_sha256,
         "trained_on": dict(segmenter.trained_on) if segmenter.trained_on else None,
-        "extra_data": "none",
         "paper": asdict(segmenter.paper) if segmenter.paper else None,
     }
 

@@ -135,11 +135,13 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "records": ("", ""),
         "per_image": ("records", ""),
         "board_rules": ("", "yaml"),
+        "provenance": ("", ""),
         "profiles": ("records", ""),
     },
     {
         "boards": ("", ""),
         "comparing": ("", ""),
+        "submission": ("boards", ""),
         "scoring": ("", ""),
         "contract": ("augmentation cpu_training dataset_contract objective", "torch"),
         "dataset_contract": ("", ""),
