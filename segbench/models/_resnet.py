@@ -22,6 +22,7 @@ from segbench.models.layers import he_initialise, scaled
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 WIDTHS = (64, 128, 256, 512)
 STEM_STRIDE = 4
+LEAST = 12  # channels of a narrow trunk: with fewer, its first maps pass on too little of an image to learn from
 
 
 def conv(in_channels: int, channels: int, kernel: int, stride: int = 1, rate: int = 1) -> nn.Conv2d:
@@ -129,8 +130,8 @@ class ResNetTrunk(nn.Module):
         if depth not in BLOCKS:
             raise ValueError(f"there is no ResNet-{depth}; depths are {', '.join(map(str, BLOCKS))}")
         block = BasicBlock if depth < 50 else Bottleneck
-        self.stem_channels = scaled(64 if deep_stem is None else deep_stem[-1], width)
-        self.channels = tuple(scaled(w, width) * block.expansion for w in WIDTHS)
+        self.stem_channels = scaled(64 if deep_stem is None else deep_stem[-1], width, LEAST)
+        self.channels = tuple(scaled(w, width, LEAST) * block.expansion for w in WIDTHS)
         self.conv1 = stem(in_channels, deep_stem, width)
         self.bn1 = nn.BatchNorm2d(self.stem_channels)
         self.relu = nn.ReLU(inplace=True)
@@ -142,7 +143,7 @@ class ResNetTrunk(nn.Module):
             rates = [(dilation * grid[i % len(grid)],) * 2 for i in range(BLOCKS[depth][stage])]
             if contract_dilation and all(factor == 1 for factor in grid):
                 rates[0] = (before, dilation)
-            stages.append(layer(block, channels, scaled(WIDTHS[stage], width), stride, rates, stride_in_1x1))
+            stages.append(layer(block, channels, scaled(WIDTHS[stage], width, LEAST), stride, rates, stride_in_1x1))
             channels = self.channels[stage]
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         he_initialise(self)
@@ -164,8 +165,8 @@ class ResNetTrunk(nn.Module):
 def stem(in_channels: int, widths: Sequence[int] | None, width: float) -> nn.Module:
     """What stands before the first normalisation: the 7x7 convolution of stride 2, or three of 3x3."""
     if widths is None:
-        return conv(in_channels, scaled(64, width), 7, 2)
-    return deep_stem(in_channels, [scaled(w, width) for w in widths])
+        return conv(in_channels, scaled(64, width, LEAST), 7, 2)
+    return deep_stem(in_channels, [scaled(w, width, LEAST) for w in widths])
 
 
 def layer(

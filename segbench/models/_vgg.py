@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from segbench.models.layers import he_initialise, scaled
 
+LEAST = 8  # channels of a narrow trunk
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
@@ -35,11 +36,11 @@ class VGG16(nn.Module):
 
     def __init__(self, *, bn: bool = False, ceil_mode: bool = False, padding: int = 1, width: float = 1.0) -> None:
         super().__init__()
-        self.channels = tuple(scaled(widths[-1], width) for widths in WIDTHS)
+        self.channels = tuple(scaled(widths[-1], width, LEAST) for widths in WIDTHS)
         layers: list[nn.Module] = []
         channels = 3
         for widths in WIDTHS:
-            for out in (scaled(w, width) for w in widths):
+            for out in (scaled(w, width, LEAST) for w in widths):
                 layers.append(nn.Conv2d(channels, out, 3, padding=1 if layers else padding))
                 layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)] if bn else [nn.ReLU(inplace=True)]
                 channels = out

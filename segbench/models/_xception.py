@@ -30,6 +30,7 @@ BLOCKS = (
     *(((728, 1024, 1024), 2), ((1536, 1536, 2048), 1)),
 )
 LOW_LEVEL_BLOCK = 1
+LEAST = 16  # channels of a narrow network: the stem halves the image before anything is seen of it
 
 
 class SeparableConv(nn.Module):
@@ -110,17 +111,17 @@ class Xception65(nn.Module):
         super().__init__()
         if output_stride not in (8, 16, 32):
             raise ValueError(f"Xception-65 ends at stride 8, 16 or 32, not {output_stride}")
-        first, second = (scaled(w, width) for w in STEM)
+        first, second = (scaled(w, width, LEAST) for w in STEM)
         self.stem = nn.Sequential(ConvNorm(3, first, 3, stride=2, relu=True), ConvNorm(first, second, 3, stride=1, relu=True))
         blocks = []
         channels, total, rate = second, 2, 1
         for number, (widths, stride) in enumerate(BLOCKS):
             keep = total * stride <= output_stride
-            out = [scaled(w, width) for w in widths]
+            out = [scaled(w, width, LEAST) for w in widths]
             blocks.append(Block(channels, out, stride=stride if keep else 1, rate=rate, last=number == len(BLOCKS) - 1))
             channels, total, rate = out[-1], total * (stride if keep else 1), rate * (1 if keep else stride)
         self.blocks = nn.ModuleList(blocks)
-        self.channels = (scaled(BLOCKS[LOW_LEVEL_BLOCK][0][1], width), channels)
+        self.channels = (scaled(BLOCKS[LOW_LEVEL_BLOCK][0][1], width, LEAST), channels)
         he_initialise(self)
 
     def forward(self, x: Tensor) -> Maps:

@@ -62,7 +62,7 @@ class DeepLabV3Plus(nn.Module):
     ) -> None:
         super().__init__()
         conv = separable_conv if separable else atrous_conv
-        channels, low = scaled(256, width), scaled(48, width)
+        channels, low = scaled(256, width), scaled(48, width, 12)
         self.backbone = backbone
         self.aspp = ASPP(backbone.channels[-1], channels, RATES[output_stride], dropout=0.1, branch=conv)
         self.reduce = conv_bn_relu(backbone.channels[0], low)

@@ -94,7 +94,7 @@ class BorderNetwork(nn.Module):
     def __init__(self, in_channels: tuple[int, ...], width: float, align_corners: bool) -> None:
         super().__init__()
         self.align_corners = align_corners
-        channels = scaled(BORDER_CHANNELS, width)
+        channels = scaled(BORDER_CHANNELS, width, 8)
         self.before = nn.ModuleList(RefinementResidual(c, channels) for c in in_channels)
         self.after = nn.ModuleList(RefinementResidual(channels, channels) for _ in in_channels)
         self.heads = nn.ModuleList(Head(channels, 1, width) for _ in in_channels)

@@ -29,6 +29,7 @@ PAPER = Paper(
     2016,
     "https://arxiv.org/abs/1612.05360",
 )
+LEAST = 8  # channels of a narrow network
 WIDTHS = (64, 128, 256, 512, 1024)
 INPUT_RULE = InputRule(divisor=16)
 
@@ -78,7 +79,7 @@ class FusionNet(nn.Module):
 
     def __init__(self, classes: int, *, width: float = 1.0, in_channels: int = 3, skip_scale: float = 1.0) -> None:
         super().__init__()
-        widths = [scaled(w, width) for w in WIDTHS]
+        widths = [scaled(w, width, LEAST) for w in WIDTHS]
         coarse_to_fine = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.down = nn.ModuleList(Level(i, o, leaky) for i, o in zip([in_channels, *widths], widths, strict=False))
         self.up = nn.ModuleList(up_conv(i, o) for i, o in coarse_to_fine)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 
-def scaled(channels: int, width: float) -> int:
-    """Number of channels of a network that is ``width`` times as wide as published; at least one."""
-    return max(1, round(channels * width))
+def scaled(channels: int, width: float, least: int = 1) -> int:
+    """Number of channels of a network that is ``width`` times as wide as published; at least ``least``: fewer hold too little."""
+    return max(min(least, channels), round(channels * width))
 
 
 def crop(x: Tensor, like: Tensor, offset: int | None = None) -> Tensor:

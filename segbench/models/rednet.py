@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segbench.core.labels import LabelSpace
-from segbench.models._resnet import ResNetTrunk
+from segbench.models._resnet import LEAST, ResNetTrunk
 from segbench.models.base import AuxLogits, InputRule, Paper, Segmenter, TrainingOutput
 from segbench.models.blocks import conv_norm_act, refuse_unless_divisible
 from segbench.models.layers import he_initialise, scaled
@@ -73,8 +73,8 @@ class RedNet(nn.Module):
         super().__init__()
         colour, depth = ResNetTrunk(50, width=width), ResNetTrunk(50, in_channels=1, width=width)
         before = (colour.stem_channels, *colour.channels)
-        skips = [scaled(w, width) for w in SKIP_WIDTHS]
-        outs = [scaled(channels, width) for channels, _ in DECODER]
+        skips = [scaled(w, width, LEAST) for w in SKIP_WIDTHS]
+        outs = [scaled(channels, width, LEAST) for channels, _ in DECODER]
         self.skips = nn.ModuleList(conv_norm_act(i, o, 1) for i, o in zip(before, skips, strict=True))
         self.decoder = nn.ModuleList(
             decoder_stage(i, o, blocks) for i, o, (_, blocks) in zip([skips[-1], *outs[:-1]], outs, DECODER, strict=True)

@@ -119,8 +119,8 @@ def test_corners_are_aligned_by_default_and_it_matters() -> None:
 
 
 def test_stem_is_three_3x3_convolutions() -> None:
-    network: Any = small(dfn, 1 / 16)
-    assert [(m.kernel_size[0], m.out_channels) for m in network.trunk.conv1 if isinstance(m, nn.Conv2d)] == [(3, 4), (3, 4), (3, 8)]
+    network: Any = small(dfn, 1 / 4)
+    assert [(m.kernel_size[0], m.out_channels) for m in network.trunk.conv1 if isinstance(m, nn.Conv2d)] == [(3, 16), (3, 16), (3, 32)]
 
 
 def test_arguments_rebuild_the_network() -> None:

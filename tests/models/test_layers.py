@@ -96,6 +96,10 @@ def test_scaled_rounds_and_never_gives_zero_channels() -> None:
     assert [scaled(64, 1.0), scaled(64, 9 / 64), scaled(512, 0.125), scaled(64, 0.001)] == [64, 9, 64, 1]
 
 
+def test_scaled_keeps_the_least_but_never_more_than_was_published() -> None:
+    assert [scaled(64, 0.1, 12), scaled(64, 0.25, 12), scaled(8, 0.1, 12), scaled(8, 1.0, 12)] == [12, 16, 8, 8]
+
+
 @pytest.mark.parametrize(("size", "ceil_mode"), POOLS, ids=str)
 def test_max_unpool_equals_torch(size: tuple[int, int], ceil_mode: bool) -> None:
     x, indices = pooled(size, ceil_mode)

@@ -137,9 +137,10 @@ def test_a_ceil_mode_pool_keeps_the_incomplete_column() -> None:
     assert trunk_on_meta(18, ceil_mode=True)(torch.empty(1, 3, 64, 66, device="meta"))[0].shape[2:] == (17, 17)
 
 
-def test_width_scales_every_stage() -> None:
-    assert ResNetTrunk(50, width=1 / 8).channels == (32, 64, 128, 256)
-    assert ResNetTrunk(18, width=1 / 8).channels == (8, 16, 32, 64)
+def test_width_scales_every_stage_down_to_what_can_still_learn() -> None:
+    assert ResNetTrunk(50, width=1 / 4).channels == (64, 128, 256, 512)
+    assert ResNetTrunk(50, width=1 / 8).channels == (4 * 12, 64, 128, 256)
+    assert ResNetTrunk(18, width=1 / 8).channels == (12, 16, 32, 64)
 
 
 def test_impossible_depths_and_strides_are_refused() -> None:
