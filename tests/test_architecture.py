@@ -61,7 +61,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "datasets.colors": ("datasets.images", ""),
         "datasets.pairing": ("datasets.base", ""),
         "datasets.cityscapes": ("datasets.base datasets.images", ""),
-        "datasets.camvid": ("datasets.base", ""),
+        "datasets.camvid": ("datasets.base datasets.layout", ""),
         "datasets.label_table": ("", ""),
         "datasets.layout": ("datasets.base", ""),
         "datasets.ade20k": ("datasets.base datasets.label_table datasets.layout", ""),

