@@ -23,13 +23,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from segbench.errors import DataError
+from segbench.keyed_yaml import Reader, exactly, one_of, plain, read_yaml, section
 
 Scales = Literal["single", "multi", "unstated"]
 
@@ -89,50 +87,23 @@ class Reported:
 def read_rules(folder: Path) -> Rules:
     """The rules of a board.
 
-    :raises DataError: the file is no YAML, or has keys or values that mean nothing; each is named.
+    :raises DataError: the file is no YAML, or has keys or values that mean nothing; each is named with its line.
     """
     path, title = folder / RULES, folder.resolve().name
     if not path.is_file():
         return Rules(title)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: {error}") from None
-    problems = list(_problems_of_rules(data))
-    if problems:
-        raise DataError(f"{path}: {len(problems)} problems", problems, f"its keys are {', '.join(_KINDS)}")
-    texts = {key: value.strip() if isinstance(value, str) else value for key, value in data.items()}
-    return Rules(**{"title": title, "written": True} | texts)
+    return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", _KEYS)))
 
 
-_KINDS: dict[str, type] = {
-    "title": str,
-    "about": str,
-    "dataset": str,
-    "split": str,
-    "images": int,
-    "labels": str,
-    "targets_sha256": str,
-    "protocol": dict,
-    "data": str,
-    "measured": str,
-    "command": str,
-    "closed": str,
+_TEXT = plain(lambda given: exactly(str)(given).strip())
+_KEYS: dict[str, Reader] = {
+    **dict.fromkeys(("title", "about", "dataset", "split"), _TEXT),
+    "images": plain(exactly(int)),
+    **dict.fromkeys(("labels", "targets_sha256"), _TEXT),
+    "protocol": plain(exactly(dict)),
+    "data": plain(one_of("dataset", "stated")),
+    **dict.fromkeys(("measured", "command", "closed"), _TEXT),
 }
-
-
-def _problems_of_rules(data: Any) -> Iterator[str]:
-    if not isinstance(data, dict):
-        yield f"a mapping is needed, not {type(data).__name__}"
-        return
-    for key, value in data.items():
-        if key not in _KINDS:
-            near = get_close_matches(str(key), _KINDS, 1)
-            yield f"no rule is called {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        elif type(value) is not _KINDS[key]:
-            yield f"{key}: {value!r} is no {_KINDS[key].__name__}"
-        elif key == "data" and value not in ("dataset", "stated"):
-            yield f"data: {value!r} is neither 'dataset' nor 'stated'"
 
 
 def read_reported(folder: Path) -> tuple[Reported, ...]:

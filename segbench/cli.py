@@ -88,6 +88,7 @@ PROTOCOL_OPTIONS = _options(
 @click.option("--out", type=FOLDER, help="Where records, tables and plots go.  [default: runs/DATASET-SPLIT]")
 @click.option("--per-class", is_flag=True, default=None, help="Also print the IoU of every class.")
 @click.option("--save-predictions", is_flag=True, default=None, help="Also write class maps as label ids under OUT/predictions/MODEL.")
+@GROUPS_OPTION
 @click.option("--gallery", is_flag=True, default=None, help="Also draw, for each class, the image on which a model does worst.")
 @click.option("--repeats", type=click.IntRange(min=0), help="Timed runs of each model; 0 measures no speed.  [default: 10]")
 def run(suite: str | None, device: str, **flags: Any) -> None:

@@ -103,15 +103,18 @@ def line_of(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
+_KINDS: dict[type, str] = {int: "a whole number", bool: "true or false", dict: "a mapping", str: "text"}
+
+
 def exactly(kind: type) -> Callable[[Any], Any]:
-    """A value of one type: ``int``, ``bool`` or ``str``.
+    """A value of one type: ``int``, ``bool``, ``dict`` or ``str``.
 
     :raises ValueError: it is of another.
     """
 
     def read(given: Any) -> Any:
         if type(given) is not kind:
-            raise ValueError(f"{given!r} is not {'a whole number' if kind is int else 'true or false' if kind is bool else 'text'}")
+            raise ValueError(f"{given!r} is not {_KINDS[kind]}")
         return given
 
     return read

@@ -22,6 +22,7 @@ from typing import Any
 from segbench.datasets.mapping import BY_NAME
 from segbench.errors import DataError
 from segbench.keyed_yaml import Reader, exactly, one_of, plain, read_yaml, section
+from segbench.per_image import GROUPS
 from segbench.protocols import Protocol, Size
 
 
@@ -29,7 +30,7 @@ from segbench.protocols import Protocol, Size
 class Suite:
     """The arguments of a run; ``None`` leaves the choice to the run. ``protocol`` holds the fields of a Protocol that were given.
 
-    ``map`` is a file of :mod:`segbench.datasets.mapping`, or ``by-name``.
+    ``groups`` is a key of :data:`segbench.per_image.GROUPS`. ``map`` is a file of :mod:`segbench.datasets.mapping`, or ``by-name``.
     """
 
     models: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Suite:
     per_class: bool = False
     save_predictions: bool = False
     gallery: bool = False
+    groups: str | None = None
 
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
         """The suite with what the command line said instead; ``None`` and an empty collection say nothing."""
@@ -143,6 +145,7 @@ _KEYS: dict[str, Reader] = {
     "per_class": plain(exactly(bool)),
     "save_predictions": plain(exactly(bool)),
     "gallery": plain(exactly(bool)),
+    "groups": plain(one_of(*GROUPS)),
 }
 
 

@@ -52,10 +52,11 @@ def test_published_numbers_alone_and_profiles_alone_make_a_board(tmp_path: Path)
 @pytest.mark.parametrize(
     ("rules", "problem"),
     [
-        ("titel: x", r"no rule is called 'titel'; did you mean 'title'\?"),
-        ("images: many", "images: 'many' is no int"),
-        ("data: everything", "data: 'everything' is neither 'dataset' nor 'stated'"),
-        ("[a, b]", "a mapping is needed, not list"),
+        ("titel: x", r"yaml:1: board has no key 'titel'; did you mean 'title'\?"),
+        ("title: x\nimages: many", "yaml:2: images: 'many' is not a whole number"),
+        ("data: everything", "data: 'everything' is none of dataset, stated"),
+        ("protocol: whole", "protocol: 'whole' is not a mapping"),
+        ("[a, b]", "board must be a mapping"),
         ("a: [", r"board\.yaml"),
     ],
 )

@@ -230,3 +230,20 @@ def test_help_imports_nothing_heavy() -> None:
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     assert time.perf_counter() - start < 20  # a hang, not a measurement
+
+
+def test_run_draws_groups_where_they_are_asked_for_and_refuses_names_without_any(small_minicity: Path, tmp_path: Path) -> None:
+    weights, out = weights_file(tmp_path / "w.safetensors"), tmp_path / "out"
+    arguments = ("run", "--models", "segnet", "--dataset", "cityscapes", "--data", small_minicity, "--weights", f"segnet={weights}")
+    more = ("--groups", "city", "--gallery", "--repeats", 0, "--out", out)
+    refused = segbench(*arguments, *more, "--limit", 1)
+    assert refused.exit_code == 2
+    assert "there are no cities to draw: all 1 images are of one" in refused.stderr
+    assert not out.exists()
+    result = segbench(*arguments, *more)
+    assert result.exit_code == 0, result.output
+    record = read_run(out / "records" / "segnet.json")
+    assert record.intervals is not None
+    assert (record.intervals.units, record.intervals.unit) == (3, "cities")
+    assert record.command.endswith("--groups city")
+    assert (out / "plots" / "gallery-segnet.png").is_file()

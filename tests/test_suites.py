@@ -29,6 +29,7 @@ out: runs/two
 per_class: true
 save_predictions: true
 gallery: true
+groups: city
 """
 
 
@@ -45,6 +46,7 @@ def test_a_suite_names_everything_that_a_run_needs(tmp_path: Path) -> None:
     assert (suite.dataset, suite.data, suite.split, suite.out) == ("cityscapes", tmp_path / "set", "val", Path("runs/two"))
     assert Protocol(**suite.protocol) == Protocol("bf16", crop=(512, 1024), stride=(256, 512), scales=(0.5, 1.0), flip=True)
     assert (suite.limit, suite.repeats, suite.per_class, suite.save_predictions, suite.gallery) == (3, 0, True, True, True)
+    assert suite.groups == "city"
 
 
 def test_every_field_can_be_written() -> None:

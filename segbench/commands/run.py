@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ from segbench.inference import Evaluated
 from segbench.models import BUILTIN
 from segbench.models.adapters.base import feeds
 from segbench.models.base import Segmenter
+from segbench.per_image import groups_of, intervals_of
 from segbench.profiles import Profile
 from segbench.profiling import profile
 from segbench.protocols import Protocol
@@ -42,6 +43,8 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     """Evaluate a suite's models on a dataset; write records, tables and plots; print the table."""
     names = trained_models(dataset.name, suite.weights) if list(suite.models) == ["all"] else suite.models
     protocol = Protocol(**suite.protocol)
+    if suite.groups:
+        groups_of([sample.id for sample in dataset.samples[: suite.limit]], suite.groups)  # or there are none, before hours have gone by
     segmenters = load_models(names, dataset, suite.weights, device)
     mappings = map_labels(read_mapping(suite.map) if suite.map else None, segmenters, dataset)
     print_feeds(segmenters, mappings, protocol)
@@ -51,12 +54,14 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
         dataset,
         protocol,
         out,
-        command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map),
+        command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map, suite.groups),
         limit=suite.limit,
         save_predictions=suite.save_predictions,
         repeats=suite.repeats,
         mappings=mappings,
     )
+    if suite.groups:
+        outcomes = [over_groups(outcome, suite.groups) for outcome in outcomes]
     save_outcomes(out, outcomes, profiles)
     write_overlays(out / "plots", segmenters, dataset, protocol, mappings)
     if suite.gallery:
@@ -64,6 +69,12 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     write_board(out)
     print_tables([outcome.record for outcome in outcomes], profiles, per_class=suite.per_class)
     print(f"records, tables and plots: {out}")
+
+
+def over_groups(outcome: Outcome, groups: str) -> Outcome:
+    """The outcome with intervals that draw groups of images (a key of ``GROUPS``)."""
+    intervals = intervals_of(outcome.record.labels, outcome.ids, outcome.per_image, groups)
+    return replace(outcome, record=replace(outcome.record, intervals=intervals))
 
 
 def print_feeds(segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping | None], protocol: Protocol) -> None:
@@ -83,6 +94,7 @@ def portable_command(
     protocol: Protocol,
     limit: int | None,
     mapping: str | None = None,
+    groups: str | None = None,
 ) -> str:
     """The command that repeats a run on another machine: folders are placeholders, files their names."""
     names = [without_folder(name) for name in names]
@@ -91,6 +103,7 @@ def portable_command(
     parts += [f"--weights {without_folder(name)}={file.name}" for name, file in weights.items()]
     parts += [f"--map {Path(mapping).name}"] if mapping else []
     parts += protocol_flags(protocol) + [f"--limit {limit}"] * (limit is not None)
+    parts += [f"--groups {groups}"] if groups else []
     return " ".join(parts)
 
 
