@@ -40,9 +40,12 @@ def foreign_bytes(histogram: NDArray[np.int64], table: NDArray[np.int16]) -> lis
 
 
 def to_ids(counts: NDArray[np.int64], table: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Counts int64[..., 256] over bytes as counts over label ids; foreign bytes must not occur."""
+    """Counts int64[..., 256] over bytes as counts over label ids, the same array if these are the bytes; foreign bytes must not occur."""
+    present = np.flatnonzero(counts.any(axis=tuple(range(counts.ndim - 1))))
+    if np.array_equal(table[present], present):
+        return counts
     moved = np.zeros_like(counts)
-    for byte in np.flatnonzero(counts.any(axis=tuple(range(counts.ndim - 1)))):
+    for byte in present:
         moved[..., table[byte]] += counts[..., byte]
     return moved
 

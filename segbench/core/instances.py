@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.core.confusion import ConfusionMatrix
+from segbench.core.instance_counting import count_by_instance
 from segbench.core.labels import LabelSpace
 from segbench.errors import LabelError
 
@@ -48,30 +48,7 @@ def count_instances(instances: NDArray[np.uint16], pred: NDArray[np.uint8], rule
     :param pred: uint8[H, W], predicted bytes, of the same shape.
     :raises ValueError: the shapes differ.
     """
-    if instances.shape != pred.shape:
-        raise ValueError(f"instances {instances.shape} and prediction {pred.shape} differ in shape")
-    flat = np.ascontiguousarray(instances).reshape(-1)
-    present = np.zeros(65536, np.bool_)
-    present[flat] = True
-    values = np.flatnonzero(present)
-    values = values[values > rule.divisor]
-    slot_of = np.full(65536, -1, np.int32)
-    slot_of[values] = np.arange(len(values), dtype=np.int32)
-    table = np.zeros((len(values), 256), np.int64)
-    _count_slots(flat, np.ascontiguousarray(pred).reshape(-1), slot_of, table)
-    return InstanceHits(values.astype(np.int64), table)
-
-
-_WORDS = numba.types.Array(numba.types.uint16, 1, "C", readonly=True)  # takes writable arrays too
-_BYTES = numba.types.Array(numba.types.uint8, 1, "C", readonly=True)
-
-
-@numba.njit(numba.void(_WORDS, _BYTES, numba.int32[::1], numba.int64[:, ::1]), cache=True, nogil=True)
-def _count_slots(instances: NDArray[np.uint16], pred: NDArray[np.uint8], slot_of: NDArray[np.int32], table: NDArray[np.int64]) -> None:
-    for i in range(instances.size):
-        slot = slot_of[instances[i]]
-        if slot >= 0:
-            table[slot, pred[i]] += 1
+    return InstanceHits(*count_by_instance(instances, pred, rule.divisor))
 
 
 @dataclass
@@ -94,38 +71,40 @@ class InstanceScores:
         self.class_tp, self.class_fn = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
         self.category_tp = dict.fromkeys(self._ids_of_category, 0.0)
         self.category_fn = dict.fromkeys(self._ids_of_category, 0.0)
-        self._index_of_name = {name: index for index, name in enumerate(self.labels.class_names)}
-        self._label_of_id = {i: label for label in self.labels.labels for i in label.byte_ids}
+        self._void_ids = {i for label in self.labels.void for i in label.byte_ids}
+        weighed = self.class_tp.keys() & self.rule.average_size.keys()
+        rows = [(index, label) for index, label in enumerate(self.labels.classes) if label.name in weighed]
+        self._weighed = {i: row for row in rows for i in row[1].byte_ids}
 
     def add(self, hits: InstanceHits) -> NDArray[np.float64]:
         """Add one image, and return its own weighted hits and misses of each class, float64[C, 2].
 
         :raises LabelError: an instance belongs to a label that is unknown or has no instances.
         """
-        image = np.zeros((len(self.labels.classes), 2))
-        for value, pred in zip(hits.values, hits.pred, strict=True):
-            label_id = int(value) // self.rule.divisor
-            label = self._label_of_id.get(label_id)
-            weighed = label is not None and label.name in self.class_tp and label.name in self.rule.average_size
-            if label is None or (label in self.labels.classes and not weighed):
-                raise LabelError(f"instance id {int(value)} belongs to label id {label_id}, which has no instances")
-            if label not in self.labels.classes:
+        label_ids = (hits.values // self.rule.divisor).tolist()
+        for value, label_id in zip(hits.values.tolist(), label_ids, strict=True):
+            if label_id not in self._weighed and label_id not in self._void_ids:
+                raise LabelError(f"instance id {value} belongs to label id {label_id}, which has no instances")
+        # Whole numbers of all instances at once; then one instance after the other, since sums of floats depend on the order.
+        sizes = hits.pred.sum(axis=1).tolist()
+        of_category = {name: hits.pred[:, ids].sum(axis=1).tolist() for name, ids in self._ids_of_category.items()}
+        image = [[0.0, 0.0] for _ in self.labels.classes]
+        for row, (label_id, size) in enumerate(zip(label_ids, sizes, strict=True)):
+            if label_id in self._void_ids:
                 continue
-            image[self._index_of_name[label.name]] += self._add_instance(label.name, label.category, label_id, pred)
-        return image
-
-    def _add_instance(self, name: str, category: str | None, label_id: int, pred: NDArray[np.int64]) -> tuple[float, float]:
-        size = int(pred.sum())
-        weight = self.rule.average_size[name] / float(size)
-        tp = int(pred[label_id])
-        hits, misses = float(tp) * weight, float(size - tp) * weight
-        self.class_tp[name] += hits
-        self.class_fn[name] += misses
-        if category in self._ids_of_category:
-            tp = int(pred[self._ids_of_category[category]].sum())
-            self.category_tp[category] += float(tp) * weight
-            self.category_fn[category] += float(size - tp) * weight
-        return hits, misses
+            index, label = self._weighed[label_id]
+            weight = self.rule.average_size[label.name] / float(size)
+            tp = int(hits.pred[row, label_id])
+            hit, missed = float(tp) * weight, float(size - tp) * weight
+            self.class_tp[label.name] += hit
+            self.class_fn[label.name] += missed
+            image[index][0] += hit
+            image[index][1] += missed
+            if label.category in of_category:
+                tp = of_category[label.category][row]
+                self.category_tp[label.category] += float(tp) * weight
+                self.category_fn[label.category] += float(size - tp) * weight
+        return np.array(image)
 
     def class_iiou(self, confusion: ConfusionMatrix) -> dict[str, float]:
         """Class name to iIoU, NaN where the class has neither instances nor false positives in the data."""

@@ -1,0 +1,127 @@
+"""Label maps of 1024x2048 whose PNG files cost what Cityscapes' do: about 22 KB a target, 37 KB a prediction, 20 instances.
+
+The scenes are minicity's, drawn four times as large: every instance and every region is enlarged as a mask, so that edges are straight
+and not stairs of four pixels. A prediction is its target as a network sees it: no void, edges that waver, some regions wrong. What a
+file costs to decode is its number of edges, which its size tells.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from platformdirs import user_cache_dir
+
+from segbench.datasets.cityscapes import LABELS
+from segbench.datasets.images import write_labels, write_uint16
+from segbench.datasets.minicity import draw_scene
+
+VERSION = "1"
+HEIGHT, WIDTH = SIZE = (1024, 2048)
+SCENES = 24
+PATCHES = 6
+DRAWN = {24: 1.2, 4: 0.4}  # how the edges of a target waver: pixels, by the length of a wave
+PREDICTED = {64: 3.0, 4: 2.0}
+
+Map = NDArray[np.uint8]
+Number = TypeVar("Number", np.uint8, np.uint16)
+
+
+def bench_set(pairs: int) -> Path:
+    """``gtFine/val/CITY/*_gtFine_{labelIds,instanceIds}.png`` and ``results/*_pred.png``, in the official layout, for so many pairs.
+
+    It lies in the user's cache folder and is drawn once; beyond ``SCENES`` pairs files repeat under other names.
+    """
+    root = Path(user_cache_dir("segbench")) / f"bench-{VERSION}-{pairs}"
+    if not (root / "complete").exists():
+        shutil.rmtree(root, ignore_errors=True)
+        for index in range(pairs):
+            _write_pair(root, index)
+        (root / "complete").touch()
+    return root
+
+
+def paths(root: Path) -> list[tuple[Path, Path]]:
+    """(target, prediction) of every pair, sorted."""
+    targets = sorted((root / "gtFine").rglob("*_gtFine_labelIds.png"))
+    return [(path, root / "results" / path.name.replace("_gtFine_labelIds.png", "_pred.png")) for path in targets]
+
+
+def _write_pair(root: Path, index: int) -> None:
+    files = _files(root, index)
+    if index >= SCENES:
+        for path, first in zip(files, _files(root, index % SCENES), strict=True):
+            shutil.copy(first, path)
+        return
+    instances, pred = draw_pair(index)
+    write_labels(files[0], ids_of(instances))
+    write_uint16(files[1], instances)
+    write_labels(files[2], pred)
+
+
+def _files(root: Path, index: int) -> tuple[Path, Path, Path]:
+    stem = f"city_{index:06}_000019"
+    folder = root / "gtFine" / "val" / "city"
+    return folder / f"{stem}_gtFine_labelIds.png", folder / f"{stem}_gtFine_instanceIds.png", root / "results" / f"{stem}_pred.png"
+
+
+def draw_pair(index: int) -> tuple[NDArray[np.uint16], Map]:
+    """Instance ids uint16[1024, 2048] of a scene, from which its label ids follow, and predicted label ids uint8[1024, 2048]."""
+    instances = draw_scene("val", index).instances
+    # Cityscapes' streets are fuller than minicity's: another scene's traffic stands in this one too.
+    others = draw_scene("train", index).instances[:, ::-1]
+    traffic = others >= 1000
+    instances[traffic] = others[traffic] + 100
+    rng = np.random.default_rng(index)
+    instances = _wavering(_enlarged(instances), rng, DRAWN)
+    return instances, _predicted(ids_of(instances), rng)
+
+
+def ids_of(instances: NDArray[np.uint16]) -> Map:
+    """Label ids of instance ids."""
+    return np.where(instances >= 1000, instances // 1000, instances).astype(np.uint8)
+
+
+def _enlarged(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Each pixel takes the value whose mask, enlarged smoothly, is strongest there."""
+    best = np.zeros(SIZE, np.uint8)
+    result = np.zeros(SIZE, np.uint16)
+    for value in np.unique(values):
+        mask = Image.fromarray(np.where(values == value, 255, 0).astype(np.uint8))
+        strength = np.asarray(mask.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+        here = strength > best
+        best[here], result[here] = strength[here], value
+    return result
+
+
+def _predicted(target: Map, rng: np.random.Generator) -> Map:
+    """Edges waver by a few pixels, patches are another class, and nothing is void: that takes the class in front of it in its row."""
+    pred = _wavering(target, rng, PREDICTED)
+    for _ in range(PATCHES):
+        top, left = int(rng.integers(0, HEIGHT - 64)), int(rng.integers(0, WIDTH - 128))
+        region = np.s_[top : top + 64, left : left + 128]
+        pred[region][_waves(rng, PREDICTED)[region] > 1] = rng.choice(LABELS.id_of_index)
+    void = LABELS.index_of_id[pred] >= len(LABELS.classes)
+    before = np.maximum.accumulate(np.where(void, -1, np.arange(WIDTH)), axis=1)
+    filled = np.take_along_axis(pred, np.maximum(before, 0), axis=1)
+    return np.where(before >= 0, filled, LABELS.id_of_index[0]).astype(np.uint8)
+
+
+def _wavering(values: NDArray[Number], rng: np.random.Generator, waves: Mapping[int, float]) -> NDArray[Number]:
+    """Each pixel taken from a little aside."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.int32)
+    return values[np.clip(y + _waves(rng, waves), 0, HEIGHT - 1), np.clip(x + _waves(rng, waves), 0, WIDTH - 1)]
+
+
+def _waves(rng: np.random.Generator, waves: Mapping[int, float]) -> NDArray[np.int32]:
+    """Displacements in pixels, int32[1024, 2048]: the sum of smooth noises, by the length of their waves and their height."""
+    total = np.zeros(SIZE, np.float32)
+    for length, height in waves.items():
+        grid = rng.normal(0, height, (HEIGHT // length + 1, WIDTH // length + 1)).astype(np.float32)
+        total += np.asarray(Image.fromarray(grid).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR))
+    return np.rint(total).astype(np.int32)
