@@ -11,6 +11,7 @@ import click
 
 from segbench import __version__
 from segbench.errors import DataError, SegbenchError
+from segbench.starting import quick_start
 
 if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
@@ -76,6 +77,11 @@ PROTOCOL_OPTIONS = _options(
 )
 
 
+def _cores() -> int:
+    """Those that this process may use, which in a container or under a scheduler are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @main.command()
 @click.option("--suite", metavar="FILE|PRESET", help="A YAML file that names models, dataset, protocol and outputs; flags override it.")
 @click.option("--models", help="Names, separated by commas, or `all` that have weights for the dataset; see `segbench models`.")
@@ -120,7 +126,8 @@ def run(suite: str | None, device: str, **flags: Any) -> None:
 @click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
 @click.option("--boundary-ratio", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True, help="Of the diagonal.")
 @GROUPS_OPTION
-@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores")
+@click.option("--workers", type=click.IntRange(min=1), default=_cores, show_default="cores")
+@quick_start()
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
     """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data)."""
     from segbench.commands import score as command

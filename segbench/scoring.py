@@ -145,14 +145,10 @@ def score_folder(
     if problems:
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, "every target needs exactly one prediction of its own size, in the labels' ids")
-<<<<<<< HEAD
+    total = pairs_to_ids(raw, target_table, pred_table)
     boundary = np.stack([image.counts for image in boundaries]) if boundaries else None
     counted = PerImage(np.array(per_image), boundary, np.stack(weighted) if weighted else None, np.array(segments) if segments else None)
     return FolderScores(dataset, total, counted, histograms, instances, tuple(boundaries), mapping)
-=======
-    total = pairs_to_ids(raw, target_table, pred_table)
-    return FolderScores(dataset, total, np.array(per_image), histograms, instances, tuple(boundaries), mapping)
->>>>>>> 3cde069 (iIoU is counted in one pass over runs of equal (instance, prediction): it took four times as long as everything else about a pair)
 
 
 def _count_pair(

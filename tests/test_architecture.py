@@ -144,6 +144,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "comparing": ("", ""),
         "submission": ("boards", ""),
         "scoring": ("", ""),
+        "starting": ("", ""),
         "contract": ("augmentation cpu_training dataset_contract objective", "torch"),
         "dataset_contract": ("", ""),
         "dataset_check": ("dataset_contract", ""),

@@ -16,9 +16,9 @@ from segbench.report.intervals import plus_minus
 
 def console(*, stderr: bool = False) -> Console:
     """A console that never cuts a table when its output is not a terminal."""
-    out = Console(stderr=stderr, highlight=False)
+    out = Console(stderr=stderr, highlight=False, emoji=False)
     if not out.is_terminal:
-        out = Console(stderr=stderr, highlight=False, width=200)
+        out = Console(stderr=stderr, highlight=False, emoji=False, width=200)
     return out
 
 
