@@ -63,9 +63,9 @@ def _count_runs(instances: Any, pred: Any, divisor: int, values: Any, table: Any
                     bits |= np.uint64(1) << np.uint64(x - block)
         while bits:
             end = block + lowest(bits)
-            value = np.int64(instances[start])
+            value = int(instances[start])
             if value > divisor:
-                slot = np.int64(slot_of[value]) - 1
+                slot = int(slot_of[value]) - 1
                 if slot < 0:
                     slot = used
                     used += 1
