@@ -147,6 +147,7 @@ def run(
         "images": len(ids),
         "of": len(dataset),
         "targets_sha256": targets_fingerprint(zip(ids, histograms, strict=True)),
+        **dataset.facts,
     }
     facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads())
     size = timed_size(segmenters, dataset)

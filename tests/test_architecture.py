@@ -82,6 +82,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "datasets.folder": ("datasets.base datasets.cityscapes datasets.pairing", "yaml"),
         "datasets.opening": ("datasets datasets.base", ""),
         "datasets.wildcards": ("", ""),
+        "datasets.hf": ("datasets.base datasets.label_table datasets.own", ""),
         "datasets.own": ("datasets.base datasets.colors datasets.images datasets.label_table datasets.opening datasets.wildcards", ""),
         "datasets.mapping": ("", "yaml"),
         "datasets._palette": ("", ""),

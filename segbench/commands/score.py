@@ -42,6 +42,7 @@ def record_of(result: FolderScores, name: str, groups: str | None = None) -> Run
         "images": len(dataset),
         "of": len(dataset),
         "targets_sha256": targets_fingerprint(result.target_histograms),
+        **dataset.facts,
     }
     iiou = result.instances.class_iiou(result.confusion) if result.instances else {}
     protocol, model = {"source": "label maps"}, {"name": name, "arguments": {}}

@@ -29,6 +29,7 @@ BUILTIN = {
 
 ADAPTERS = {
     "folder": "segbench.datasets.own:own_dataset",
+    "hf-dataset": "segbench.datasets.hf:hf_dataset",
 }
 
 LABEL_SPACES = {

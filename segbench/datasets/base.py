@@ -39,6 +39,7 @@ class Dataset:
     this split has as it is handed out. ``shared_folders``: its folders hold other images too, of other splits for instance, and that is no
     mistake. ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
     ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean nothing.
+    ``facts``: what records say of where the data are from, a revision for instance.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Dataset:
     shared_folders: bool = False
     opened_as: str = ""
     segments: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -80,7 +80,7 @@ def read_own(path: Path) -> OwnData:
         raise DataError(f"{path}: there is no such file", way_out="--dataset takes a registered name, or a YAML file") from None
     name = said.get("name", path.stem)
     splits = said.get("splits") or {SPLIT: (said.get("images"), said["targets"])}
-    return OwnData(name, path.parent / said.get("root", "."), splits, _labels(name, said), said.get("encoding", "ids"))
+    return OwnData(name, path.parent / said.get("root", "."), splits, labels_of(name, said), said.get("encoding", "ids"))
 
 
 def _samples(path: Path, root: Path, image_pattern: str | None, target_pattern: str) -> tuple[Sample, ...]:
@@ -126,13 +126,22 @@ def _checked(said: dict[str, Any]) -> dict[str, Any]:
     """
     if ("splits" in said) == ("targets" in said) or ("splits" in said and "images" in said):
         raise ValueError("give either splits, or images and targets of one split")
+    if "splits" not in said:
+        _check_patterns(said)
+    return check_labels(said)
+
+
+def check_labels(said: dict[str, Any]) -> dict[str, Any]:
+    """The keys that say which labels there are.
+
+    :raises ValueError: they do not go together.
+    :raises LabelError: two labels own one id or share a name.
+    """
     if ("labels" in said) == ("classes" in said):
         raise ValueError("give either classes, or labels: the name of a builtin dataset that has the same")
     if "labels" in said and (extra := sorted({"void", "ignore", "palette"} & set(said))):
         raise ValueError(f"{' and '.join(extra)} belong to classes, not to labels")
-    if "splits" not in said:
-        _check_patterns(said)
-    _labels("classes, void and ignore", said)
+    labels_of("classes, void and ignore", said)
     return said
 
 
@@ -151,7 +160,7 @@ def _check_patterns(said: Mapping[str, Any]) -> tuple[str | None, str]:
     return images, targets
 
 
-def _labels(name: str, said: Mapping[str, Any]) -> LabelSpace:
+def labels_of(name: str, said: Mapping[str, Any]) -> LabelSpace:
     """The label space of a whole description.
 
     :raises LabelError: two labels own one id or share a name.
@@ -217,16 +226,19 @@ def _classes(node: Any, problems: list[str]) -> Any:
 
 
 _TEXT = plain(exactly(str))
+LABEL_KEYS = {
+    "labels": plain(lambda value: label_space(exactly(str)(value))),
+    "classes": _classes,
+    "palette": plain(_palette),
+    "void": each(_label),
+    "ignore": plain(_bytes),
+}
 _KEYS = {
     "name": _TEXT,
     "root": _TEXT,
     "images": _TEXT,
     "targets": _TEXT,
     "splits": named(section("split", {"images": _TEXT, "targets": _TEXT}, _check_patterns)),
-    "labels": plain(lambda value: label_space(exactly(str)(value))),
-    "classes": _classes,
-    "palette": plain(_palette),
-    "void": each(_label),
-    "ignore": plain(_bytes),
+    **LABEL_KEYS,
     "encoding": plain(one_of(*ENCODINGS)),
 }
