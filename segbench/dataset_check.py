@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.core.counting import count_pairs
 from segbench.core.labels import LabelSpace
 from segbench.dataset_contract import (
     DATASET_PROPERTIES,
@@ -118,5 +119,13 @@ def _look(dataset: Dataset, sample: Sample) -> _Seen:
     read, problems = inspect(dataset, sample, FILE_PROPERTIES)
     if read is None:
         return _Seen(sample, problems)
-    digest = None if read.image is None else hashlib.sha256(repr(read.image.shape).encode() + read.image.tobytes()).digest()
-    return _Seen(sample, problems, digest, np.bincount(read.target.reshape(-1), minlength=256) if read.target.dtype == np.uint8 else None)
+    target = read.target
+    pixels = count_pairs(target, target).diagonal() if target.dtype == np.uint8 and target.ndim == 2 else None
+    return _Seen(sample, problems, None if read.image is None else _digest(read.image), pixels)
+
+
+def _digest(image: NDArray[np.uint8]) -> bytes:
+    """The same for two pictures of one size and of the same pixels, however they are stored."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image))
+    return digest.digest()

@@ -16,11 +16,13 @@ from segbench.core.labels import LabelClass, LabelSpace
 from segbench.dataset_check import NO_STRAYS, NO_TWINS, OFFICIAL_NUMBER, Census, check_files
 from segbench.dataset_contract import has_known_labels, has_target_and_image_of_one_size, has_unique_ids, reads
 from segbench.datasets.base import Dataset
+from segbench.datasets.camvid import camvid
 from segbench.datasets.images import write_labels
 from segbench.findings import title
 from tests.pictures import write_photograph
 from tests.tiny import tiny_dataset
 
+REAL = Path(__file__).parents[2] / "shared" / "camvid"
 Change = Callable[[Dataset], Dataset]
 
 
@@ -128,6 +130,15 @@ def test_frequencies_are_those_of_the_targets(tmp_path: Path) -> None:
     for label in check_files(dataset)[1]:
         assert label.pixels == sum(int((target == label.ids[0]).sum()) for target in targets)
         assert label.images == 6
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"the real CamVid is not in {REAL}")
+def test_the_real_camvid_is_as_it_was_handed_out() -> None:
+    findings, found = check_files(camvid(REAL, "val"), workers=2)
+    assert [finding for finding in findings if not finding.holds] == []
+    void = next(label for label in found if label.name == "unlabelled")
+    assert void.pixels / sum(label.pixels for label in found) == pytest.approx(0.017, abs=5e-5)
 
 
 def _voc(root: Path, names: tuple[str, ...]) -> Path:
