@@ -29,7 +29,7 @@ def rules_text(board: Board) -> str:
     rules = board.rules
     if not rules.written:
         return ""
-    lines = [rules.about, ""] * bool(rules.about) + ["## Rules", "", *(f"- **{name}**: {text}" for name, text in _rules(rules, board.name))]
+    lines = [rules.about, ""] * bool(rules.about) + ["## Rules", "", *(f"- **{name}**: {text}" for name, text in rules_of(board))]
     return "\n".join([*lines, ""])
 
 
@@ -41,7 +41,9 @@ def evaluated_text(rules: Rules) -> str:
     return f"**{escape(rules.dataset)}**{split}{images}"
 
 
-def _rules(rules: Rules, name: str) -> Iterator[tuple[str, str]]:
+def rules_of(board: Board) -> Iterator[tuple[str, str]]:
+    """Names and texts of a board's rules; what is to be typed stands between backticks."""
+    rules = board.rules
     data = {"images": rules.images, "classes": rules.labels, "targets": rules.targets_sha256 and f"`{rules.targets_sha256[:8]}…`"}
     known = ", ".join(f"{key} {value}" for key, value in data.items() if value)
     yield "Data", f"{rules.dataset or 'any'}, split {rules.split or 'any'}" + (f" ({known})" if known else "")
@@ -53,7 +55,10 @@ def _rules(rules: Rules, name: str) -> Iterator[tuple[str, str]]:
         yield "Measured", rules.measured
     if rules.command:
         yield "Reproduce", f"`{rules.command}`"
-    yield "Add a record", f"not possible: {rules.closed}" if rules.closed else f"`segbench submit RECORD.json --board leaderboards/{name}`"
+    yield (
+        "Add a record",
+        f"not possible: {rules.closed}" if rules.closed else f"`segbench submit RECORD.json --board leaderboards/{board.name}`",
+    )
 
 
 def reported_text(rows: Sequence[Reported]) -> str:

@@ -22,9 +22,11 @@ from segbench.report.board_texts import reported_text, rules_text
 from segbench.report.distributions import Spread, per_image_iou
 from segbench.report.formats import to_csv
 from segbench.report.markdown import board_page, index_page
+from segbench.report.page import boards_page
 from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels
 
 INDEX = "README.md"
+PAGE = "index.html"
 GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|images|miou-)[^/]*\.svg")
 
 
@@ -45,12 +47,14 @@ def rebuild(root: Path) -> dict[Path, bytes]:
     :raises DataError: there is nothing to show.
     """
     boards = read_boards(root)
+    ranks = [{group.signature: ranks_of(board, group) for group in comparable(board.records)} for board in boards]
     files: dict[Path, bytes] = {}
-    for board in boards:
-        files |= {board.folder / name: data for name, data in _board_files(board).items()}
+    for board, places in zip(boards, ranks, strict=True):
+        files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
     if not is_board(root):
         rows = [(board, group) for board in boards for group in comparable(board.records) or [None]]
         files[root / INDEX] = index_page("Leaderboards", rows).encode()
+        files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
     return files
 
 
@@ -85,18 +89,16 @@ def stale(root: Path) -> list[Path]:
     return _left_over(root, set(rebuild(root)))
 
 
-def _board_files(board: Board) -> dict[str, bytes]:
+def _board_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     shown: dict[str, list[tuple[str, str]]] = {}
     linked: dict[str, list[tuple[str, str]]] = {}
-    ranks: dict[str, list[int | None]] = {}
     for group in comparable(board.records):
         for picture in _pictures(group, board):
             page = shown if picture.shown else linked
             page.setdefault(group.signature, []).append((picture.caption, picture.file))
             files[picture.file] = _drawn(picture.draw)
         settings = by_setting(group.records, board.profiles)
-        ranks[group.signature] = ranks_of(board, group)
         table = leaderboard(group.records, next(iter(settings.values()), []), ranks[group.signature])
         files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
     texts = {"rules": rules_text(board), "published": reported_text(board.reported)}

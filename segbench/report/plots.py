@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from segbench.errors import RecordError
 from segbench.profiles import Profile
 from segbench.records import RunRecord
+from segbench.report.pareto import pareto_front
 from segbench.report.style import BACKING, BLUE, EMPTY, FRAME, HEAT, INK, MUTED, ON_DEEP, ON_PALE, PAPER, SKY, drawing
 from segbench.report.tables import ranked, row_labels, setting, speeds_of
 from segbench.report.terminal import count
@@ -119,7 +120,7 @@ def _scatter(figure: Figure, records: Sequence[RunRecord], x: Sequence[float], n
     axes = figure.subplots()
     y = [100 * record.scores.miou for record in records]
     texts = [_two_lines(text) for text in row_labels(records)]
-    front = _pareto(x, y)
+    front = pareto_front(x, y)
     axes.grid()
     axes.plot([x[i] for i in front], [y[i] for i in front], drawstyle="steps-post", color=SKY, linewidth=1.5)
     notes = [title] * bool(title) + ["filled: Pareto front"]
@@ -151,15 +152,6 @@ def _x_scale(axes: Axes, x: Sequence[float], tick: Callable[[float], str]) -> No
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-
-
-def _pareto(x: Sequence[float], y: Sequence[float]) -> list[int]:
-    """Indices of the points that no other beats in both, from left to right. An undefined y is on no front."""
-    front: list[int] = []
-    for i in sorted((i for i in range(len(x)) if not math.isnan(y[i])), key=lambda i: (x[i], -y[i])):
-        if not front or y[i] > y[front[-1]]:
-            front.append(i)
-    return front
 
 
 def _place_labels(axes: Axes, points: list[tuple[float, float]], texts: list[str], front: list[tuple[float, float]]) -> None:

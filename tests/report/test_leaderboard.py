@@ -46,7 +46,7 @@ def test_a_board_is_a_page_a_table_and_plots(root: Path):
     plots = {"plots/class_iou.svg", "plots/confusion-a.svg", "plots/miou-macs.svg"}
     each = {"leaderboard.md", "leaderboard.csv", *plots}
     expected = {f"{board}/{name}" for board in ("first", "second") for name in each}
-    expected |= {"first/plots/confusion-b.svg", "first/plots/images.svg", "first/plots/miou-latency.svg", "README.md"}
+    expected |= {"first/plots/confusion-b.svg", "first/plots/images.svg", "first/plots/miou-latency.svg", "README.md", "index.html"}
     assert names(root, boards.rebuild(root)) == expected
 
 

@@ -99,11 +99,6 @@ def test_labels_of_a_crowd_do_not_overlap(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert sum(plots._overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i]) == 0
 
 
-def test_the_pareto_front_is_what_nothing_beats():
-    assert plots._pareto([3, 1, 2, 2, 4], [30, 10, 5, 20, 30]) == [1, 3, 0]
-    assert plots._pareto([1, 2], [float("nan"), 5]) == [1]
-
-
 def test_void_is_grey_and_never_wrong(tmp_path: Path):
     right = np.where(INDEX < 3, INDEX, 1).astype(np.uint8)
     samples.sample_overlay(IMAGE, INDEX, right, LABELS, tmp_path / "a.svg")

@@ -1,0 +1,69 @@
+"""Boards for the page's tests: one with everything, one of profiles alone, one of published numbers alone."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from segbench.boards import Board, read_boards
+from segbench.core.labels import LabelClass, LabelSpace
+from segbench.core.uncertainty import bootstrap
+from segbench.records import write_text
+from tests.report.fakes import profile, run_record
+
+LABELS = LabelSpace(
+    "toy-4",
+    (
+        LabelClass("road", (0,), (128, 64, 128)),
+        LabelClass("car", (1,), (0, 0, 142)),
+        LabelClass("<b>bird</b>", (2,), (220, 20, 60)),
+        LabelClass("unseen", (3,), (1, 2, 3)),
+    ),
+)
+MATRICES = {
+    "alpha": [[900, 50, 0, 0, 50], [100, 400, 0, 0, 0], [5, 5, 30, 0, 0], [0, 0, 0, 0, 0]],
+    "beta": [[800, 150, 0, 0, 50], [200, 300, 0, 0, 0], [1, 2, 37, 0, 0], [0, 0, 0, 0, 0]],
+    "gamma": [[700, 250, 50, 0, 0], [300, 200, 0, 0, 0], [20, 10, 10, 0, 0], [0, 0, 0, 0, 0]],
+    "delta": [[100, 850, 50, 0, 0], [400, 100, 0, 0, 0], [30, 10, 0, 0, 0], [0, 0, 0, 0, 0]],
+}
+LATENCIES = {"alpha": 40.0, "beta": 5.0, "gamma": 20.0}
+MACS = {"alpha": 9_000_000_000, "beta": 2_000_000_000, "gamma": 70_000_000_000, "delta": None}
+REPORTED = (
+    ("PSPNet", "pspnet_r50", "paper", "R50", "78.4", "single", "713x713", "", "authors", "2017", "table 4", "https://example.org/psp"),
+    ("U-Net", "unet", "", "", "67.9", "multi", "", "coarse", "another", "2015", "a survey", "https://example.org/unet"),
+)
+
+
+def with_ranks(root: Path) -> list[tuple[Board, dict[str, list[int | None]]]]:
+    """The boards, the first with ranks as if its two best models were alike."""
+    boards = read_boards(root)
+    return [(board, {record.signature: [1, 1, 3, None] for record in board.records}) for board in boards]
+
+
+def write_boards(root: Path) -> None:
+    records = root / "first" / "records"
+    for name, matrix in MATRICES.items():
+        counts = np.array(matrix, np.int64)
+        hard = counts // 3
+        arguments = {"width": 0.5} if name == "alpha" else {}
+        record = run_record(
+            name, matrix, arguments, labels=LABELS, macs=MACS[name], paper={"title": f"On {name}", "url": f"https://example.org/{name}"}
+        )
+        record = replace(record, intervals=bootstrap(LABELS, np.stack([hard, counts - hard]), replicates=200))
+        write_text(records / f"{name}.json", record.to_json())
+        if name in LATENCIES:
+            write_text(records / f"{name}.profile.json", profile(name, LATENCIES[name], arguments).to_json())
+    write_text(
+        root / "first" / "board.yaml", yaml.safe_dump({"title": "Board & first", "about": "All <kinds> of rows.", "data": "dataset"})
+    )
+    with (root / "first" / "reported.csv").open("w", newline="") as file:
+        header = "model,registered,variant,backbone,miou,scales,input,data,by,year,source,url"
+        csv.writer(file).writerows([header.split(","), *REPORTED])
+    for number in range(6):
+        fast = profile(f"net{number}", 3.0 * 2**number, macs=10**9 * 3**number)
+        write_text(root / "speed" / "records" / f"net{number}.profile.json", fast.to_json())
+    write_text(root / "third" / "board.yaml", "title: Only rules\n")
