@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segbench.core.border_weights import border_weight_map
+from segbench.core.watershed import connected_segments
 from segbench.datasets.base import Dataset, Sample, read_depth, read_instances, read_photograph
 from segbench.errors import DataError
 from segbench.recipes import Recipe
@@ -83,7 +84,10 @@ def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random
 
 
 def _instances(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Tensor:
-    """int32[H, W]: the number of each pixel's instance, 0 where there is none."""
+    """int32[H, W]: the number of each pixel's instance, or of its segment where these are to be told apart, 0 where there is none."""
+    if dataset.segments is not None:
+        cells = dataset.labels.index_of_id[dataset.read_target(sample)] == dataset.labels.class_names.index(dataset.segments)
+        return torch.from_numpy(connected_segments(cells))
     if dataset.instances is None:
         raise DataError(
             f"{dataset.name} has no instances, from which the recipe's pixel_weights are made",

@@ -67,7 +67,7 @@ class Recipe:
 
     ``loss``: cross entropy, or over hard pixels alone (``ohem``): those whose truth is less probable than ``ohem_threshold``, at least the
     share ``ohem_min_kept`` of all pixels; in all heads, or in the main one while the auxiliary ones see every pixel. ``pixel_weights``:
-    U-Net's map, from the dataset's instances.
+    U-Net's map, from the dataset's instances, or its segments (ISBI 2012).
 
     :raises RecordError: naming every field that cannot be.
     """

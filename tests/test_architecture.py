@@ -79,7 +79,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "datasets.nyudv2": ("datasets.base datasets.images datasets.label_table datasets.layout", ""),
         "datasets.isbi2012": ("datasets.base datasets.layout", "PIL"),
         "datasets.sunrgbd": ("datasets.base datasets.layout datasets.nyudv2", ""),
-        "datasets.folder": ("datasets.base datasets.cityscapes datasets.pairing", "yaml"),
+        "datasets.folder": ("datasets.base datasets.cityscapes datasets.isbi2012 datasets.pairing", "yaml"),
         "datasets.opening": ("datasets datasets.base", ""),
         "datasets.wildcards": ("", ""),
         "datasets.hf": ("datasets.base datasets.label_table datasets.own", ""),

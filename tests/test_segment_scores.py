@@ -70,6 +70,14 @@ def test_predictions_as_train_ids_score_the_same(root: Path) -> None:
     assert f"V_rand {100 * V_RAND:.1f}" in result.stdout
 
 
+def test_a_folder_of_targets_in_the_labels_of_isbi_is_scored_so_too(root: Path) -> None:
+    for number in range(24, 30):
+        write_labels(root / f"targets/{number}.png", as_bytes(membranes(number - 24)[0]))
+    arguments = ["score", root / "preds", root / "targets", "--dataset", "isbi2012"]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert f"V_rand {100 * V_RAND:.1f}" in result.stdout
+
+
 class Threshold(nn.Module):
     """A bright pixel is a cell."""
 

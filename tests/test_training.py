@@ -12,6 +12,7 @@ import torch
 from segbench.augmentation import IGNORE, load_batch, random_crop
 from segbench.core.border_weights import border_weight_map
 from segbench.core.instances import InstanceRule
+from segbench.core.watershed import connected_segments
 from segbench.datasets.base import Dataset
 from segbench.datasets.images import write_uint16
 from segbench.errors import DataError, RecordError, WeightsError
@@ -214,6 +215,22 @@ def test_weights_of_pixels_move_with_the_target(tmp_path: Path) -> None:
         for target, weights in zip(batch.targets.numpy(), batch.pixel_weights.numpy(), strict=True):
             instances = np.where((target == 0) | (target == 1), target + 1, 0)
             np.testing.assert_array_equal(weights, border_weight_map(instances, 0.0))
+
+
+def test_where_segments_are_to_be_told_apart_they_are_the_instances(tmp_path: Path) -> None:
+    dataset = replace(tiny_dataset(tmp_path), segments="left")
+    recipe = replace(RECIPE, pixel_weights="unet_border", scale=(1.0, 1.0), flip=False, crop=(20, 31))
+    batch = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
+    assert batch.pixel_weights is not None
+    # A spot lies within the left half, so there is one segment, and one alone has no second-nearest border.
+    assert not batch.pixel_weights.any()
+    target = dataset.read_target(dataset.samples[0])
+    target[:, 9] = 0
+    cut = replace(dataset, read_target=lambda sample: target)
+    weights = random_crop(cut, dataset.samples[0], recipe, np.random.default_rng(0)).pixel_weights
+    assert weights is not None
+    np.testing.assert_array_equal(weights.numpy(), border_weight_map(connected_segments(target == 5), 0.0))
+    assert weights[15, 9] > 5
 
 
 def test_training_with_weights_of_pixels_differs_from_training_without(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from segbench.core.labels import LabelSpace
-from segbench.datasets import cityscapes
+from segbench.datasets import cityscapes, isbi2012
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.pairing import label_map_files
 from segbench.errors import DataError, LabelError
@@ -16,7 +16,8 @@ from segbench.errors import DataError, LabelError
 def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "val") -> Dataset:
     """Targets below ``root``. Without a label space it must be Cityscapes: the official layout, or files named as its targets are.
 
-    Otherwise each label map below the folder is a target, whose id is its relative path without the suffix.
+    Otherwise each label map below the folder is a target, whose id is its relative path without the suffix. In the labels of ISBI 2012 its
+    segments are scored too.
 
     :raises DataError: there is no such folder, there are no targets, or nothing says which label space they are in.
     """
@@ -35,7 +36,8 @@ def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "va
     samples = tuple(Sample(path.relative_to(root).with_suffix("").as_posix(), None, path) for path in label_map_files(root))
     if not samples:
         raise DataError(f"{root}: no label maps here", way_out="GTS is the folder with the targets (ground truth)")
-    return Dataset(root.resolve().name, "custom", labels, samples, root)
+    segments = isbi2012.CELLS if labels == isbi2012.LABELS else None
+    return Dataset(root.resolve().name, "custom", labels, samples, root, segments=segments)
 
 
 def read_label_space(path: Path) -> LabelSpace:

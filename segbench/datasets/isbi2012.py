@@ -24,7 +24,8 @@ from segbench.datasets.base import Dataset
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
 from segbench.errors import DataError, ImageError
 
-LABELS = LabelSpace("isbi2012", (LabelClass("membrane", (0,), (0, 0, 0)), LabelClass("cell interior", (255,), (255, 255, 255))))
+CELLS = "cell interior"
+LABELS = LabelSpace("isbi2012", (LabelClass("membrane", (0,), (0, 0, 0)), LabelClass(CELLS, (255,), (255, 255, 255))))
 
 SLICES = 30
 FOLDS = 5
@@ -78,7 +79,7 @@ def isbi2012(data: Path | None = None, split: str = "val") -> Dataset:
     samples = paired_samples("isbi2012", images, targets, f"{root}/train", WAY_OUT)
     kept = tuple(sample for sample in samples if belongs(int(sample.id), split))
     part = len([number for number in range(SLICES) if belongs(number, split)])
-    return Dataset("isbi2012", split, LABELS, kept, root, segments="cell interior", official_images=part, shared_folders=True)
+    return Dataset("isbi2012", split, LABELS, kept, root, segments=CELLS, official_images=part, shared_folders=True)
 
 
 def belongs(number: int, split: str) -> bool:
