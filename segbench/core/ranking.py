@@ -1,9 +1,9 @@
 """Ranks that are shared where a paired test sees no difference between two models.
 
-A model's rank is one more than the number of models that are better beyond chance: their mIoU is higher, and the permutation test of
-:mod:`segbench.core.uncertainty` on the same images calls the two different at the 5 % level. All pairs are tested, so the p-values are
-adjusted for having made all these tests (Holm). A model can be alike with both of its neighbours while these differ from each other; then
-it shares the rank of the better one.
+The best model leads the first rank. From the best to the worst, a model shares the rank of the leader above it unless the two differ beyond
+chance; then it leads the next rank, which is its place. Two models differ where the permutation test of :mod:`segbench.core.uncertainty`
+says so at the 5 % level. All pairs are tested, and the p-values are adjusted for having made all these tests (Holm). Models of one rank are
+alike with its leader, not always with each other: being alike is not transitive.
 
 As many exchanges are drawn as it takes for the smallest p-value to survive the adjustment.
 """
@@ -33,9 +33,12 @@ def shared_ranks(labels: LabelSpace, models: Sequence[NDArray[np.int64]], *, lev
     pairs = list(combinations(range(len(models)), 2))
     draws = max(REPLICATES, math.ceil(2 * len(pairs) / (1 - level)))
     adjusted = holm([miou_p_value(labels, models[i], models[j], replicates=draws, seed=seed) for i, j in pairs])
-    better = [0] * len(models)
-    for (i, j), p in zip(pairs, adjusted, strict=True):
-        if p <= 1 - level and mious[i] != mious[j]:
-            better[j if mious[i] > mious[j] else i] += 1
-    defined = sum(not math.isnan(miou) for miou in mious)
-    return [1 + (defined if math.isnan(miou) else count) for miou, count in zip(mious, better, strict=True)]
+    differ = {frozenset(pair) for pair, p in zip(pairs, adjusted, strict=True) if p <= 1 - level}
+    order = sorted(range(len(models)), key=lambda i: -math.inf if math.isnan(mious[i]) else mious[i], reverse=True)
+    ranks, leader = [0] * len(models), 0
+    for place, i in enumerate(order):
+        undefined_from_here = math.isnan(mious[i]) and not math.isnan(mious[order[leader]])
+        if frozenset((order[leader], i)) in differ or undefined_from_here:
+            leader = place
+        ranks[i] = leader + 1
+    return ranks

@@ -10,8 +10,8 @@ from segbench.boards import Board
 from segbench.report.formats import DASH, escape, markdown_lines
 
 RANKS = (
-    "Ranks: a model's is one more than the number of models that are better beyond chance, by a paired permutation test of the mIoU on the "
-    "same images at the 5 % level, Holm-corrected for all pairs of the table. Models that no test tells apart share a rank."
+    "Ranks: a model shares the rank of the leader above it unless a paired permutation test of the mIoU on the same images tells the two "
+    "apart at the 5 % level, Holm-corrected for all pairs of the table; then it leads the next rank, which is its place."
 )
 SCALES = {
     "single": "Published: one scale",

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from segbench.core.confusion import ConfusionMatrix
 from segbench.core.ranking import shared_ranks
+from segbench.core.scores import score
 from segbench.core.uncertainty import compare, miou_p_value
 from tests.core.test_uncertainty import THREE, street
 
@@ -29,6 +31,21 @@ def test_models_that_differ_on_every_image_have_ranks_of_their_own() -> None:
 def test_a_model_and_its_twin_share_a_rank_and_the_next_one_is_skipped() -> None:
     best, twin, worse = models(30, 0.5, 0.5, 0.0)
     assert shared_ranks(THREE, [worse, best, twin]) == [3, 1, 1]
+
+
+def test_a_worse_model_never_has_a_better_rank() -> None:
+    found = models(12, 0.0, 0.02, 0.3, 0.31, 0.05, 0.6)
+    dice = np.random.default_rng(3)
+    for counts in found[:3]:  # a model that is erratic: what is right of an image becomes wrong in some images, and the other way round
+        turned = counts.copy()
+        chosen = dice.random(12) < 0.4
+        turned[chosen] = turned[chosen][:, :, [1, 0, 2, 3]]
+        found = [*found, turned]
+    ranks = shared_ranks(THREE, found)
+    mious = [score(ConfusionMatrix(THREE, counts.sum(axis=0))).miou for counts in found]
+    in_order = [rank for _, rank in sorted(zip(mious, ranks, strict=True), reverse=True)]
+    assert in_order == sorted(in_order)
+    assert all(place + 1 >= rank for place, rank in enumerate(in_order))
 
 
 def test_a_difference_that_few_images_show_is_no_difference() -> None:
