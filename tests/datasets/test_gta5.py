@@ -16,7 +16,8 @@ PALETTE = np.arange(256 * 3, dtype=np.uint8).reshape(256, 3)
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(module, "UNEQUAL", 1 / 3)  # one of so few is more than 1 %
     for number, width in ((1, 5), (2, 5), (2154, 6)):
         write_image(tmp_path / f"images/{number:05}.png", np.zeros((7, 5, 3), np.uint8))
         write_labels(tmp_path / f"labels/{number:05}.png", np.arange(7 * width, dtype=np.uint8).reshape(7, width) % 35, PALETTE)
@@ -36,8 +37,8 @@ def test_pairs_of_unequal_size_are_left_out_and_gaps_in_the_numbers_do_no_harm(r
     assert [sample.id for sample in gta5(root).samples] == ["00001", "00002"]
 
 
-def test_more_unequal_pairs_than_the_original_has_are_an_error_that_names_them(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "UNEQUAL", 0)
+def test_many_unequal_pairs_are_an_error_that_names_them(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNEQUAL", 0.33)
     with pytest.raises(DataError, match="1 of 3 pairs differ in size") as caught:
         gta5(root)
     assert caught.value.problems == ("02154: image 5x7, label map 6x7",)

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from segbench.datasets.base import read_depth
 from segbench.datasets.images import write_image, write_labels, write_uint16
 from segbench.datasets.nyudv2 import LABELS, nyudv2
 from segbench.errors import DataError
+from segbench.inference import evaluate
+from segbench.models.rednet import rednet
 from tests.datasets.contract import broken
 
 
@@ -60,3 +63,16 @@ def test_every_missing_file_is_named(root: Path) -> None:
         nyudv2(root)
     with pytest.raises(DataError, match=r"train\.txt not found"):
         nyudv2(root, "train")
+
+
+def test_a_network_with_depth_is_fed_it_and_one_without_depth_refuses(root: Path) -> None:
+    dataset = nyudv2(root)
+    segmenter = rednet(dataset.labels, width=1 / 32)
+    fed: list[torch.Tensor] = []
+    segmenter.network.register_forward_pre_hook(lambda _, inputs: fed.append(inputs[1]))
+    write_uint16(root / "test/depth/0001.png", np.full((2, 3), 2842 + 2835, np.uint16))
+    assert len(list(evaluate([segmenter], dataset, limit=1))) == 1
+    assert torch.allclose(fed[0][..., :2, :3], torch.tensor(2.0), atol=1e-2)
+    shutil.rmtree(root / "test/depth")
+    with pytest.raises(DataError, match="there is no depth map"):
+        list(evaluate([segmenter], nyudv2(root)))
