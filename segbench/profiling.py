@@ -8,7 +8,8 @@ that a drifting clock hits all alike.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,9 +56,22 @@ def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int | None:
         with torch.device("meta"):
             twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
     inputs = example_inputs(twin, size)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with _without_gradients(twin.network), torch.no_grad(), FlopCounterMode(display=False) as counter:
         twin.network(*inputs)
     return int(counter.get_total_flops()) // 2
+
+
+@contextmanager
+def _without_gradients(network: torch.nn.Module) -> Iterator[None]:
+    """No parameter asks for a gradient: the counter looks for the origin of a parameter that a module is handed (OneFormer), and fails."""
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)
 
 
 def profile(

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from segbench.benchmark import numbered_labels
+from segbench.benchmark import brings_weights, numbered_labels
 from segbench.contract import check_dataset, check_model
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import is_dataset
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, WeightsError
 from segbench.findings import Finding
 from segbench.models import ADAPTERS, BUILTIN, GROUP
 from segbench.models.weights import build
@@ -74,8 +74,12 @@ def _check_model(name: str, classes: int, arguments: dict[str, Any]) -> Iterator
         segmenter = build(name, numbered_labels(classes), **arguments)
     except SegbenchError as error:
         yield Finding(name, "It can be built", str(error))
-    else:
-        yield from check_model(segmenter)
+        return
+    if name.partition(":")[0] in ADAPTERS and brings_weights(segmenter):
+        raise WeightsError(
+            f"{name} was trained elsewhere, and the contract is for networks that can be built anew; try: segbench profile {name}"
+        )
+    yield from check_model(segmenter)
 
 
 def _check_dataset(dataset: Dataset) -> Iterator[Finding]:

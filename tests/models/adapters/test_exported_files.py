@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from numpy.typing import NDArray
 from torch import nn
 
+from segbench.cli import main
 from segbench.datasets.cityscapes import LABELS
 from segbench.errors import DataError, ProtocolError, WeightsError
 from segbench.exporting import WRITERS, difference, export
@@ -226,3 +228,9 @@ def test_what_is_inside_a_file_is_plain_json(enet: Segmenter, tmp_path: Path) ->
     assert data["normalize"]["order"] == "RGB"
     assert [entry["name"] for entry in data["labels"]["classes"]] == list(LABELS.class_names)
     assert [path.name for path in tmp_path.iterdir()] == ["e.pt2"]
+
+
+def test_the_contract_of_networks_that_are_built_is_not_asked_of_a_file(exported: tuple[str, Path]) -> None:
+    result = CliRunner().invoke(main, ["check", f"{exported[0]}:{exported[1]}"], catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "was trained elsewhere" in result.stderr

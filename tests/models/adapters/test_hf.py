@@ -16,6 +16,7 @@ from segbench.models.adapters.base import feeds, sha256_of_files
 from segbench.models.adapters.hf_networks import CHUNK, mask_scores, task_tokens
 from segbench.models.base import InputRule, Normalize, Segmenter, forward, predict
 from segbench.models.weights import build
+from segbench.profiling import model_facts
 from tests.tiny import LABELS
 
 transformers = pytest.importorskip("transformers", reason="hf:REPO takes transformers: pip install 'segbench[hf]'")
@@ -249,6 +250,20 @@ def test_oneformer_is_told_its_task(tmp_path: Path) -> None:
         found = segmenter.network.network(pixel_values=planes(64, 64), task_inputs=told)  # type: ignore[union-attr, operator]
         logits = forward(segmenter, torch.from_numpy(images(64, 64)))
     torch.testing.assert_close(logits.exp(), mask_formula(found, (64, 64)))
+
+
+@pytest.mark.parametrize("make", [segformer, beit, dpt, upernet, mask2former, oneformer])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_size_of_every_kind_is_counted_and_it_stays_trainable(tmp_path: Path, make: Callable[[], Any]) -> None:
+    saved(tmp_path, make)
+    if make is oneformer:
+        words(tmp_path)
+    segmenter = build(f"hf:{tmp_path}", LABELS)
+    before = [parameter.requires_grad for parameter in segmenter.network.parameters()]
+    facts = model_facts(segmenter, (64, 64))
+    assert facts["macs"] > 10_000
+    assert facts["params"] == sum(parameter.numel() for parameter in segmenter.network.parameters())
+    assert [parameter.requires_grad for parameter in segmenter.network.parameters()] == before
 
 
 def test_padding_tokens_are_zero_whatever_the_tokenizer_calls_them(tmp_path: Path) -> None:
