@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import sys
@@ -22,11 +21,14 @@ from segbench.datasets import ADAPTERS as DATASET_ADAPTERS
 from segbench.datasets import BUILTIN as DATASETS
 from segbench.datasets import minicity
 from segbench.datasets.cityscapes import LABELS
+from segbench.datasets.folder import read_label_space
+from segbench.datasets.own import read_own
 from segbench.models import ADAPTERS as MODEL_ADAPTERS
 from segbench.models import BUILTIN as MODELS
 from segbench.models.base import predict
 from segbench.models.weights import build
 from segbench.records import read_run
+from segbench.suites import preset_names, read_suite
 
 TEXT = readme.readme("models", "adapters", "datasets")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
@@ -147,9 +149,14 @@ def test_the_file_for_mmsegmentation_gives_its_class_maps(tmp_path: Path, monkey
     np.testing.assert_array_equal(predict(segmenter, image[None])[0], own)
 
 
-def test_yaml_in_the_readme_is_yaml() -> None:
-    import yaml
-
-    for kind, text in BLOCKS:
-        if kind == "yaml":
-            assert json.dumps(yaml.safe_load(text))
+def test_the_files_that_are_shown_can_be_read(tmp_path: Path) -> None:
+    for name in ("paper.yaml", "labels.yaml", "mydata.yaml"):
+        (tmp_path / name).write_text(block(name))
+    (tmp_path / "splits.yaml").write_text(block("segbench check mydata.yaml"))
+    suite = read_suite(str(tmp_path / "paper.yaml"))
+    assert suite.protocol["crop"] == (769, 769)
+    assert [name in MODELS for name in suite.models] == [True, False]
+    assert read_label_space(tmp_path / "labels.yaml").class_names == ("road", "building")
+    assert list(read_own(tmp_path / "splits.yaml").splits) == ["train", "val"]
+    presets = re.findall(r"there are `([^`]*)`, `([^`]*)`, `([^`]*)` and `([^`]*)`", TEXT)
+    assert sorted(presets[0]) == preset_names()
