@@ -161,7 +161,8 @@ def run(
     ) -> Outcome:
         per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, space)
         segments = np.array(of_cells) if of_cells else None
-        intervals, model = bootstrap(space, per_image), model_facts(segmenter, size)
+        counted = PerImage(per_image, segments=segments)
+        intervals, model = bootstrap(space, counted), model_facts(segmenter, size)
         model["extra_data"] = extra_data(segmenter.trained_on, dataset.name)
         how = protocol.to_dict()
         if mapping is not None:
@@ -169,7 +170,7 @@ def run(
         record = RunRecord(model, data, how, facts, total, command=command, intervals=intervals)
         if segments is not None:
             record = replace(record, segments=mean_scores(segments))
-        return Outcome(record, tuple(ids), PerImage(per_image, segments=segments))
+        return Outcome(record, tuple(ids), counted)
 
     return [outcome(*each) for each in zip(segmenters, results, mappings, spaces, regions, strict=True)]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.core.image_scores import image_miou
-from segbench.core.replicates import PerImage, scores_of, units_of
+from segbench.core.replicates import PerImage, totals
 from segbench.core.uncertainty import Comparison, compare
 from segbench.errors import RecordError
 from segbench.per_image import GROUPS, groups_of, read_per_image
@@ -63,8 +63,7 @@ def compare_records(a: Path, b: Path, groups: str | None = None) -> Compared:
         y = replace(y, boundary=None)  # bands of different widths
     named = {} if groups is None else {"groups": groups_of(ids, groups), "unit": GROUPS[groups][0]}
     found = compare(first.labels, x, y, **named)
-    totals = (scores_of(first.labels, units_of(first.labels, side, None).sum(axis=1, keepdims=True)) for side in (x, y))
-    scores_a, scores_b = ({name: values[..., 0] for name, values in total.items()} for total in totals)
+    scores_a, scores_b = totals(first.labels, x), totals(first.labels, y)
     image_mious = np.stack([image_miou(x.confusion), image_miou(y.confusion)])
     return Compared(first, second, (scores_a, scores_b), found, tuple(ids), image_mious)
 

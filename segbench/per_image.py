@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from segbench.core.labels import LabelSpace
-from segbench.core.replicates import PerImage
+from segbench.core.replicates import EXTRAS, PerImage
 from segbench.core.uncertainty import Intervals, bootstrap
 from segbench.errors import DataError, RecordError
 from segbench.records import RunRecord
@@ -30,14 +30,11 @@ GROUPS: dict[str, tuple[str, Callable[[str], str]]] = {
 }
 
 
-FIELDS = ("boundary", "instances", "segments")
-
-
 def write_per_image(path: Path, ids: Sequence[str], counted: PerImage) -> None:
     """Write what was counted in every image, compressed, in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
-    more = {name: value for name in FIELDS if (value := getattr(counted, name)) is not None}
+    more = {name: getattr(counted, name) for name in counted.extras}
     np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counted.confusion, **more)
     partial.replace(path)
 
@@ -50,7 +47,7 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
     try:
         with path.open("rb") as file, np.load(file) as data:
             ids, counts = data["ids"].tolist(), data["counts"]
-            counted = PerImage(counts, *(data.get(name) for name in FIELDS))
+            counted = PerImage(counts, *(data.get(name) for name in EXTRAS))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if counts.dtype != np.int64 or counts.shape[:1] != (len(ids),):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import numpy as np
 
 from segbench.board_rules import Rules
 from segbench.boards import Board, is_board, read_boards
+from segbench.core.replicates import totals
 from segbench.core.scores import METRICS_VERSION
 from segbench.errors import DataError, RecordError
 from segbench.per_image import read_per_image
@@ -108,6 +110,10 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
         yield f"the boundary counts of {file.name} do not add up to those of the record"
     if record.iiou and counted.instances is None:
         yield f"{file.name} has no counts of instances, and the record has iIoU"
+    elif record.iiou:
+        iiou = [record.iiou.get(name, math.nan) for name in record.labels.class_names]
+        if not np.allclose(totals(record.labels, counted)["class_iiou"], iiou, rtol=0, atol=1e-9, equal_nan=True):
+            yield f"the instances of {file.name} do not give the iIoU of the record"
 
 
 def _of_neighbours(record: RunRecord, board: Board) -> Iterator[str]:

@@ -161,6 +161,10 @@ def test_boundaries_and_instances_must_be_in_the_matrices_too(tmp_path: Path, bo
     assert "the boundary counts of net.npz do not add up" in text
     assert "net.npz has no counts of instances" in text
     instances = np.ones((4, 3, 2))
+    assert "do not give the iIoU of the record" in refused(record_file(tmp_path, record, PerImage(MATRICES, near, instances)), board)
+    space = replace(LABELS, classes=tuple(replace(label, has_instances=label.name == "car") for label in LABELS.classes))
+    false = MATRICES[:, :, 1].sum() - MATRICES[:, 1, 1].sum()
+    record = replace(record, confusion=ConfusionMatrix(space, record.confusion.counts), iiou={"car": 4 / (8 + false)})
     assert submit(record_file(tmp_path, record, PerImage(MATRICES, near, instances)), board)
 
 

@@ -18,6 +18,8 @@ METRICS = {
     "category mIoU": "category_miou",
     "iIoU": "iiou",
     "boundary IoU": "boundary_miou",
+    "V_rand": "v_rand",
+    "V_info": "v_info",
 }
 OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class_iiou"}
 

@@ -107,7 +107,8 @@ def print_scores(record: RunRecord) -> None:
     if record.iiou:
         headline["iIoU"] = percent(record.miiou, float(half_width(record, "iiou")))
     if record.segments:
-        headline |= {"V_rand": percent(record.segments.v_rand), "V_info": percent(record.segments.v_info)}
+        for name, field in (("V_rand", "v_rand"), ("V_info", "v_info")):
+            headline[name] = percent(getattr(record.segments, field), float(half_width(record, field)))
     if record.boundary:
         headline["boundary IoU"] = percent(record.boundary.miou, float(half_width(record, "boundary_miou")))
     show.print("   ".join(f"{name} {value}" for name, value in headline.items()) + "   (per cent)")

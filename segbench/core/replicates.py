@@ -4,7 +4,7 @@ Scores need only sums that are linear in the matrix, so int64[C, C+1] shrinks to
 
     hits[C]  targets[C]  preds[C]  hits within the category[K]
 
-and what was counted beside it adds 3 C more (Boundary IoU), 2 C more (iIoU), or both in this order, so S says which there are.
+and what was counted beside it adds the rows that :data:`EXTRAS` names.
 
 Columns add up as matrices do. What is undefined, and what leaves a mean, is as for a single matrix.
 """
@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 OF_CLASSES = ("class_iou", "class_acc", "class_precision", "class_dice", "boundary_iou", "class_iiou")
 OF_CATEGORIES = ("category_iou",)
+EXTRAS = ("boundary", "instances", "segments")
+"""Fields of :class:`PerImage` that may be absent, in the order of their rows: 3 C, 2 C and 3."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,11 @@ class PerImage:
     boundary: NDArray[np.int64] | None = None
     instances: Floats | None = None
     segments: Floats | None = None
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Which of :data:`EXTRAS` were counted."""
+        return tuple(name for name in EXTRAS if getattr(self, name) is not None)
 
 
 def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: Sequence[Hashable] | None) -> Floats:
@@ -57,11 +64,12 @@ def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: 
     hits = np.diagonal(square, axis1=1, axis2=2)
     category_hits = ((inside @ square) * inside).sum(axis=2)
     parts = [hits, per_image.sum(axis=2), square.sum(axis=1), category_hits]
-    for name, more, columns in (("boundary", counted.boundary, 3), ("instances", counted.instances, 2)):
-        if more is not None:
-            if more.shape != (len(per_image), classes, columns):
-                raise ValueError(f"{name} must be [{len(per_image)}, {classes}, {columns}], not {list(more.shape)}")
-            parts.append(more.transpose(0, 2, 1).reshape(len(per_image), -1))
+    shapes = {"boundary": (classes, 3), "instances": (classes, 2), "segments": (2,)}
+    for name in counted.extras:
+        more = getattr(counted, name)
+        if more.shape != (len(per_image), *shapes[name]):
+            raise ValueError(f"{name} must be {[len(per_image), *shapes[name]]}, not {list(more.shape)}")
+        parts.append(_summed(more) if name == "segments" else more.transpose(0, 2, 1).reshape(len(per_image), -1))
     statistics = np.concatenate(parts, axis=1).T
     if groups is None:
         return np.ascontiguousarray(statistics, np.float64)
@@ -71,14 +79,20 @@ def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: 
     return np.ascontiguousarray(sums.T, np.float64)
 
 
+def _summed(segments: Floats) -> Floats:
+    """float64[N, 3]: what adds up to means over the images that have such scores, and 1 for each of these."""
+    defined = ~np.isnan(segments).any(axis=1, keepdims=True)
+    return np.concatenate([np.where(defined, segments, 0), defined], axis=1)
+
+
 def _members(labels: LabelSpace) -> NDArray[np.int64]:
     """int64[K, C]: 1 where the class is of the category."""
     rows = [[label.category == category for label in labels.classes] for category in labels.categories]
     return np.array(rows, np.int64).reshape(len(rows), len(labels.classes))
 
 
-def scores_of(labels: LabelSpace, sums: Floats) -> dict[str, Floats]:
-    """Every score of R columns float64[S, R], by field name of :class:`~segbench.core.scores.Scores`.
+def scores_of(labels: LabelSpace, sums: Floats, extras: Sequence[str] = ()) -> dict[str, Floats]:
+    """Every score of R columns float64[S, R], by field name of :class:`~segbench.core.scores.Scores`, and those of the extras.
 
     float64[R]; scores of classes and of categories float64[C, R] and float64[K, R].
     """
@@ -99,16 +113,24 @@ def scores_of(labels: LabelSpace, sums: Floats) -> dict[str, Floats]:
     if len(inside):
         category_iou = _divide(category_hits, inside @ (targets + preds) - category_hits)
         scores |= {"category_miou": _mean_of_defined(category_iou), "category_iou": category_iou}
-    if len(more) >= 3 * classes:
+    if "boundary" in extras:
         near, near_targets, near_preds, more = np.split(more, [classes, 2 * classes, 3 * classes])
         boundary_iou = _divide(near, near_targets + near_preds - near)
         scores |= {"boundary_miou": _mean_of_defined(boundary_iou), "boundary_iou": boundary_iou}
-    if len(more):
-        weighted_hits, misses = np.split(more, 2)
+    if "instances" in extras:
+        weighted_hits, misses, more = np.split(more, [classes, 2 * classes])
         class_iiou = _divide(weighted_hits, weighted_hits + (preds - hits) + misses)
         class_iiou[[not label.has_instances for label in labels.classes]] = np.nan
         scores |= {"iiou": _mean_of_defined(class_iiou), "class_iiou": class_iiou}
+    if "segments" in extras:
+        scores |= {"v_rand": _divide(more[0], more[2]), "v_info": _divide(more[1], more[2])}
     return scores
+
+
+def totals(labels: LabelSpace, counted: PerImage) -> dict[str, Floats]:
+    """Every score of the images together: float64[], of classes float64[C], of categories float64[K]."""
+    sums = units_of(labels, counted, None).sum(axis=1, keepdims=True)
+    return {name: values[..., 0] for name, values in scores_of(labels, sums, counted.extras).items()}
 
 
 def mious_of(labels: LabelSpace, sums: Floats) -> Floats:

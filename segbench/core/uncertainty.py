@@ -38,7 +38,7 @@ REPLICATES = 10_000
 SEED = 0
 
 _ALWAYS = ("acc", "acc_cls", "miou", "fwiou", "class_iou", "class_acc", "class_precision", "class_dice")
-_WHERE_COUNTED = ("boundary_miou", "boundary_iou", "iiou", "class_iiou")
+_WHERE_COUNTED = ("boundary_miou", "boundary_iou", "iiou", "class_iiou", "v_rand", "v_info")
 _BLOCK = 1 << 19  # weights that are held at once: 4 MB
 _TIE = 1e-12  # two exchanges that differ by rounding alone
 
@@ -48,8 +48,8 @@ class Intervals:
     """Intervals of every score. ``bounds``: by field name of :class:`~segbench.core.scores.Scores`, float64[..., 2] (low, high).
 
     Class scores are float64[C, 2], ``category_iou`` float64[K, 2] in the order of the label space's categories. ``boundary_miou`` and
-    ``boundary_iou`` (C), ``iiou`` and ``class_iiou`` (C) are there where they were counted. A replicate drew ``units`` times, and ``unit``
-    says what: images, cities.
+    ``boundary_iou`` (C), ``iiou`` and ``class_iiou`` (C), ``v_rand`` and ``v_info`` are there where they were counted. A replicate drew
+    ``units`` times, and ``unit`` says what: images, cities.
     """
 
     bounds: Mapping[str, Floats]
@@ -111,11 +111,12 @@ def bootstrap(
     :param unit: what to call the groups in the result.
     :raises ValueError: shapes, level or replicates make no sense.
     """
-    units = _in_order(units_of(labels, per_image, groups))
+    counted = per_image if isinstance(per_image, PerImage) else PerImage(per_image)
+    units = _in_order(units_of(labels, counted, groups))
     _check(level, replicates)
-    point = scores_of(labels, units)
+    point = scores_of(labels, units, counted.extras)
     sums = _resampled(units, replicates, seed)
-    bounds = {name: _percentiles(values, level, point[name]) for name, values in scores_of(labels, sums).items()}
+    bounds = {name: _percentiles(values, level, point[name]) for name, values in scores_of(labels, sums, counted.extras).items()}
     return Intervals(bounds, level, replicates, seed, units.shape[1], unit)
 
 
@@ -137,11 +138,11 @@ def compare(
     :raises ValueError: as :func:`bootstrap`; or the targets of the two differ, so these are not the same images.
     """
     _check(level, replicates)
-    first, second = _paired_units(labels, a, b, groups)
+    first, second, extras = _paired_units(labels, a, b, groups)
     both = np.concatenate([first, second])
 
     def difference(sums: Floats) -> dict[str, Floats]:
-        x, y = (scores_of(labels, half) for half in np.split(sums, 2))
+        x, y = (scores_of(labels, half, extras) for half in np.split(sums, 2))
         return {name: x[name] - y[name] for name in x}
 
     observed = difference(both.sum(axis=1, keepdims=True))
@@ -156,19 +157,20 @@ def compare(
 
 def _paired_units(
     labels: LabelSpace, a: NDArray[np.int64] | PerImage, b: NDArray[np.int64] | PerImage, groups: Sequence[Hashable] | None
-) -> tuple[Floats, Floats]:
-    """The units of both, sorted by the sum of both, so that comparing b with a draws the same units."""
+) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """The units of both, sorted by the sum of both, so that comparing b with a draws the same units; and the extras that both have."""
     a, b = (x if isinstance(x, PerImage) else PerImage(x) for x in (a, b))
     x, y = a.confusion, b.confusion
     if x.shape != y.shape or (different := int((x.sum(axis=2) != y.sum(axis=2)).any(axis=1).sum())):
         what = f"{len(x)} and {len(y)} images" if x.shape != y.shape else f"{different} of {len(x)} images have other targets"
         raise ValueError(f"a paired comparison needs the same images in the same order: {what}")
-    boundary, instances = (all(part is not None for part in parts) for parts in ((a.boundary, b.boundary), (a.instances, b.instances)))
-    shared = (PerImage(s.confusion, s.boundary if boundary else None, s.instances if instances else None) for s in (a, b))
-    first, second = (units_of(labels, side, groups) for side in shared)
+    extras = tuple(name for name in a.extras if name in b.extras)
+    first, second = (
+        units_of(labels, PerImage(side.confusion, **{name: getattr(side, name) for name in extras}), groups) for side in (a, b)
+    )
     both = _in_order(np.concatenate([first + second, first, second]))[len(first) :]
     first, second = np.split(both, 2)
-    return first, second
+    return first, second, extras
 
 
 def miou_p_value(
@@ -178,7 +180,7 @@ def miou_p_value(
 
     :raises ValueError: as :func:`compare`.
     """
-    first, second = _paired_units(labels, a, b, None)
+    first, second, _ = _paired_units(labels, a, b, None)
     exact = 2 ** min(first.shape[1], 64) <= replicates
 
     def difference(sums: Floats) -> Floats:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segbench.core.boundaries import Boundaries
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.labels import LabelClass, LabelSpace
-from segbench.core.replicates import PerImage, units_of
+from segbench.core.replicates import PerImage, totals, units_of
 from segbench.core.scores import Scores, score
 from segbench.core.uncertainty import Intervals, bootstrap, compare, holm
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
@@ -380,3 +380,27 @@ def test_counts_of_another_shape_are_refused() -> None:
     assert images.boundary is not None
     with pytest.raises(ValueError, match="boundary must be"):
         bootstrap(INSTANCES, PerImage(images.confusion, images.boundary[1:]))
+
+
+def test_scores_of_segments_are_means_over_the_images_that_have_them() -> None:
+    confusion = street(np.random.default_rng(5), 8)
+    segments = np.random.default_rng(6).random((8, 2))
+    segments[3] = np.nan
+    images = PerImage(confusion, segments=segments)
+    assert totals(THREE, images)["v_info"] == pytest.approx(np.nanmean(segments[:, 1]))
+    found = bootstrap(THREE, images, replicates=40)
+    order = np.lexsort(units_of(THREE, images, None)[::-1])
+    drawn = order[np.random.default_rng([0, 0]).integers(0, 8, (40, 8))]
+    expected = np.percentile(np.nanmean(segments[drawn], axis=1), [2.5, 97.5], axis=0)
+    assert np.allclose([found.bounds["v_rand"], found.bounds["v_info"]], expected.T, rtol=1e-12)
+    assert same(Intervals.from_dict(json.loads(dump_json(found.to_dict(THREE))), THREE), found)
+
+
+def test_extras_of_two_classes_are_not_mixed_up() -> None:
+    two = LabelSpace("two", tuple(LabelClass(f"class {i}", (i,), (i, i, i), has_instances=True) for i in range(2)))
+    confusion = np.random.default_rng(0).integers(1, 50, (6, 2, 3))
+    instances, segments = np.full((6, 2, 2), 5.0), np.full((6, 2), 0.25)
+    alone, both = totals(two, PerImage(confusion, segments=segments)), totals(two, PerImage(confusion, None, instances, segments))
+    assert "iiou" not in alone
+    assert alone["v_rand"] == both["v_rand"] == 0.25
+    assert "iiou" in both
