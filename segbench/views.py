@@ -9,51 +9,73 @@ A view is an enlargement of the image, possibly mirrored. Mirroring is undone be
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segbench.models.base import Segmenter, class_map, forward, logits_at
+from segbench.core.upsampling import count_enlarged, enlarged_classes, enlarged_logits
+from segbench.models.base import Segmenter, covered_size, forward, logits_at
 from segbench.protocols import Protocol, Size, window_starts
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """float[N, C, h, w] of which the class map is the argmax, once they are brought to ``enlarged`` (bilinear) and cropped to ``size``."""
+
+    values: Tensor
+    enlarged: Size
+    size: Size
+
+    def class_map(self) -> Tensor:
+        """uint8[N, H, W] class indices. Ties go to the lower index."""
+        return enlarged_classes(self.values, self.enlarged, self.size)
+
+    def counts(self, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The class map, and int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size."""
+        return count_enlarged(self.values, self.enlarged, targets)
 
 
 def protocol_class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
     """uint8[N, H, W] class indices of uint8[N, H, W, 3] images; ``depth`` float32[N, H, W] or ``None``. Ties go to the lower index."""
-    if protocol.is_plain:
-        return class_map(segmenter, images, depth)
+    return protocol_scores(segmenter, images, depth, protocol).class_map()
+
+
+def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Scores:
+    """What a network says of uint8[N, H, W, 3] images, at the smallest size from which the class map follows."""
     size = (images.shape[1], images.shape[2])
-    views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored, size) for scale, mirrored in protocol.views)
+    if protocol.is_plain:
+        return Scores(forward(segmenter, images, depth), covered_size(segmenter.input_rule, size), size)
+    views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored) for scale, mirrored in protocol.views)
     if len(protocol.views) == 1 and protocol.post == "none":
-        return next(views).argmax(1).to(torch.uint8)
+        return Scores(next(views), size, size)
     scores = torch.zeros(())
     for logits in views:  # added one after the other: full-size scores of all views at once would not fit
-        scores = logits.softmax(1) + scores.to(logits.device)
+        scores = enlarged_logits(logits, size, size).softmax(1) + scores.to(logits.device)
     scores = scores / len(protocol.views)
     if protocol.post == "dense-crf":
         scores = _refined(scores, images)
-    return scores.argmax(1).to(torch.uint8)
+    return Scores(scores, size, size)
 
 
-def _view_logits(
-    segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol, scale: float, mirrored: bool, size: Size
-) -> Tensor:
-    """float32[N, C, H, W] logits of one view, brought back to the image's ``size``."""
+def _view_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol, scale: float, mirrored: bool) -> Tensor:
+    """float32[N, C, h, w] logits of one view at its size, not mirrored any more."""
+    size = (images.shape[1], images.shape[2])
     base = protocol.base_size(size)
     shown = (max(1, round(base[0] * scale)), max(1, round(base[1] * scale)))
     view, view_depth = _resize_images(images, shown), None if depth is None else _resize_depth(depth, shown)
     if mirrored:
         view, view_depth = view.flip(2), None if view_depth is None else view_depth.flip(2)
     logits = _windowed_logits(segmenter, view, view_depth, protocol)
-    if mirrored:
-        logits = logits.flip(3)
-    return logits if shown == size else F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+    return logits.flip(3) if mirrored else logits
 
 
 def _windowed_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
     """float32[N, C, h, w] logits at the images' size; averaged where windows overlap."""
     height, width = images.shape[1], images.shape[2]
     if protocol.crop is None or protocol.stride is None:
-        return logits_at(forward(segmenter, images, depth).float(), segmenter.input_rule, (height, width))
+        return logits_at(forward(segmenter, images, depth).float().contiguous(), segmenter.input_rule, (height, width))
     crop = (min(protocol.crop[0], height), min(protocol.crop[1], width))
     total = images.new_zeros((len(images), len(segmenter.labels.classes), height, width), dtype=torch.float32)
     covered = images.new_zeros((height, width), dtype=torch.float32)
@@ -61,7 +83,7 @@ def _windowed_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None,
         for left in window_starts(width, crop[1], protocol.stride[1]):
             rows, columns = slice(top, top + crop[0]), slice(left, left + crop[1])
             window_depth = None if depth is None else depth[:, rows, columns]
-            logits = forward(segmenter, images[:, rows, columns], window_depth).float()
+            logits = forward(segmenter, images[:, rows, columns], window_depth).float().contiguous()
             total[..., rows, columns] += logits_at(logits, segmenter.input_rule, crop)
             covered[rows, columns] += 1
     return total / covered

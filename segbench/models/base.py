@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from segbench.core.labels import LabelSpace
+from segbench.core.upsampling import enlarged_classes, enlarged_logits
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,12 @@ def _classes(segmenter: Segmenter, logits: Tensor) -> Tensor:
 
 def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
     """Logits of the padded image, brought to full resolution (bilinear, ``align_corners=False``) and cropped to ``size``."""
-    height, width = size
-    covered = (rule.padded(height) - 2 * rule.context, rule.padded(width) - 2 * rule.context)
-    if tuple(logits.shape[-2:]) != covered:
-        logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)
-    return logits[..., :height, :width]
+    return enlarged_logits(logits, covered_size(rule, size), size)
+
+
+def covered_size(rule: InputRule, size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) in pixels of what the logits of an image of ``size`` cover: the padded image without its context."""
+    return rule.padded(size[0]) - 2 * rule.context, rule.padded(size[1]) - 2 * rule.context
 
 
 def class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -> Tensor:
@@ -181,8 +182,11 @@ def class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None)
 
 
 def finish(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
-    """Logits to uint8[N, H, W] class indices at ``size``: the one argmax of the suite."""
-    return logits_at(logits, rule, size).argmax(1).to(torch.uint8)
+    """Logits of any layout and precision to uint8[N, H, W] class indices at ``size``: the one argmax of the suite.
+
+    It is that of :func:`logits_at` of contiguous float32 logits, without holding them: torch rounds other layouts in other ways.
+    """
+    return enlarged_classes(logits, covered_size(rule, size), size)
 
 
 @torch.inference_mode()
