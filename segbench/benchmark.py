@@ -20,6 +20,7 @@ from segbench.core.watershed import cell_scores
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
 from segbench.datasets.mapping import LabelMapping, MappingRule, outside_id
+from segbench.device_state import device_name
 from segbench.errors import WeightsError
 from segbench.inference import Evaluated, evaluate
 from segbench.models import BUILTIN, GROUP
@@ -27,7 +28,7 @@ from segbench.models.base import Segmenter
 from segbench.models.weights import build, bundled, load
 from segbench.per_image import write_per_image
 from segbench.profiles import Profile
-from segbench.profiling import device_name, model_facts
+from segbench.profiling import model_facts
 from segbench.protocols import Protocol
 from segbench.provenance import extra_data
 from segbench.records import RunRecord, environment, targets_fingerprint, write_text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from segbench.errors import RecordError
 from segbench.records import dump_json
 
 PROFILE_SCHEMA = "segbench.profile/2"
+# What must be equal for the samples of two processes to be of one thing.
+SAME = ("model", "arguments", "backend", "weights_sha256", "input_size", "batch_size", "precision", "device", "threads", "environment")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Profile:
 
     ``network``: tensor in, logits out. ``predict``: uint8 images on the device in, class maps at full size out (normalisation, network,
     upsampling, argmax). Both are times of whole batches after warm-up. ``throughput`` is (batch size, images a second of ``predict``) for
-    each batch size that was tried.
+    each batch size where the best one was looked for, ``throughput_end`` why no larger one was tried.
 
     Parameters: all, those that training changes, those that it does not, those that inference uses. ``macs`` are of one image;
     ``uncounted`` names the operators that are not in them, with their calls.
@@ -71,8 +73,8 @@ class Profile:
     ``activations_mb``: what the layers without parts give out on one image. ``weights_mb``: the network's tensors as a file holds them.
     ``None`` where another runtime hides these.
 
-    ``peak_memory_mb`` and what it is, or why it is not known (``peak_memory``). ``repeats``: samples, all processes together. ``warmup``,
-    ``device_state`` and ``environment`` say how it came to be. Megabytes are 2^20 bytes.
+    ``peak_memory_mb`` and what it is, or why it is not known (``peak_memory``). ``repeats``: samples, all processes together. ``warmup``
+    and ``device_state`` (of each process), ``environment`` and ``command`` say how it came to be. Megabytes are 2^20 bytes.
     """
 
     model: str
@@ -98,9 +100,11 @@ class Profile:
     activations_mb: float | None = None
     weights_mb: float | None = None
     throughput: tuple[tuple[int, float], ...] = ()
-    warmup: Mapping[str, Any] = field(default_factory=dict)
-    device_state: Mapping[str, Any] = field(default_factory=dict)
+    throughput_end: str = ""
+    warmup: tuple[Mapping[str, Any], ...] = ()
+    device_state: tuple[Mapping[str, Any], ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
 
     @property
     def network_ms(self) -> float:
@@ -126,6 +130,26 @@ class Profile:
         return dump_json({"schema": PROFILE_SCHEMA, **{key: plain[key] for key in order}, **times})
 
 
+def joined(first: Profile, second: Profile) -> Profile:
+    """One profile of two that processes of their own measured alike: their samples side by side, the higher peak of memory.
+
+    :raises RecordError: they are not of one network, run in one way, on one machine.
+    """
+    apart = [each.name for each in fields(Profile) if each.name in SAME and getattr(first, each.name) != getattr(second, each.name)]
+    if apart:
+        raise RecordError(f"profiles of {first.model} differ in {', '.join(apart)}: they are not one measurement")
+    peaks = [each.peak_memory_mb for each in (first, second) if each.peak_memory_mb is not None]
+    return replace(
+        second,
+        network=Timing.of([*first.network.samples, *second.network.samples]),
+        predict=Timing.of([*first.predict.samples, *second.predict.samples]),
+        repeats=first.repeats + second.repeats,
+        peak_memory_mb=max(peaks, default=None),
+        warmup=(*first.warmup, *second.warmup),
+        device_state=(*first.device_state, *second.device_state),
+    )
+
+
 def read_profile(path: Path) -> Profile:
     """Read a profile of any schema version that was ever written.
 
@@ -141,7 +165,8 @@ def read_profile(path: Path) -> Profile:
         del data["images_per_s"]
         throughput = tuple((int(batch), float(speed)) for batch, speed in data["throughput"])
         height, width = data["input_size"]
-        return Profile(**data | {"input_size": (height, width), "throughput": throughput})
+        lists = {name: tuple(data.get(name, ())) for name in ("warmup", "device_state")}
+        return Profile(**data | lists | {"input_size": (height, width), "throughput": throughput})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{path}: not a profile ({error})") from error
 

@@ -1,77 +1,89 @@
-"""Size and speed of the very network that gave the accuracy.
+"""Speed and size of the very network that gave the accuracy.
 
-Parameters are counted; MACs come from ``FlopCounterMode`` on the meta device (half its FLOPs), where fused attention is counted too; norms,
-activations, resizes and pooling are not in it. Times are wall times with synchronisation, after a warm-up; models are interleaved so
-that a drifting clock hits all alike.
+One pass gives both times: the network's alone, and that from images to class maps. See :mod:`segbench.timing` for how passes are timed,
+:mod:`segbench.network_size` for what is counted, :mod:`segbench.backends` for the ways to run a network.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor
 
+from segbench.backends import BACKENDS, Forward, prepare
+from segbench.device_state import available_mb, device_load, device_name, device_settings, memory_mb
 from segbench.inference import autocast
-from segbench.models import BUILTIN
 from segbench.models.base import Segmenter, example_inputs, finish
-from segbench.models.weights import build
+from segbench.network_size import MB, count_pass, resident_bytes, size_facts, weight_bytes
 from segbench.profiles import Profile, Timing
-from segbench.protocols import Protocol
+from segbench.protocols import Precision, Protocol
 from segbench.records import environment
+from segbench.timing import Effort, stopwatch, time_in_turns, warm_up
+
+GAIN = 0.03
+NEEDS_A_PROCESS = "on a CPU only a process of its own shows it: segbench profile --restarts"
+QUEUED_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
-class ParamCounts:
-    """Parameters: all of them, those that training changes, those that inference uses. Running statistics are buffers, not parameters."""
+@dataclass(frozen=True, eq=False)
+class Runner:
+    """A network, as a backend runs it on images uint8[N, H, W, 3]: ``first()`` makes its first input of them, ``further`` are others."""
 
-    total: int
-    trainable: int
-    infer: int
+    segmenter: Segmenter
+    backend: str
+    precision: Precision
+    images: Tensor
+    first: Callable[[], Tensor]
+    further: tuple[Tensor, ...]
+    forward: Forward
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the images."""
+        return self.images.shape[1], self.images.shape[2]
+
+    def run(self, mark: Callable[[], Any] = lambda: None) -> tuple[Any, Any, Any, Any]:
+        """One pass from images to class maps; marks at its start, before and after the network, and at its end."""
+        with torch.inference_mode(), autocast(self.images.device, self.precision):
+            start = mark()
+            given = self.first()
+            before = mark()
+            logits = self.forward(given, *self.further)
+            after = mark()
+            finish(logits, self.segmenter.input_rule, self.size)
+            return start, before, after, mark()
+
+    def once(self) -> tuple[float, float]:
+        """Milliseconds of the network and of the whole pass."""
+        mark, between = stopwatch(self.images.device)
+        if self.images.device.type == "cuda":
+            torch.cuda.synchronize(self.images.device)
+        start, before, after, end = self.run(mark)
+        return between(before, after), between(start, end)
 
 
-def count_params(segmenter: Segmenter) -> ParamCounts:
-    """Count a network's parameters; heads that exist only for training are the network's attribute ``training_only``."""
-    network = segmenter.network
-    params = list(network.parameters())
-    heads = [network.get_submodule(name) for name in getattr(network, "training_only", ())]
-    total = sum(p.numel() for p in params)
-    only_training = {id(p): p.numel() for head in heads for p in head.parameters()}
-    return ParamCounts(total, sum(p.numel() for p in params if p.requires_grad), total - sum(only_training.values()))
+def runner(
+    segmenter: Segmenter, size: tuple[int, int], *, batch_size: int = 1, backend: str = "eager", precision: Precision = "fp32"
+) -> Runner:
+    """A network, in evaluation mode, with images to be run on. They are noise, the same for every network.
 
-
-def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int | None:
-    """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included.
-
-    ``None`` of a network that calls itself ``opaque``: another runtime computes it. What is not builtin is run for once to be counted.
+    :raises ProtocolError: the backend cannot run this network on this machine.
     """
-    if getattr(segmenter.network, "opaque", False):
-        return None
-    twin = segmenter
-    if segmenter.device.type != "meta" and segmenter.name in BUILTIN:
-        with torch.device("meta"):
-            twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
-    inputs = example_inputs(twin, size)
-    with _without_gradients(twin.network), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        twin.network(*inputs)
-    return int(counter.get_total_flops()) // 2
+    segmenter.network.eval()
+    noise = torch.randint(0, 256, (batch_size, *size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images, inputs = noise.to(segmenter.device), example_inputs(segmenter, size, batch_size)
 
+    def first() -> Tensor:
+        return segmenter.input_rule.pad(segmenter.normalize(images)) if segmenter.inputs[0] == "rgb" else inputs[0]
 
-@contextmanager
-def _without_gradients(network: torch.nn.Module) -> Iterator[None]:
-    """No parameter asks for a gradient: the counter looks for the origin of a parameter that a module is handed (OneFormer), and fails."""
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for parameter in trainable:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trainable:
-            parameter.requires_grad_(True)
+    with torch.inference_mode():
+        example = (first(), *inputs[1:])
+    forward = prepare(backend, segmenter, example, size)
+    return Runner(segmenter, backend, BACKENDS[backend].precision or precision, images, first, inputs[1:], forward)
 
 
 def profile(
@@ -79,88 +91,129 @@ def profile(
     size: tuple[int, int],
     *,
     batch_size: int = 1,
-    repeats: int = 20,
+    effort: Effort | None = None,
     protocol: Protocol | None = None,
-    on_round: Callable[[], None] = lambda: None,
+    on_turn: Callable[[float], None] = lambda share: None,
 ) -> list[Profile]:
-    """Profile networks on images of (height, width), in turn, ``repeats`` times each after two warm-up rounds."""
+    """Profile networks on images of (height, width), in turn, as `run` runs them."""
     precision = (protocol or Protocol()).precision
-    device = segmenters[0].device
-    images = torch.randint(0, 256, (batch_size, *size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).to(device)
-    network_ms: list[list[float]] = [[] for _ in segmenters]
-    predict_ms: list[list[float]] = [[] for _ in segmenters]
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    with torch.inference_mode(), autocast(device, precision):
-        inputs = [_inputs(s, images) for s in segmenters]
-        for round_index in range(repeats + 2):
-            for i, segmenter in enumerate(segmenters):
-                network, whole = _time_once(segmenter, inputs[i], images)
-                if round_index >= 2:
-                    network_ms[i].append(network)
-                    predict_ms[i].append(whole)
-            on_round()
-    return [_summary(s, size, batch_size, precision, network_ms[i], predict_ms[i]) for i, s in enumerate(segmenters)]
+    runners = [runner(segmenter, size, batch_size=batch_size, precision=precision) for segmenter in segmenters]
+    return measure(runners, effort or Effort(), on_turn=on_turn)
 
 
-def _time_once(segmenter: Segmenter, inputs: tuple[torch.Tensor, ...], images: torch.Tensor) -> tuple[float, float]:
-    def predict() -> None:
-        first = _photograph(segmenter, images) if segmenter.inputs[0] == "rgb" else inputs[0]
-        logits = segmenter.network(first, *inputs[1:])
-        finish(logits, segmenter.input_rule, (images.shape[1], images.shape[2]))
+def measure(
+    runners: Sequence[Runner],
+    effort: Effort,
+    *,
+    best_batch: bool = False,
+    memory_before_mb: float | None = None,
+    on_turn: Callable[[float], None] = lambda share: None,
+) -> list[Profile]:
+    """Profile what runs on one device: warm up each, then take turns.
 
-    segmenter.network(*inputs)  # the network before it left the caches full of its own; the first of the two would pay for that
-    times = []
-    for work in (lambda: segmenter.network(*inputs), predict):
-        _synchronize(images.device)
-        start = time.perf_counter()
-        work()
-        _synchronize(images.device)
-        times.append((time.perf_counter() - start) * 1000)
-    return times[0], times[1]
-
-
-def _inputs(segmenter: Segmenter, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """What the network is fed in a run: the photograph as `predict` prepares it, memory layout included; further inputs are noise."""
-    noise = example_inputs(segmenter, (images.shape[1], images.shape[2]), images.shape[0])
-    if segmenter.inputs[0] != "rgb":
-        return noise
-    return (_photograph(segmenter, images), *noise[1:])
-
-
-def _photograph(segmenter: Segmenter, images: torch.Tensor) -> torch.Tensor:
-    return segmenter.input_rule.pad(segmenter.normalize(images))
+    :param best_batch: also double the batch until that gains less than 3 % images a second, or memory ends.
+    :param memory_before_mb: memory of this process before the only network was built, if the process is there for it alone.
+    """
+    device = runners[0].images.device
+    with _tuned(device):
+        settings, before = device_settings(device), device_load(device)
+        warmups = [warm_up(each.once, effort) for each in runners]
+        samples = time_in_turns([each.once for each in runners], effort, on_turn)
+        peaks = [_peak_memory(each, memory_before_mb) for each in runners]
+        state = {**settings, "before": before, "after": device_load(device)}
+        profiles = [_profile(*each, state) for each in zip(runners, warmups, samples, peaks, strict=True)]
+        return [_with_throughput(*each) for each in zip(profiles, runners, strict=True)] if best_batch else profiles
 
 
-def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+@contextmanager
+def _tuned(device: torch.device) -> Iterator[None]:
+    """CuDNN picks its algorithms by trying them, as everybody who cares for speed lets it do."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=torch.backends.cudnn.allow_tf32):
+        yield
 
 
-def _summary(
-    segmenter: Segmenter, size: tuple[int, int], batch_size: int, precision: str, network_ms: list[float], predict_ms: list[float]
+def _profile(
+    run: Runner,
+    warmup: dict[str, Any],
+    samples: list[tuple[float, float]],
+    peak: tuple[float | None, str],
+    state: dict[str, Any],
 ) -> Profile:
-    device = segmenter.device
+    segmenter, counted = run.segmenter, count_pass(run.segmenter, run.size)
     return Profile(
         model=segmenter.name,
         arguments=dict(segmenter.arguments),
-        **size_facts(segmenter, size),
-        input_size=size,
-        batch_size=batch_size,
-        precision=precision,
-        device=device_name(device),
+        backend=run.backend,
+        weights_sha256=segmenter.weights_sha256,
+        **size_facts(segmenter, counted),
+        uncounted=counted.uncounted if counted else {},
+        activations_mb=counted.activation_bytes / MB if counted else None,
+        weights_mb=weight_bytes(segmenter) / MB,
+        input_size=run.size,
+        batch_size=len(run.images),
+        precision=run.precision,
+        device=device_name(run.images.device),
         threads=torch.get_num_threads(),
-        repeats=len(network_ms),
-        network=Timing.of([network_ms]),
-        predict=Timing.of([predict_ms]),
-        peak_memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None,
+        repeats=len(samples),
+        network=Timing.of([[network for network, _ in samples]]),
+        predict=Timing.of([[whole for _, whole in samples]]),
+        peak_memory_mb=peak[0],
+        peak_memory=peak[1],
+        warmup=(warmup,),
+        device_state=(state,),
         environment=environment(),
     )
 
 
-def device_name(device: torch.device) -> str:
-    """What a device is called in records."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+def _peak_memory(run: Runner, before_mb: float | None) -> tuple[float | None, str]:
+    """MB, and what they are; or ``None``, and why."""
+    device = run.images.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        run.once()
+        own = torch.cuda.max_memory_allocated(device) - before + resident_bytes(run.segmenter.network)
+        return own / MB, "the network and the most that a pass allocates beside it on the device"
+    highest = None if before_mb is None else memory_mb("VmHWM")
+    if before_mb is None or highest is None:
+        return None, NEEDS_A_PROCESS if before_mb is None else "this system does not say"
+    return highest - before_mb, "the most that a process of its own held, less what it held with torch loaded and no network"
+
+
+def _with_throughput(measured: Profile, run: Runner) -> Profile:
+    """The profile with the speeds of doubled batches, and the reason why the doubling ended."""
+    speeds = [(measured.batch_size, measured.images_per_s)]
+    while True:
+        batch = 2 * speeds[-1][0]
+        try:
+            speed = _images_per_s(run, batch)
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            return replace(measured, throughput=tuple(speeds), throughput_end=f"no memory for a batch of {batch} ({error})")
+        speeds.append((batch, speed))
+        if speed < (1 + GAIN) * speeds[-2][1]:
+            return replace(measured, throughput=tuple(speeds), throughput_end=f"a batch of {batch} gains less than {GAIN:.0%}")
+
+
+def _images_per_s(run: Runner, batch: int) -> float:
+    """Passes are queued one after another for half a second, and at least two; one more before warms up.
+
+    :raises MemoryError: so many images would not fit into the memory that is free.
+    """
+    counted, free = count_pass(run.segmenter, run.size), available_mb()
+    on_cpu = run.images.device.type == "cpu"
+    if on_cpu and counted and free is not None and batch * counted.activation_bytes / MB > free / 2:
+        raise MemoryError(f"{free:.0f} MB are free, and its activations take {batch * counted.activation_bytes / MB:.0f} MB")
+    larger = runner(run.segmenter, run.size, batch_size=batch, backend=run.backend, precision=run.precision)
+    mark, between = stopwatch(run.images.device)
+    _, once_ms = larger.once()
+    passes = max(2, round(1000 * QUEUED_SECONDS / once_ms))
+    start = mark()
+    for _ in range(passes):
+        larger.run()
+    return 1000 * batch * passes / between(start, mark())
 
 
 def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
@@ -168,23 +221,9 @@ def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
     return {
         "name": segmenter.name,
         "arguments": dict(segmenter.arguments),
-        **size_facts(segmenter, size),
+        **size_facts(segmenter, count_pass(segmenter, size)),
         "macs_input": list(size),
         "weights_sha256": segmenter.weights_sha256,
         "trained_on": dict(segmenter.trained_on) if segmenter.trained_on else None,
         "paper": asdict(segmenter.paper) if segmenter.paper else None,
-    }
-
-
-def size_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, int | None]:
-    """Parameters, and MACs at (height, width); ``None`` of an opaque network, which hides both."""
-    if getattr(segmenter.network, "opaque", False):
-        return dict.fromkeys(("params", "params_trainable", "params_frozen", "params_infer", "macs"))
-    params = count_params(segmenter)
-    return {
-        "params": params.total,
-        "params_trainable": params.trainable,
-        "params_frozen": params.total - params.trainable,
-        "params_infer": params.infer,
-        "macs": count_macs(segmenter, size),
     }

@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix
 from segbench.cli import main
 from segbench.datasets.images import read_labels, write_labels
 from segbench.models.weights import build, save
+from segbench.profiles import read_profile
 from segbench.records import read_run
 from tests.tiny import LABELS, tiny_dataset
 
@@ -136,9 +137,12 @@ def test_an_unknown_model_is_answered_with_the_nearest_name() -> None:
 
 @pytest.mark.parametrize("spelling", [[TINY], ["--models", TINY]], ids=["argument", "option"])
 def test_profile_needs_neither_weights_nor_data(spelling: list[str], tmp_path: Path) -> None:
-    result = segbench("profile", *spelling, "--size", "16x32", "--classes", 3, "--repeats", 1, "--device", "cpu", "--out", tmp_path)
+    result = segbench("profile", *spelling, "--size", "16x32", "--classes", 3, "--repeats", 2, "--device", "cpu", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "network_ms" in result.output
+    (file,) = (tmp_path / "records").glob("*.profile.json")
+    command = read_profile(file).command
+    assert command == f"segbench profile {TINY} --sizes 16x32 --classes 3 --repeats 2 --device cpu"
 
 
 @pytest.mark.parametrize("arguments", [[], ["segnet", "--models", "enet"]], ids=["none", "both"])
@@ -153,7 +157,7 @@ def test_profile_of_all_is_one_table_of_every_registered_model(monkeypatch: pyte
     result = segbench("profile", "--models", "all", "--size", "16x32", "--classes", 3, "--repeats", 1, "--device", "cpu")
     assert result.exit_code == 0, result.output
     rows = [line for line in result.output.splitlines() if line.startswith("│")]
-    assert {row.split()[1] for row in rows} == {"enet", TINY}
+    assert {row.split()[3] for row in rows} == {"enet", TINY}
 
 
 def test_train_writes_a_file_that_run_accepts(small_minicity: Path, tmp_path: Path) -> None:

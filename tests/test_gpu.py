@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from segbench.backends import prepare
 from segbench.benchmark import load_models, run
 from segbench.core import counting, counting_torch
 from segbench.datasets.minicity import minicity
 from segbench.profiling import profile
 from segbench.recipes import Recipe
+from segbench.timing import Effort
 from segbench.training import train
 from tests.tiny import LABELS, tiny, tiny_dataset
 
@@ -49,7 +51,16 @@ def test_a_training_in_mixed_precision_learns(tmp_path: Path) -> None:
 
 def test_a_profile_on_the_device_names_it_and_its_memory() -> None:
     segmenter = tiny(LABELS)
-    (measured,) = profile([replace(segmenter, network=segmenter.network.to(CUDA).eval())], (64, 128), repeats=3)
+    (measured,) = profile([replace(segmenter, network=segmenter.network.to(CUDA).eval())], (64, 128), effort=Effort(repeats=3))
     assert measured.device == torch.cuda.get_device_name(CUDA)
     assert measured.peak_memory_mb is not None
     assert measured.peak_memory_mb > 0
+
+
+def test_a_recorded_graph_gives_the_logits_of_the_network_and_new_ones_for_new_images() -> None:
+    segmenter = replace(tiny(LABELS), network=tiny(LABELS).network.to(CUDA).eval())
+    first, second = torch.randn(2, 1, 3, 64, 128, device=CUDA)
+    replay = prepare("cuda-graphs", segmenter, (first,), (64, 128))
+    with torch.inference_mode():
+        for images in (first, second):
+            torch.testing.assert_close(replay(images), segmenter.network(images))

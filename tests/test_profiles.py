@@ -36,7 +36,7 @@ def profile() -> Profile:
         backend="compile",
         uncounted={"relu": 3},
         throughput=((1, 300.0), (2, 400.5)),
-        device_state={"affinity": [0, 1]},
+        device_state=({"affinity": [0, 1]},),
         environment={"torch": "2"},
     )
 

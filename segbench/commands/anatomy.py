@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from segbench.benchmark import numbered_labels
 from segbench.models.base import InputRule, Paper, Segmenter, example_inputs
 from segbench.models.weights import build
-from segbench.profiling import count_macs, count_params
+from segbench.network_size import count_macs, count_params
 from segbench.report.terminal import console, count, table
 
 SIZE = (1024, 2048)

@@ -1,8 +1,7 @@
-"""`segbench run` and `segbench profile`: progress, speed, overlays, the comparison table."""
+"""`segbench run`: progress, speed, overlays, the comparison table."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -30,13 +29,14 @@ from segbench.per_image import groups_of, intervals_of
 from segbench.profiles import Profile
 from segbench.profiling import profile
 from segbench.protocols import Protocol
-from segbench.records import RunRecord, write_text
+from segbench.records import RunRecord
 from segbench.report.formats import cells
 from segbench.report.intervals import interval_note
 from segbench.report.leaderboard import write as write_board
 from segbench.report.tables import comparable, leaderboard, per_class
-from segbench.report.terminal import console, count, progress_bar, table
+from segbench.report.terminal import console, progress_bar, table
 from segbench.suites import Suite
+from segbench.timing import Effort
 
 
 def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
@@ -164,13 +164,12 @@ def run_with_progress(
     return outcomes, profile_with_progress(segmenters, size, repeats=repeats, protocol=protocol) if repeats else []
 
 
-def profile_with_progress(
-    segmenters: Sequence[Segmenter], size: tuple[int, int], *, batch_size: int = 1, repeats: int, protocol: Protocol | None = None
-) -> list[Profile]:
-    """Profile with a bar that counts the rounds."""
+def profile_with_progress(segmenters: Sequence[Segmenter], size: tuple[int, int], *, repeats: int, protocol: Protocol) -> list[Profile]:
+    """Profile with a bar that shows how much of it is done."""
     with progress_bar("timing") as bar:
-        task = bar.add_task("timing", total=repeats + 2)
-        return profile(segmenters, size, batch_size=batch_size, repeats=repeats, protocol=protocol, on_round=lambda: bar.advance(task))
+        task = bar.add_task("timing", total=100)
+        effort = Effort(repeats=repeats)
+        return profile(segmenters, size, effort=effort, protocol=protocol, on_turn=lambda share: bar.update(task, completed=100 * share))
 
 
 def print_tables(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:
@@ -196,28 +195,3 @@ def print_per_class(records: Sequence[RunRecord]) -> None:
     """IoU of every class, a column for each model."""
     header, rows = cells(per_class(records), best_in="row")
     console().print(table(["class IoU", *header[1:]], rows))
-
-
-def print_profiles(profiles: Sequence[Profile], out: Path | None) -> None:
-    """Size and speed of every network, fastest first."""
-    header = ["model", "params", "MACs", "network_ms", "predict_ms", "p90", "images/s"]
-    rows = [
-        [
-            p.model,
-            count(p.params),
-            count(p.macs),
-            f"{p.network_ms:.1f}",
-            f"{p.predict_ms:.1f}",
-            f"{p.predict.percentiles.get('p90', math.nan):.1f}",
-            f"{p.images_per_s:.2f}",
-        ]
-        for p in sorted(profiles, key=lambda p: p.predict_ms)
-    ]
-    first = profiles[0]
-    show = console()
-    show.print(table(header, rows))
-    height, width = first.input_size
-    setting = f"{height}x{width}, batch {first.batch_size}, {first.precision}, {first.device}, {first.threads} threads"
-    show.print(f"{setting}; medians of {first.repeats}", style="dim")
-    for p in profiles if out else []:
-        write_text(Path(str(out)) / f"{p.model}.profile.json", p.to_json())

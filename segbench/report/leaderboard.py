@@ -23,11 +23,13 @@ from segbench.report.distributions import Spread, per_image_iou
 from segbench.report.formats import to_csv
 from segbench.report.markdown import board_page, index_page
 from segbench.report.page import boards_page
+from segbench.report.speed_page import is_speed_board, speed_csv, speed_index, speed_page, speed_plots
+from segbench.report.speed_plots import latency_dots
 from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels
 
 INDEX = "README.md"
 PAGE = "index.html"
-GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|images|miou-)[^/]*\.svg")
+GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|images|latency|miou-)[^/]*\.svg")
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ def rebuild(root: Path) -> dict[Path, bytes]:
     for board, places in zip(boards, ranks, strict=True):
         files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
     if not is_board(root):
-        rows = [(board, group) for board in boards for group in comparable(board.records) or [None]]
-        files[root / INDEX] = index_page("Leaderboards", rows).encode()
+        rows = [(board, group) for board in boards if not is_speed_board(board) for group in comparable(board.records) or [None]]
+        files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
         files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
     return files
 
@@ -70,7 +72,8 @@ def write_png(root: Path) -> list[Path]:
     """Write every plot as a PNG and its dark twin, beside the SVG, and return where. They belong to nobody's check."""
     written = []
     for board in read_boards(root):
-        for picture in (each for group in comparable(board.records) for each in _pictures(group, board)):
+        pictures = [each for group in comparable(board.records) for each in _pictures(group, board)]
+        for picture in _speed_pictures(board) if is_speed_board(board) else pictures:
             written.append((board.folder / picture.file).with_suffix(".png"))
             picture.draw(BytesIO(), written[-1])
     return written
@@ -90,6 +93,14 @@ def stale(root: Path) -> list[Path]:
 
 
 def _board_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
+    if is_speed_board(board):
+        files = {picture.file: _drawn(picture.draw) for picture in _speed_pictures(board)}
+        page = speed_page(board, rules_text(board))
+        return {"leaderboard.csv": speed_csv(board).encode(), "leaderboard.md": page.encode(), **files}
+    return _accuracy_files(board, ranks)
+
+
+def _accuracy_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     shown: dict[str, list[tuple[str, str]]] = {}
     linked: dict[str, list[tuple[str, str]]] = {}
@@ -141,6 +152,10 @@ def _pictures(group: Group, board: Board) -> list[_Picture]:
         draw = partial(plots.confusion_heatmap, record)
         pictures.append(_Picture(name, f"plots/confusion-{file}{group.suffix}.svg", draw, shown=False))
     return pictures
+
+
+def _speed_pictures(board: Board) -> list[_Picture]:
+    return [_Picture(title, file, partial(latency_dots, profiles, title)) for title, file, profiles in speed_plots(board)]
 
 
 def _spreads(group: Group, board: Board) -> list[Spread]:

@@ -149,11 +149,17 @@ def file_names(texts: Iterable[str]) -> list[str]:
 
 def setting(profile: Profile) -> str:
     """What must be equal for two times to be comparable."""
+    machine, size, batch, *rest = machine_parts(profile)
+    return ", ".join([machine, size, batch, profile.precision, *[profile.backend] * (profile.backend != "eager"), *rest])
+
+
+def machine_parts(profile: Profile) -> list[str]:
+    """Machine, size, batch, threads and torch: all of a setting but the way of running."""
     facts = profile.environment
     machine = facts.get("cpu") or "cpu" if profile.device == "cpu" else profile.device
     height, width = profile.input_size
-    parts = [str(machine), f"{height}x{width}", f"batch {profile.batch_size}", profile.precision, f"{profile.threads} threads"]
-    return ", ".join(parts + [f"torch {facts['torch']}"] * bool(facts.get("torch")))
+    parts = [str(machine), f"{height}x{width}", f"batch {profile.batch_size}", f"{profile.threads} threads"]
+    return parts + [f"torch {facts['torch']}"] * bool(facts.get("torch"))
 
 
 def by_setting(records: Sequence[RunRecord], profiles: Iterable[Profile]) -> dict[str, list[Profile]]:

@@ -12,7 +12,7 @@ import pytest
 
 from segbench.commands.anatomy import on_meta
 from segbench.models import BUILTIN
-from segbench.profiling import count_params
+from segbench.network_size import count_params
 
 with Path(__file__).with_name("params.csv").open(encoding="utf-8") as file:
     GOLDEN = list(csv.DictReader(file))

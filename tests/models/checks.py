@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from segbench.core.labels import LabelClass, LabelSpace
 from segbench.models.base import Segmenter, TrainingOutput
-from segbench.profiling import count_params
+from segbench.network_size import count_params
 
 Factory = Callable[..., Segmenter]
 

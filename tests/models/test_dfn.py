@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from segbench.models.dfn import ChannelAttention, RefinementResidual, dfn
-from segbench.profiling import count_params
+from segbench.network_size import count_params
 from tests.models.checks import counts, covered, gmacs, rebuilds, small, toy, without_gradient
 
 WIDTH = 1 / 16

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from segbench.models.fanet import FastAttention, fanet18, fanet34, fast_attention
-from segbench.profiling import count_params
+from segbench.network_size import count_params
 from tests.models.checks import Factory, counts, covered, gmacs, rebuilds, small, toy, without_gradient
 
 FACTORIES = (fanet18, fanet34)

@@ -21,6 +21,7 @@ from segbench.models.base import InputRule, Normalize, Segmenter, predict
 from segbench.models.rednet import rednet
 from segbench.models.weights import build
 from segbench.profiling import model_facts, profile
+from segbench.timing import Effort
 
 SIZE = (64, 96)
 YAML = "labels: [a, b]\nnormalize: {mean: [0, 0, 0], std: [255, 255, 255], order: RGB}\n"
@@ -102,7 +103,7 @@ def test_training_is_refused(exported: tuple[str, Path]) -> None:
 
 def test_size_and_speed_are_measured_and_what_is_hidden_is_not_made_up(exported: tuple[str, Path], enet: Segmenter) -> None:
     again = opened(exported)
-    facts, measured, own = model_facts(again, SIZE), profile([again], SIZE, repeats=1)[0], model_facts(enet, SIZE)
+    facts, measured, own = model_facts(again, SIZE), profile([again], SIZE, effort=Effort(repeats=1))[0], model_facts(enet, SIZE)
     expected = (None, None) if exported[0] == "onnx" else (own["params"], own["macs"])
     assert (facts["params"], facts["macs"]) == (measured.params, measured.macs) == expected
     assert measured.network_ms > 0

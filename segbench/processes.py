@@ -1,0 +1,57 @@
+"""A profile from a process of its own: it shares no memory, no clock's warmth and no cache with the one before."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+import torch
+
+from segbench.benchmark import random_models
+from segbench.device_state import memory_mb
+from segbench.errors import ProtocolError, SegbenchError
+from segbench.profiles import Profile
+from segbench.profiling import measure, runner
+from segbench.timing import Effort
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is measured; ``device`` is named, because it belongs to a process."""
+
+    model: str
+    classes: int
+    size: tuple[int, int]
+    batch_size: int
+    backend: str
+    device: str
+    effort: Effort
+    best_batch: bool = False
+
+
+def measure_in_process(request: Request) -> Profile:
+    """Build the network in a fresh process, and profile it there.
+
+    :raises ProtocolError: it cannot be run, in the words of whatever found out, or its process was killed.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            answer = pool.submit(_measure, request).result()
+        except BrokenProcessPool:
+            raise ProtocolError(f"the process that ran {request.model} was killed; is there enough memory?") from None
+    if isinstance(answer, str):
+        raise ProtocolError(answer)
+    return answer
+
+
+def _measure(request: Request) -> Profile | str:
+    """A profile, or what is wrong: messages travel between processes, exceptions of every kind do not."""
+    before = memory_mb("VmRSS")
+    try:
+        (segmenter,) = random_models([request.model], request.classes, torch.device(request.device))
+        run = runner(segmenter, request.size, batch_size=request.batch_size, backend=request.backend)
+        return measure([run], request.effort, best_batch=request.best_batch, memory_before_mb=before)[0]
+    except (SegbenchError, MemoryError, torch.OutOfMemoryError) as error:
+        return str(error) or type(error).__name__
