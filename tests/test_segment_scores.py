@@ -56,6 +56,9 @@ def test_score_prints_and_records_them_beside_iou(root: Path) -> None:
     data, record = json.loads((root / "r.json").read_text()), read_run(root / "r.json")
     assert (data["scores"]["v_rand"], data["scores"]["v_info"]) == pytest.approx((V_RAND, V_INFO))
     assert record.to_json() == (root / "r.json").read_text()
+    low, high = data["intervals"]["v_rand"]
+    assert min(SCORES)[0] < low < V_RAND < high < max(SCORES)[0]
+    assert f"V_rand {100 * V_RAND:.1f} ± {50 * (high - low):.1f}" in result.stdout
     ids, counted = read_per_image(root / "r.npz")
     assert ids == ["24", "25", "26", "27", "28", "29"]
     assert counted.segments is not None

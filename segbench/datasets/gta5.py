@@ -25,7 +25,7 @@ LABELS = LabelSpace(
 )
 OFFICIAL = {"train": 24_941}  # pairs of one size
 UNEQUAL = 0.01
-"""The share of pairs that may differ in size; 25 of 24,966 do. More are a sign that somebody resized images or label maps."""
+"""The share of pairs that may differ in size; mirrors lack 25 of 24,966. More are a sign that somebody resized images or label maps."""
 
 
 def gta5(data: Path | None = None, split: str = "train") -> Dataset:
