@@ -35,39 +35,54 @@ Number = TypeVar("Number", np.uint8, np.uint16)
 def bench_set(pairs: int) -> Path:
     """``gtFine/val/CITY/*_gtFine_{labelIds,instanceIds}.png`` and ``results/*_pred.png``, in the official layout, for so many pairs.
 
-    It lies in the user's cache folder and is drawn once; beyond ``SCENES`` pairs files repeat under other names.
+    It lies in the user's cache folder and is made once; the scenes repeat under other names beyond the number that is drawn.
     """
-    root = Path(user_cache_dir("segbench")) / f"bench-{VERSION}-{pairs}"
+    root = _folder(f"{pairs}-pairs")
     if not (root / "complete").exists():
         shutil.rmtree(root, ignore_errors=True)
+        scenes = [_scene(index) for index in range(min(pairs, SCENES))]
         for index in range(pairs):
-            _write_pair(root, index)
+            for kind, path in _files(root, index).items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(scenes[index % SCENES] / f"{kind}.png", path)
         (root / "complete").touch()
     return root
 
 
-def paths(root: Path) -> list[tuple[Path, Path]]:
-    """(target, prediction) of every pair, sorted."""
-    targets = sorted((root / "gtFine").rglob("*_gtFine_labelIds.png"))
-    return [(path, root / "results" / path.name.replace("_gtFine_labelIds.png", "_pred.png")) for path in targets]
+def paths(root: Path, kinds: tuple[str, str] = ("target", "pred")) -> list[tuple[Path, Path]]:
+    """(target, prediction) of every pair, sorted: in label ids, or as ``("target_index", "pred_index")`` in class indices, void 255."""
+    count = len(list((root / "results").iterdir()))
+    return [(files[kinds[0]], files[kinds[1]]) for files in (_files(root, index) for index in range(count))]
 
 
-def _write_pair(root: Path, index: int) -> None:
-    files = _files(root, index)
-    if index >= SCENES:
-        for path, first in zip(files, _files(root, index % SCENES), strict=True):
-            shutil.copy(first, path)
-        return
-    instances, pred = draw_pair(index)
-    write_labels(files[0], ids_of(instances))
-    write_uint16(files[1], instances)
-    write_labels(files[2], pred)
+def _folder(name: str) -> Path:
+    return Path(user_cache_dir("segbench")) / f"bench-{VERSION}" / name
 
 
-def _files(root: Path, index: int) -> tuple[Path, Path, Path]:
-    stem = f"city_{index:06}_000019"
-    folder = root / "gtFine" / "val" / "city"
-    return folder / f"{stem}_gtFine_labelIds.png", folder / f"{stem}_gtFine_instanceIds.png", root / "results" / f"{stem}_pred.png"
+def _files(root: Path, index: int) -> dict[str, Path]:
+    stem, folder = f"city_{index:06}_000019", root / "gtFine" / "val" / "city"
+    return {
+        "target": folder / f"{stem}_gtFine_labelIds.png",
+        "instances": folder / f"{stem}_gtFine_instanceIds.png",
+        "pred": root / "results" / f"{stem}_pred.png",
+        "target_index": root / "index" / f"{stem}_target.png",
+        "pred_index": root / "index" / f"{stem}_pred.png",
+    }
+
+
+def _scene(index: int) -> Path:
+    """The folder of a scene's five maps; drawn once."""
+    folder = _folder("scenes") / f"{index:03}"
+    if not (folder / "complete").exists():
+        instances, pred = draw_pair(index)
+        target = ids_of(instances)
+        write_uint16(folder / "instances.png", instances)
+        for kind, ids in (("target", target), ("pred", pred)):
+            write_labels(folder / f"{kind}.png", ids)
+            classes = LABELS.index_of_id[ids]
+            write_labels(folder / f"{kind}_index.png", np.where(classes < len(LABELS.classes), classes, 255).astype(np.uint8))
+        (folder / "complete").touch()
+    return folder
 
 
 def draw_pair(index: int) -> tuple[NDArray[np.uint16], Map]:

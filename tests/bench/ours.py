@@ -1,0 +1,101 @@
+"""segbench over the same pairs, as ``peer.py`` does it for the peers: ``python -m tests.bench.ours TOOL FOLDER``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from segbench.core.boundaries import boundary_sums
+from segbench.core.boundary_counting import count_boundaries
+from segbench.datasets import png
+from segbench.datasets.cityscapes import LABELS, read_layout
+from segbench.datasets.images import read_labels
+from segbench.datasets.inflating import inflater
+from segbench.scoring import FolderScores, score_folder
+from tests.bench.data import HEIGHT, WIDTH, paths
+
+Result = tuple[object, float]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+BOUNDARY = 46  # pixels: 2 % of the diagonal
+BEYOND_CACHES = 1 << 28
+
+
+def score(root: Path, *, instances: bool = False, workers: int = CORES) -> FolderScores:
+    """What `segbench score` does between reading its arguments and printing."""
+    dataset = read_layout("cityscapes", root, "val")
+    return score_folder(root / "results", dataset if instances else replace(dataset, instances=None), workers=workers)
+
+
+def scoring(root: Path) -> Callable[[], Result]:
+    return _timed(lambda: score(root).pairs)
+
+
+def scoring_instances(root: Path) -> Callable[[], Result]:
+    return _timed(lambda: score(root, instances=True).pairs)
+
+
+def scoring_one_core(root: Path) -> Callable[[], Result]:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return _timed(lambda: score(root, workers=1).pairs)
+
+
+def limit(root: Path) -> Callable[[], Result]:
+    """No decoder is faster than inflating both files into memory that is there, and no counter than reading both maps once."""
+    streams = [png._chunks(path.read_bytes())[2] for pair in paths(root) for path in pair]
+    raw = np.zeros(HEIGHT * (WIDTH + 1), np.uint8)
+    memory = np.ones(BEYOND_CACHES // 8, np.int64)
+    inflate = inflater()
+
+    def run() -> Result:
+        start = time.perf_counter()
+        for stream in streams:
+            inflate(stream, raw)
+        inflating = time.perf_counter() - start
+        start = time.perf_counter()
+        total = int(memory.sum())
+        reading = (time.perf_counter() - start) * len(streams) * HEIGHT * WIDTH / BEYOND_CACHES
+        return [total], inflating + reading
+
+    return run
+
+
+def boundary(root: Path) -> Callable[[], Result]:
+    """In memory, one thread, and void read as class 0, as for ``boundary_erosion``."""
+    classes = len(LABELS.classes)
+    index = np.where(LABELS.index_of_id < classes, LABELS.index_of_id, 0).astype(np.uint8)
+    maps = [tuple(read_labels(path).copy() for path in pair) for pair in paths(root)]
+
+    def count() -> object:
+        tables = [boundary_sums(count_boundaries(target, pred, index, index, classes, BOUNDARY)) for target, pred in maps]
+        return np.sum(tables, axis=0)
+
+    return _timed(count)
+
+
+def _timed(count: Callable[[], object]) -> Callable[[], Result]:
+    def run() -> Result:
+        start = time.perf_counter()
+        counts = count()
+        return counts, time.perf_counter() - start
+
+    return run
+
+
+def main() -> None:
+    tool = globals()[sys.argv[1]](Path(sys.argv[2]))
+    print(json.dumps({"build": inflater().__qualname__.split(".")[0]}), flush=True)
+    for _ in sys.stdin:
+        counts, seconds = tool()
+        print(json.dumps({"seconds": seconds, "counts": np.asarray(counts).tolist()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""One tool over pairs of label maps, in a process of its own: ``python peer.py TOOL PAIRS.json``. Any interpreter, nothing of segbench.
+
+For each line on standard input it goes through all pairs once and answers with a line of JSON, {"seconds": float, "counts": [[int]]}.
+Pairs are (target, prediction) files in class indices, void 255; for the official scorer (target, prediction) in label ids.
+
+mmsegmentation and HuggingFace's evaluate would bring their frameworks along. Here are their formulas: mmseg's ``IoUMetric`` and evaluate's
+``mean_iou`` take three histograms of each image, of the hits, of the prediction and of the target where it is not void.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CLASSES, VOID = 19, 255
+SAY = sys.stdout
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def fast_hist(pairs):
+    """FCN's ``_fast_hist``, as it has been copied from repository to repository."""
+    counts = np.zeros((CLASSES, CLASSES), np.int64)
+    for target, pred in pairs:
+        target, pred = read(target), read(pred)
+        known = (target >= 0) & (target < CLASSES)
+        counts += np.bincount(CLASSES * target[known].astype(int) + pred[known], minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+    return counts
+
+
+def three_histograms(pairs, as_maps, histogram):
+    """int64[3, C]: hits, predictions, targets."""
+    totals = np.zeros((3, CLASSES))
+    for target, pred in pairs:
+        target, pred = as_maps(read(target)), as_maps(read(pred))
+        known = target != VOID
+        target, pred = target[known], pred[known]
+        totals += np.stack([histogram(values) for values in (pred[pred == target], pred, target)])
+    return totals.astype(np.int64)
+
+
+def mmsegmentation(pairs):
+    import torch
+
+    def histogram(values):  # mmseg's maps are int64 tensors, and histc takes floats
+        return torch.histc(values.float(), bins=CLASSES, min=0, max=CLASSES - 1).numpy()
+
+    return three_histograms(pairs, lambda values: torch.from_numpy(values.astype(np.int64)), histogram)
+
+
+def huggingface(pairs):
+    return three_histograms(pairs, np.array, lambda values: np.histogram(values, bins=CLASSES, range=(0, CLASSES - 1))[0])
+
+
+def scikit_learn(pairs):
+    from sklearn.metrics import confusion_matrix
+
+    counts = np.zeros((CLASSES, CLASSES), np.int64)
+    for target, pred in pairs:
+        target, pred = read(target), read(pred)
+        known = target != VOID
+        counts += confusion_matrix(target[known], pred[known], labels=np.arange(CLASSES))
+    return counts
+
+
+def torchmetrics(pairs):
+    import torch
+    from torchmetrics import JaccardIndex
+
+    metric = JaccardIndex(task="multiclass", num_classes=CLASSES, ignore_index=VOID)
+    for target, pred in pairs:
+        target, pred = (torch.from_numpy(read(path).astype(np.int64)) for path in (target, pred))
+        metric.update(pred[None], target[None])
+    metric.compute()
+    return metric.confmat.numpy()
+
+
+def official(pairs, instances=False):
+    """cityscapesScripts' loop over pairs, without its search for files and its tables."""
+    from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as scorer  # noqa: N813
+
+    scorer.args.evalInstLevelScore, scorer.args.quiet, scorer.args.evalPixelAccuracy = instances, True, False
+    counts, statistics = scorer.generateMatrix(scorer.args), scorer.generateInstanceStats(scorer.args)
+    for target, pred in pairs:
+        scorer.evaluatePair(pred, target, counts, statistics, {}, scorer.args)
+    return counts
+
+
+def official_instances(pairs):
+    return official(pairs, instances=True)
+
+
+def boundary_erosion(pairs):
+    """Boundary IoU as its authors have it: the mask of each class, without its erosion by 3x3 squares; 46 pixels at 1024x2048.
+
+    In memory: the maps are read once. Their void is class 0 here, since the authors' masks know no void. int64[C, 3].
+    """
+    import cv2
+
+    def bands(values):
+        for index in range(CLASSES):
+            mask = np.pad((values == index).astype(np.uint8), 1)
+            eroded = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=WIDTH)
+            yield (mask - eroded)[1:-1, 1:-1]
+
+    def counted(target, pred):
+        both = zip(bands(target), bands(pred))  # noqa: B905 (the same length)
+        return [[int((a & b).sum()), int(a.sum()), int(b.sum())] for a, b in both]
+
+    maps = kept_maps(pairs)
+    start = time.perf_counter()
+    counts = np.sum([counted(target, pred) for target, pred in maps], axis=0)
+    return counts, time.perf_counter() - start
+
+
+WIDTH = 46
+KEPT = []
+
+
+def kept_maps(pairs):
+    if not KEPT:
+        KEPT.extend(tuple(np.where(read(path) == VOID, 0, read(path)) for path in pair) for pair in pairs)
+    return KEPT
+
+
+def build(tool):
+    """Whether the official scorer has its compiled part."""
+    if not tool.startswith("official"):
+        return ""
+    from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as scorer  # noqa: N813
+
+    return "cython" if scorer.CSUPPORT else "python"
+
+
+def main():
+    tool, pairs = globals()[sys.argv[1]], json.loads(Path(sys.argv[2]).read_text())
+    with redirect_stdout(sys.stderr):
+        kind = build(sys.argv[1])
+    print(json.dumps({"build": kind}), file=SAY, flush=True)
+    for _ in sys.stdin:
+        with redirect_stdout(sys.stderr):
+            start = time.perf_counter()
+            counts = tool(pairs)
+            seconds = time.perf_counter() - start
+        if isinstance(counts, tuple):
+            counts, seconds = counts
+        print(json.dumps({"seconds": seconds, "counts": np.asarray(counts).astype(int).tolist()}), file=SAY, flush=True)
+
+
+if __name__ == "__main__":
+    main()
