@@ -28,7 +28,13 @@ class Worker:
     def __init__(self, command: list[object]) -> None:
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the process)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.errors}
-        self.process = subprocess.Popen(list(map(str, command)), text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}, **pipes)
+        self.process = subprocess.Popen(
+            list(map(str, command)),
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
+            **pipes,
+        )
         self.build = self._answer()["build"]
 
     def run(self) -> dict[str, Any]:
