@@ -38,7 +38,9 @@ def is_dataset(name: str) -> bool:
 def label_space(name: str) -> LabelSpace:
     """The label space of a builtin dataset, without its files.
 
-    :raises UnknownNameError: no such dataset.
+    :raises UnknownNameError: no such dataset, or one that says itself where its targets are.
     """
+    if located(name).partition(":")[0] in ADAPTERS:
+        raise UnknownNameError(f"{name!r} says itself where its targets are: leave GTS out, segbench score PREDS --dataset {name}")
     space: LabelSpace = resolve_attribute(name, LABEL_SPACES, "label space")
     return space

@@ -165,6 +165,12 @@ def test_names_of_datasets_are_told_from_those_of_functions() -> None:
     assert not any(map(is_dataset, ("enet", "x.py:f", "pkg.mod:f")))
 
 
+def test_targets_beside_the_file_are_not_given_again(write: Write, tmp_path: Path) -> None:
+    result = segbench("score", tmp_path / "targets", tmp_path / "targets", "--dataset", write(PAIRS + CLASSES))
+    assert result.exit_code == 2
+    assert "leave GTS out" in result.stderr
+
+
 def test_every_command_takes_the_file(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     splits = "splits:\n  train: {images: images/*.png, targets: targets/*.png}\n  val: {images: images/*.png, targets: targets/*.png}\n"
