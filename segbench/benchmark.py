@@ -22,6 +22,7 @@ from segbench.datasets.images import write_labels
 from segbench.datasets.mapping import LabelMapping, MappingRule, outside_id
 from segbench.device_state import device_name
 from segbench.errors import WeightsError
+from segbench.execution import AS_IT_IS, Execution
 from segbench.inference import Evaluated, evaluate
 from segbench.models import BUILTIN, GROUP
 from segbench.models.base import Segmenter
@@ -124,8 +125,12 @@ def run(
     on_image: Callable[[Evaluated], None] = lambda result: None,
     keep_class_maps: bool = False,
     mappings: Sequence[LabelMapping | None] = (),
+    execution: Execution = AS_IT_IS,
 ) -> list[Outcome]:
-    """Evaluate models on a dataset: one record each. Every image is read once for all of them."""
+    """Evaluate models on a dataset: one record each. Every image is read once for all of them.
+
+    :param execution: what the segmenters were prepared for, for the record.
+    """
     protocol = protocol or Protocol()
     mappings = mappings or [None] * len(segmenters)
     spaces = [mapping.compared if mapping else dataset.labels for mapping in mappings]
@@ -150,7 +155,7 @@ def run(
         "targets_sha256": targets_fingerprint(zip(ids, histograms, strict=True)),
         **dataset.facts,
     }
-    facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads())
+    facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads(), **execution.facts())
     size = timed_size(segmenters, dataset)
 
     def outcome(

@@ -97,6 +97,8 @@ def _cores() -> int:
 @GROUPS_OPTION
 @click.option("--gallery", is_flag=True, default=None, help="Also draw, for each class, the image on which a model does worst.")
 @click.option("--repeats", type=click.IntRange(min=0), help="Timed runs of each model; 0 measures no speed.  [default: 10]")
+@click.option("--channels-last/--no-channels-last", default=None, help="Memory order of weights and images.  [default: as they are]")
+@click.option("--compile", is_flag=True, default=None, help="Run networks through torch.compile.")
 def run(suite: str | None, device: str, **flags: Any) -> None:
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
     from segbench.commands import run as running

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from segbench.core.counting_torch import count_pairs
 from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
 from segbench.datasets.mapping import LabelMapping
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, LabelError
 from segbench.models.base import Segmenter
 from segbench.protocols import Precision, Protocol
-from segbench.views import protocol_class_map
+from segbench.transfer import Array, download, upload
+from segbench.views import protocol_scores
+
+Item = TypeVar("Item")
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -68,12 +73,15 @@ def evaluate(
         masked = [_without_void(segmenter, mapping) for segmenter, mapping in zip(segmenters, mappings, strict=True)]
         segmenters, mappings = [segmenter for segmenter, _ in masked], [mapping for _, mapping in masked]
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
-    for read in map_ordered(lambda s: _read(s, dataset, with_depth), islice(dataset.samples, limit), workers=2):
-        counts, class_maps = _run(segmenters, read, protocol, keep_class_maps)
+    device = segmenters[0].device
+    reads = map_ordered(lambda s: _read(s, dataset, with_depth, device), islice(dataset.samples, limit), workers=2)
+    runs = ((read.sample, _run(segmenters, read, protocol, keep_class_maps)) for read in reads)
+    for sample, (take_counts, take_class_maps) in _delayed(runs, by=1 if device.type == "cuda" else 0):
+        counts, class_maps = list(take_counts()), [take()[0] for take in take_class_maps]
         counts = [mapping.fold(pairs) if mapping else pairs for mapping, pairs in zip(mappings, counts, strict=True)]
         if keep_class_maps:
             class_maps = [mapping.pred_index[pred] if mapping else pred for mapping, pred in zip(mappings, class_maps, strict=True)]
-        yield Evaluated(read.sample, counts, class_maps)
+        yield Evaluated(sample, counts, class_maps)
 
 
 def _without_void(segmenter: Segmenter, mapping: LabelMapping | None) -> tuple[Segmenter, LabelMapping | None]:
@@ -88,24 +96,33 @@ def _without_void(segmenter: Segmenter, mapping: LabelMapping | None) -> tuple[S
 
 @dataclass(frozen=True, eq=False)
 class _Read:
+    """``take()`` gives image, target and depth as batches of one on the device."""
+
     sample: Sample
-    image: NDArray[np.uint8]
-    target: NDArray[np.uint8]
-    depth: NDArray[np.float32] | None
+    take: Callable[[], list[Tensor | None]]
 
 
 @torch.inference_mode()
 def _run(
     segmenters: Sequence[Segmenter], read: _Read, protocol: Protocol, keep: bool
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint8]]]:
-    device = segmenters[0].device
-    images = torch.from_numpy(read.image[None]).to(device, non_blocking=True)
-    targets = torch.from_numpy(read.target[None]).to(device, non_blocking=True)
-    depth = None if read.depth is None else torch.from_numpy(read.depth[None]).to(device, non_blocking=True)
-    with autocast(device, protocol.precision):
-        preds = [protocol_class_map(segmenter, images, depth, protocol) for segmenter in segmenters]
-    counts = torch.stack([count_pairs(targets, pred) for pred in preds]).cpu().numpy()
-    return list(counts), [pred[0].cpu().numpy() for pred in preds] if keep else []
+) -> tuple[Callable[[], Array], list[Callable[[], Array]]]:
+    """Start every network on a sample: what waits for the counts int64[models, 256, 256], and for each class map if they are kept."""
+    images, targets, depth = read.take()
+    assert images is not None
+    assert targets is not None
+    with autocast(images.device, protocol.precision):
+        results = [protocol_scores(segmenter, images, depth, protocol).counts(targets) for segmenter in segmenters]
+    return download(torch.cat([counts for _, counts in results])), [download(pred) for pred, _ in results] if keep else []
+
+
+def _delayed(items: Iterable[Item], by: int) -> Iterator[Item]:
+    """The items, each given out when the one ``by`` places behind it has been made."""
+    waiting: deque[Item] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > by:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
@@ -113,11 +130,12 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     return nullcontext() if precision == "fp32" else torch.autocast(device.type, _DTYPES[precision])
 
 
-def _read(sample: Sample, dataset: Dataset, with_depth: bool) -> _Read:
+def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.device) -> _Read:
     image, target = read_photograph(sample), dataset.read_target(sample)
     if image.shape[:2] != target.shape:
         raise DataError(
             f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)",
             way_out="segbench scores at the target's own size and never resizes a target",
         )
-    return _Read(sample, image, target, read_depth(dataset, sample, target.shape) if with_depth else None)
+    depth = read_depth(dataset, sample, target.shape) if with_depth else None
+    return _Read(sample, upload((image, target, depth), device))

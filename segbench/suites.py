@@ -47,6 +47,8 @@ class Suite:
     save_predictions: bool = False
     gallery: bool = False
     groups: str | None = None
+    channels_last: bool | None = None
+    compile: bool = False
 
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
         """The suite with what the command line said instead; ``None`` and an empty collection say nothing."""
@@ -146,6 +148,8 @@ _KEYS: dict[str, Reader] = {
     "save_predictions": plain(exactly(bool)),
     "gallery": plain(exactly(bool)),
     "groups": plain(one_of(*GROUPS)),
+    "channels_last": plain(exactly(bool)),
+    "compile": plain(exactly(bool)),
 }
 
 

@@ -21,6 +21,7 @@ from segbench.benchmark import (
 from segbench.commands.pictures import write_galleries, write_overlays
 from segbench.datasets.base import Dataset
 from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
+from segbench.execution import AS_IT_IS, Execution
 from segbench.inference import Evaluated
 from segbench.models import BUILTIN
 from segbench.models.adapters.base import feeds
@@ -45,7 +46,8 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     protocol = Protocol(**suite.protocol)
     if suite.groups:
         groups_of([sample.id for sample in dataset.samples[: suite.limit]], suite.groups)  # or there are none, before hours have gone by
-    segmenters = load_models(names, dataset, suite.weights, device)
+    execution = Execution(suite.channels_last, suite.compile)
+    segmenters = [execution.prepare(segmenter) for segmenter in load_models(names, dataset, suite.weights, device)]
     mappings = map_labels(read_mapping(suite.map) if suite.map else None, segmenters, dataset)
     print_feeds(segmenters, mappings, protocol)
     out = suite.out or Path("runs") / dataset.title
@@ -54,11 +56,12 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
         dataset,
         protocol,
         out,
-        command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map, suite.groups),
+        command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map, suite.groups, execution),
         limit=suite.limit,
         save_predictions=suite.save_predictions,
         repeats=suite.repeats,
         mappings=mappings,
+        execution=execution,
     )
     if suite.groups:
         outcomes = [over_groups(outcome, suite.groups) for outcome in outcomes]
@@ -95,6 +98,7 @@ def portable_command(
     limit: int | None,
     mapping: str | None = None,
     groups: str | None = None,
+    execution: Execution = AS_IT_IS,
 ) -> str:
     """The command that repeats a run on another machine: folders are placeholders, files their names."""
     names = [without_folder(name) for name in names]
@@ -104,7 +108,7 @@ def portable_command(
     parts += [f"--map {Path(mapping).name}"] if mapping else []
     parts += protocol_flags(protocol) + [f"--limit {limit}"] * (limit is not None)
     parts += [f"--groups {groups}"] if groups else []
-    return " ".join(parts)
+    return " ".join(parts + execution.flags())
 
 
 def without_folder(name: str) -> str:
@@ -139,6 +143,7 @@ def run_with_progress(
     save_predictions: bool,
     repeats: int,
     mappings: Sequence[LabelMapping | None] = (),
+    execution: Execution = AS_IT_IS,
 ) -> tuple[list[Outcome], list[Profile]]:
     """Evaluate, then measure speed at the size of the first image; one bar each."""
     names = [segmenter.name for segmenter in segmenters]
@@ -159,9 +164,11 @@ def run_with_progress(
             on_image=on_image,
             keep_class_maps=save_predictions,
             mappings=mappings,
+            execution=execution,
         )
     size = timed_size(segmenters, dataset)
-    return outcomes, profile_with_progress(segmenters, size, repeats=repeats, protocol=protocol) if repeats else []
+    profiles = profile_with_progress(segmenters, size, repeats=repeats, protocol=protocol) if repeats else []
+    return outcomes, [replace(one, environment={**one.environment, **execution.facts()}) for one in profiles]
 
 
 def profile_with_progress(segmenters: Sequence[Segmenter], size: tuple[int, int], *, repeats: int, protocol: Protocol) -> list[Profile]:
