@@ -175,7 +175,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "report.intervals": ("", ""),
         "report.terminal": ("report.intervals", "rich"),
         "report.cityscapes_json": ("", ""),
-        "report.tables": ("", "pandas"),
+        "report.tables": ("report.intervals", "pandas"),
         "report.formats": ("report.intervals report.tables report.terminal", "pandas rich"),
         "report.board_texts": ("report.formats", ""),
         "report.markdown": ("report.board_texts report.formats report.intervals report.tables report.terminal", "jinja2"),

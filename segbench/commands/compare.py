@@ -38,9 +38,9 @@ def compare_and_print(a: Path, b: Path, groups: str | None, images: int) -> None
         x, y = compared.image_mious
         rows = [[compared.ids[i], percent(x[i]), percent(y[i]), _signed(x[i] - y[i])] for i in chosen]
         show.print(table(["images that changed most (mIoU in the image)", *names, "difference"], rows))
-    show.print(verdict(compared, names))
+    show.print(verdict(compared, names), markup=False)
     for note in _notes(compared):
-        show.print(note, style="dim", soft_wrap=True)
+        show.print(note, style="dim", soft_wrap=True, markup=False)
 
 
 def verdict(compared: Compared, names: tuple[str, str]) -> str:

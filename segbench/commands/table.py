@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -14,7 +15,7 @@ from segbench.profiles import Profile
 from segbench.records import write_text
 from segbench.report.formats import arranged, cells, page_of, to_csv
 from segbench.report.intervals import interval_note
-from segbench.report.tables import Group, by_setting, comparable, leaderboard, per_class
+from segbench.report.tables import Group, by_setting, class_half_widths, comparable, leaderboard, per_class
 from segbench.report.terminal import console
 from segbench.report.terminal import table as terminal_table
 
@@ -36,13 +37,14 @@ def write_table(
     if form == "terminal":
         _print(groups, frames, profiles, classes)
         return
-    best_in = "row" if classes else "column"
     if form == "csv":
         text = to_csv(pd.concat([frame.assign(signature=group.signature) for group, frame in zip(groups, frames, strict=True)]))
     else:
-        notes = [list(_notes(group, profiles, classes)) for group in groups]
-        pages = zip(frames, groups, notes, strict=True)
-        text = "\n".join(page_of(frame, form, group.signature, note, best_in=best_in) for frame, group, note in pages)
+        pages = (
+            page_of(frame, form, group.signature, list(_notes(group, profiles, classes)), **_options(group, classes))
+            for frame, group in zip(frames, groups, strict=True)
+        )
+        text = "\n".join(pages)
     if out is None:
         click.echo(text, nl=False)
     else:
@@ -53,7 +55,7 @@ def write_table(
 def _print(groups: Sequence[Group], frames: Sequence[pd.DataFrame], profiles: Sequence[Profile], classes: bool) -> None:
     show = console()
     for group, frame in zip(groups, frames, strict=True):
-        show.print(terminal_table(*cells(frame, best_in="row" if classes else "column")))
+        show.print(terminal_table(*cells(frame, **_options(group, classes))))
         for note in (*_notes(group, profiles, classes), group.signature):
             show.print(note, style="dim", soft_wrap=True, markup=False)
 
@@ -64,9 +66,14 @@ def _frame(group: Group, profiles: Sequence[Profile], classes: bool) -> pd.DataF
     return leaderboard(group.records, next(iter(by_setting(group.records, profiles).values()), []))
 
 
+def _options(group: Group, classes: bool) -> dict[str, Any]:
+    """How cells are marked, and the intervals that the table does not hold itself."""
+    return {"best_in": "row", "widths": class_half_widths(group.records)} if classes else {}
+
+
 def _notes(group: Group, profiles: Sequence[Profile], classes: bool) -> Iterator[str]:
     yield "IoU of each class, in per cent." if classes else "Scores in per cent."
-    if not classes and (note := interval_note(group.records)):
+    if note := interval_note(group.records):
         yield f"{note}."
     if not classes and (settings := by_setting(group.records, profiles)):
         yield f"Speed: {next(iter(settings))}."

@@ -7,7 +7,6 @@ underlined; a lone value is the best of nothing. CSV alone keeps every digit, an
 from __future__ import annotations
 
 import html
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,11 +54,19 @@ HTML = Markup(html.escape, "<strong>{}</strong>", "<u>{}</u>")
 TERMINAL = Markup(rich.markup.escape, "[bold]{}[/bold]", "[underline]{}[/underline]")
 
 
-def cells(table: pd.DataFrame, markup: Markup = TERMINAL, *, best_in: str = "column") -> tuple[list[str], list[list[str]]]:
-    """The header and the rows as text; ``±`` stands behind a mIoU whose interval is known."""
+def cells(
+    table: pd.DataFrame, markup: Markup = TERMINAL, *, best_in: str = "column", widths: pd.DataFrame | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows as text; ``±`` stands behind a mIoU whose interval is known.
+
+    :param widths: half the widths of the intervals of other cells, by the table's row and column; NaN where there is none.
+    """
+    known = pd.DataFrame(index=table.index) if widths is None else widths.reindex(table.index)
+    if "mIoU" in table and BOUNDS[0] in table:
+        known = known.assign(mIoU=(table[BOUNDS[1]] - table[BOUNDS[0]]) / 2)
+    table = without_bounds(table)
     if table.index.name is not None:
         table = table.reset_index()
-    widths, table = half_widths(table), without_bounds(table)
     names = [str(name) for name in table.columns]
     text = [[markup.escape(_FORMATS.get(name, _percent)(value)) for value in table[name]] for name in names]
     scores = [i for i, name in enumerate(names) if name not in TEXT and (best_in == "row" or name not in _FORMATS)]
@@ -70,9 +77,9 @@ def cells(table: pd.DataFrame, markup: Markup = TERMINAL, *, best_in: str = "col
     else:
         for i in scores:
             text[i] = [mark.format(cell) for mark, cell in zip(_marks(list(table.iloc[:, i]), markup), text[i], strict=True)]
-        if "mIoU" in names:
-            i = names.index("mIoU")
-            text[i] = [cell + markup.escape(plus_minus(width)) for cell, width in zip(text[i], widths, strict=True)]
+    for name in known.columns.intersection(names):
+        i = names.index(name)
+        text[i] = [cell + markup.escape(plus_minus(width)) for cell, width in zip(text[i], known[name], strict=True)]
     return [markup.escape(name) for name in names], [list(row) for row in zip(*text, strict=True)]
 
 
@@ -106,47 +113,41 @@ def to_csv(table: pd.DataFrame) -> str:
     return str(table.to_csv(index=table.index.name is not None, lineterminator="\n"))
 
 
-def to_markdown(table: pd.DataFrame, *, best_in: str = "column") -> str:
-    """A GitHub table."""
-    header, rows = cells(table, MARKDOWN, best_in=best_in)
+def to_markdown(table: pd.DataFrame, **options: Any) -> str:
+    """A GitHub table; ``options`` are those of :func:`cells`."""
+    header, rows = cells(table, MARKDOWN, **options)
     return markdown_lines(header, rows, text=TEXT)
 
 
-def to_latex(table: pd.DataFrame, *, best_in: str = "column") -> str:
-    """A ``tabular`` with the rules of the booktabs package, which the document must load."""
-    header, rows = cells(table, LATEX, best_in=best_in)
+def to_latex(table: pd.DataFrame, **options: Any) -> str:
+    """A ``tabular`` with the rules of the booktabs package, which the document must load; ``options`` are those of :func:`cells`."""
+    header, rows = cells(table, LATEX, **options)
     columns = "".join("l" if name in TEXT else "r" for name in header)
     return str(pd.DataFrame(rows, columns=header).to_latex(index=False, escape=False, column_format=columns))
 
 
-def to_html(table: pd.DataFrame, *, best_in: str = "column") -> str:
-    """A ``<table>`` without styles."""
-    header, rows = cells(table, HTML, best_in=best_in)
+def to_html(table: pd.DataFrame, **options: Any) -> str:
+    """A ``<table>`` without styles; ``options`` are those of :func:`cells`."""
+    header, rows = cells(table, HTML, **options)
     return str(pd.DataFrame(rows, columns=header).to_html(index=False, escape=False, border=0)) + "\n"
 
 
-def page_of(table: pd.DataFrame, form: str, signature: str, notes: Sequence[str], *, best_in: str = "column") -> str:
-    """A table in one of :data:`FORMATS` with its signature and notes below it."""
+def page_of(table: pd.DataFrame, form: str, signature: str, notes: Sequence[str], **options: Any) -> str:
+    """A table in one of :data:`FORMATS` with its signature and notes below it; ``options`` are those of :func:`cells`."""
     if form == "markdown":
-        return "\n".join([to_markdown(table, best_in=best_in), f"Signature: `{signature}`\n", *(f"{escape(note)}\n" for note in notes)])
+        return "\n".join([to_markdown(table, **options), f"Signature: `{signature}`\n", *(f"{escape(note)}\n" for note in notes)])
     if form == "latex":
         breakable = escape_latex(signature).replace("|", r"|\allowbreak{}")
         below = [rf"Signature: \texttt{{{breakable}}}", *map(escape_latex, notes)]
-        return to_latex(table, best_in=best_in) + "\n".join(rf"\par{{\footnotesize {line}}}" for line in below) + "\n"
+        return to_latex(table, **options) + "\n".join(rf"\par{{\footnotesize {line}}}" for line in below) + "\n"
     below = [f"Signature: <code>{html.escape(signature)}</code>", *map(html.escape, notes)]
-    return to_html(table, best_in=best_in) + "".join(f"<p><small>{line}</small></p>\n" for line in below)
+    return to_html(table, **options) + "".join(f"<p><small>{line}</small></p>\n" for line in below)
 
 
 def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[str]) -> str:
     """A GitHub table of cells that are Markdown already; columns named in ``text`` are left-aligned, the others right-aligned."""
     lines = [header, [":---" if name in text else "---:" for name in header], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def half_widths(table: pd.DataFrame) -> list[float]:
-    """Half the width of each row's interval of the mIoU, NaN where there is none: what stands behind ``±``."""
-    low, high = (table.get(bound, pd.Series(math.nan, table.index)) for bound in BOUNDS)
-    return list((high - low) / 2)
 
 
 def without_bounds(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from segbench.errors import RecordError
 from segbench.models import BUILTIN
 from segbench.profiles import Profile
 from segbench.records import RunRecord
+from segbench.report.intervals import half_width
 
 SCORES: dict[str, Callable[[RunRecord], float]] = {
     "mIoU": lambda r: r.scores.miou,
@@ -119,12 +120,21 @@ def per_class(records: Sequence[RunRecord]) -> pd.DataFrame:
 
     :raises RecordError: the signatures of the records differ.
     """
+    return _by_class(records, lambda record: record.scores.class_iou)
+
+
+def class_half_widths(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """Half the widths of the intervals of :func:`per_class`, in the same shape; NaN where there is none."""
+    return _by_class(records, lambda record: half_width(record, "class_iou"))
+
+
+def _by_class(records: Sequence[RunRecord], values: Callable[[RunRecord], Any]) -> pd.DataFrame:
     rows = ranked(records)
     _one("records of different signatures", {record.signature for record in rows})
     names = rows[0].labels.class_names if rows else ()
     called = [record.name for record in rows]
     called = called if len(set(called)) == len(called) else row_labels(rows)
-    table = {name: record.scores.class_iou for name, record in zip(called, rows, strict=True)}
+    table = {name: values(record) for name, record in zip(called, rows, strict=True)}
     return pd.DataFrame(table, index=pd.Index(names, name="class"))
 
 
