@@ -16,6 +16,7 @@ from segbench.models.base import Segmenter
 from segbench.protocols import Protocol
 from segbench.report.gallery import Failure, failure_gallery
 from segbench.report.samples import sample_overlay
+from segbench.report.strips import write_strips
 
 OVERLAYS = 3
 
@@ -40,12 +41,17 @@ def write_galleries(
     protocol: Protocol,
     mappings: Sequence[LabelMapping | None] = (),
 ) -> None:
-    """``gallery-NAME.png``: for each class the image on which it fares worst. Those images are run again; nothing was kept of them."""
+    """``plots/gallery-NAME.png``: for each class the image on which it fares worst. Those images are run again; nothing was kept of them.
+
+    ``gallery/NAME`` gets small pictures of the first ones, which the page of the boards shows.
+    """
     for position, (segmenter, outcome) in enumerate(zip(segmenters, outcomes, strict=True)):
         failures = _failures(segmenter, outcome, dataset, protocol, mappings[position : position + 1])
         if failures:
             title = f"{segmenter.name}: the image on which each class fares worst, {dataset.title}"
-            failure_gallery(failures, dataset.labels, title, folder / f"gallery-{file_stem(segmenter.name)}.png")
+            stem = file_stem(segmenter.name)
+            failure_gallery(failures, dataset.labels, title, folder / "plots" / f"gallery-{stem}.png")
+            write_strips(folder / "gallery" / stem, failures, dataset.labels)
 
 
 def _failures(

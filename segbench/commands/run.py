@@ -68,7 +68,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     save_outcomes(out, outcomes, profiles)
     write_overlays(out / "plots", segmenters, dataset, protocol, mappings)
     if suite.gallery:
-        write_galleries(out / "plots", segmenters, outcomes, dataset, protocol, mappings)
+        write_galleries(out, segmenters, outcomes, dataset, protocol, mappings)
     write_board(out)
     print_tables([outcome.record for outcome in outcomes], profiles, per_class=suite.per_class)
     print(f"records, tables and plots: {out}")

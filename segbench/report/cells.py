@@ -130,18 +130,16 @@ def _interval(timing: Timing) -> str:
 
 def reported_table(rows: Sequence[Reported]) -> Table:
     """Published numbers, with what was said of how they came to be."""
-    columns = (
-        *(Column("model"), Column("mIoU", "number", "descending", "descending"), Column("backbone", "wrap"), Column("scales")),
-        *(Column("input", "wrap"), Column("extra data", "wrap"), Column("measured by", "wrap"), Column("year", "number", "descending")),
-        Column("source", "wrap"),
-    )
+    texts = [Column(name, "wrap") for name in ("input", "extra data", "measured by")]
+    miou, year = Column("mIoU", "number", "descending", "descending"), Column("year", "number", "descending")
+    columns = [Column("model"), miou, Column("scales"), *texts, year, Column("source", "wrap")]
     note = "Each number is as it was printed, by others, under the protocol of its row; rows of different protocols are not comparable."
     return Table("Published results", columns, [Row(_published(row)) for row in rows], notes=(note,), reported=True)
 
 
 def _published(row: Reported) -> list[Cell]:
-    name = Cell(row.model, more="" if row.variant == row.model else row.variant)
-    how = [Cell(text or DASH) for text in (row.backbone, row.scales, row.input, row.data, row.by)]
+    name = Cell(row.model, more=", ".join(filter(None, (row.variant, row.backbone))))
+    how = [Cell(text or DASH) for text in (row.scales, row.input, row.data, row.by)]
     return [name, Cell(row.miou, float(row.miou)), *how, Cell(str(row.year), row.year), Cell(row.source, url=row.url)]
 
 

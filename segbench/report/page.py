@@ -20,6 +20,7 @@ from segbench.report.board_texts import RANKS, rules_of
 from segbench.report.cells import Table, measured_table, reported_table, speed_table
 from segbench.report.intervals import interval_note
 from segbench.report.payload import model_data, score_plots, speed_plot
+from segbench.report.strips import strips_of
 from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels, setting
 
 _READING = (
@@ -41,13 +42,15 @@ Ranks = Mapping[str, Sequence[int | None]]
 
 
 def boards_page(title: str, boards: Sequence[tuple[Board, Ranks]]) -> str:
-    """The page. With each board come the ranks of its rows, by signature.
+    """The page, boards with measured rows first. With each board come the ranks of its rows, by signature.
 
     :raises RecordError: see :func:`~segbench.report.tables.leaderboard`.
+    :raises DataError: see :func:`~segbench.report.strips.strips_of`.
     """
     environment = Environment(
         loader=PackageLoader("segbench.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
     )
+    boards = sorted(boards, key=lambda each: (not each[0].measured, not each[0].profiles))
     ids = file_names(board.name for board, _ in boards)
     shown = [_board(board, ranks, id) for (board, ranks), id in zip(boards, ids, strict=True)]
     data = {"title": title, "boards": [{key: view[key] for key in ("id", "title", "groups", "plots")} for view in shown]}
@@ -66,13 +69,15 @@ def _script(data: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _board(board: Board, ranks: Ranks, id: str) -> dict[str, Any]:
+def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
     groups = comparable(board.records)
     labels = [row_labels(group.records) for group in groups]
     names = iter(file_names(name for group in labels for name in group))
     ids = [[next(names) for _ in group] for group in labels]
     tables = [_measured(board, group, ranks.get(group.signature, ()), each) for group, each in zip(groups, ids, strict=True)]
-    models = [model_data(group, each, table, {}) for group, each, table in zip(groups, ids, tables, strict=True)]
+    files = {id(each.record): each for each in board.measured}
+    galleries = [[strips_of(files[id(record)]) for record in group.records] for group in groups]
+    models = [model_data(*each) for each in zip(groups, ids, tables, galleries, strict=True)]
     speeds = _other_speeds(board, groups)
     plots = score_plots(board, zip(groups, ids, strict=True))
     if not groups:
@@ -80,7 +85,7 @@ def _board(board: Board, ranks: Ranks, id: str) -> dict[str, Any]:
     tables += [speed_table(f"Speed: {name}", profiles, notes=[_repeats(profiles)]) for name, profiles in speeds.items()]
     tables += [reported_table(board.reported)] if board.reported else []
     return {
-        "id": id,
+        "id": name,
         "title": board.rules.title,
         "intro": [text for text in (board.rules.about, *(_evaluated(group) for group in groups)) if text],
         "rules": list(rules_of(board)) if board.rules.written else [],

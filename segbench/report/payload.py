@@ -25,8 +25,8 @@ from segbench.report.tables import SCORES, Group, by_setting, label, row_labels,
 from segbench.report.terminal import count, percent
 
 
-def model_data(group: Group, ids: Sequence[str], table: Table, galleries: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, Any]:
-    """Comparable models: their classes, and what each model's view shows. ``galleries``: pictures by a model's id.
+def model_data(group: Group, ids: Sequence[str], table: Table, galleries: Sequence[Sequence[Mapping[str, str]]]) -> dict[str, Any]:
+    """Comparable models: their classes, and what each model's view shows. ``galleries``: the pictures of each model.
 
     :param table: the measured table of the group, whose rows are in the group's order.
     """
@@ -45,9 +45,9 @@ def model_data(group: Group, ids: Sequence[str], table: Table, galleries: Mappin
                 "facts": _facts(record),
                 "scores": [_score(column.name, cell) for column, cell in zip(table.columns[1:], row.cells[1:], strict=True)],
                 **_classes(record),
-                "gallery": list(galleries.get(id, ())),
+                "gallery": list(gallery),
             }
-            for id, name, record, row in zip(ids, names, group.records, table.rows, strict=True)
+            for id, name, record, row, gallery in zip(ids, names, group.records, table.rows, galleries, strict=True)
         ],
     }
 

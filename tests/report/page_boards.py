@@ -13,6 +13,8 @@ from segbench.boards import Board, read_boards
 from segbench.core.labels import LabelClass, LabelSpace
 from segbench.core.uncertainty import bootstrap
 from segbench.records import write_text
+from segbench.report.gallery import Failure
+from segbench.report.strips import write_strips
 from tests.report.fakes import profile, run_record
 
 LABELS = LabelSpace(
@@ -57,6 +59,8 @@ def write_boards(root: Path) -> None:
         write_text(records / f"{name}.json", record.to_json())
         if name in LATENCIES:
             write_text(records / f"{name}.profile.json", profile(name, LATENCIES[name], arguments).to_json())
+    plane = np.arange(48, dtype=np.uint8).reshape(6, 8) % 4
+    write_strips(root / "first" / "gallery" / "beta", [Failure("city/x", (), np.zeros((6, 8, 3), np.uint8), plane, plane)], LABELS)
     write_text(
         root / "first" / "board.yaml", yaml.safe_dump({"title": "Board & first", "about": "All <kinds> of rows.", "data": "dataset"})
     )

@@ -221,6 +221,16 @@ def test_a_row_opens_its_model_and_escape_leads_back_to_the_row(page: Page):
     assert page.find("#view h2").text == "beta"
 
 
+def test_the_way_back_leads_to_where_the_board_was_left(page: Page):
+    page.size(1440, 400)
+    page.open("first")
+    page.js("window.scrollTo(0, 300)")
+    page.go("first/beta")
+    assert page.js("return window.scrollY") == 0
+    page.go("first")
+    assert page.js("return window.scrollY") == 300
+
+
 def test_rows_are_walked_by_the_arrow_keys(page: Page):
     page.find("[data-filter='first-1']").send_keys("a")
     page.js("document.querySelector('#first-1 tbody a').focus()")
@@ -257,6 +267,15 @@ def test_a_model_shows_each_class_and_the_best_of_the_table(page: Page):
         "<b>bird</b>"
     ]
     assert page.js("return document.querySelector('#view .meter i').style.width") == rows[0][1].removesuffix(".0") + "%"
+
+
+def test_a_model_with_pictures_shows_them_and_another_has_no_gallery(page: Page):
+    page.open("first/beta")
+    picture = page.find("#view .gallery img")
+    WebDriverWait(page.driver, 10).until(lambda _: page.js("return arguments[0].naturalWidth", picture) == 4 * 8 + 3 * 4)
+    assert picture.get_attribute("alt") == page.find("#view figcaption").text == "x: image, target, prediction, errors"
+    page.go("first/gamma")
+    assert page.js("return document.querySelector('#view .gallery')") is None
 
 
 def test_the_confusion_matrix_is_walked_by_keyboard_and_by_pointer(page: Page):

@@ -19,6 +19,7 @@ function find(hash) {
 }
 
 function route(event) {
+  if (event) places.set(new URL(event.oldURL).hash, window.scrollY);
   const found = find(location.hash);
   const { board, group, models } = found ?? { board: DATA.boards[0] };
   missing.hidden = found !== null;
@@ -39,12 +40,11 @@ function route(event) {
 
 // After a link: the place on the board that was left, else the top; the focus goes to what was opened or to the row one comes from.
 function land(event, board, models) {
-  const from = new URL(event.oldURL).hash;
-  places.set(from, window.scrollY);
-  window.scrollTo(0, models ? 0 : (places.get(location.hash) ?? 0));
   const list = keepFocus && view.querySelector(`select[aria-label="model ${keepFocus}"]`);
   keepFocus = null;
-  if (list) return list.focus({ preventScroll: true });
+  if (list) return list.focus();
+  window.scrollTo(0, models ? 0 : (places.get(location.hash) ?? 0));
+  const from = new URL(event.oldURL).hash;
   const row = models ? null : document.querySelector(`#${CSS.escape(board.id)} tr[data-model="${CSS.escape(parts(from)[1] ?? "")}"] a`);
   (row ?? document.querySelector(models ? "#view h2" : `#${CSS.escape(board.id)} h2`)).focus({ preventScroll: true });
 }
