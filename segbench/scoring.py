@@ -14,7 +14,7 @@ from segbench.core.boundaries import Boundaries, boundary_sums, boundary_width
 from segbench.core.boundary_counting import count_boundaries
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.counting import count_pairs
-from segbench.core.encodings import Encoding, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
+from segbench.core.encodings import Encoding, are_ids, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
 from segbench.core.labels import LabelSpace
 from segbench.core.replicates import PerImage
@@ -126,7 +126,9 @@ def score_folder(
     for counts in count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping):
         on_pair()
         raw += counts.pairs
-        if problem := counts.problem or _foreign(counts.pairs, labels, mapping.source if mapping else labels, target_table, pred_table):
+        targets, preds = counts.pairs.sum(axis=1), counts.pairs.sum(axis=0)
+        sides = ("target", targets, target_table, labels), ("prediction", preds, pred_table, mapping.source if mapping else labels)
+        if problem := counts.problem or _foreign(*sides):
             problems.append(f"{counts.sample.id}: {problem}")
             continue
         if instances is not None and counts.hits is not None:
@@ -137,9 +139,10 @@ def score_folder(
                 continue
         boundaries += [counts.boundaries] if counts.boundaries else []
         segments += [astuple(counts.segments)] if counts.segments else []
-        ids = pairs_to_ids(counts.pairs, target_table, pred_table)
+        as_they_are = are_ids(targets, target_table) and are_ids(preds, pred_table)
+        ids = counts.pairs if as_they_are else pairs_to_ids(counts.pairs, target_table, pred_table)
         per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
-        histograms.append((counts.sample.id, ids.sum(axis=1)))
+        histograms.append((counts.sample.id, to_ids(targets, target_table)))
     # Under a mapping the predictions' bytes cannot agree with the targets', so they look like nothing.
     _refuse_suspects(raw, whole, "ids" if mapping and encoding == "auto" else encoding, target_encoding, problems)
     if problems:
@@ -198,10 +201,7 @@ def _byte_encoding(reading: Reading) -> Encoding:
     return "train-ids" if reading == "train-ids" else "ids"
 
 
-def _foreign(
-    pairs: NDArray[np.int64], labels: LabelSpace, known: LabelSpace, target_table: NDArray[np.int16], pred_table: NDArray[np.int16]
-) -> str | None:
-    sides = (("target", pairs.sum(axis=1), target_table, labels), ("prediction", pairs.sum(axis=0), pred_table, known))
+def _foreign(*sides: tuple[str, NDArray[np.int64], NDArray[np.int16], LabelSpace]) -> str | None:
     for role, histogram, table, space in sides:
         if foreign := foreign_bytes(histogram, table):
             return f"{role} ids {foreign} are not in {space.name!r}"

@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from segbench.core.counting import count_pairs
-from segbench.core.encodings import ENCODINGS, FOREIGN, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
+from segbench.core.encodings import (
+    ENCODINGS,
+    FOREIGN,
+    are_ids,
+    foreign_bytes,
+    id_of_byte,
+    pairs_to_ids,
+    suspect_pred,
+    suspect_target,
+    to_ids,
+)
 from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets import camvid, cityscapes
 from tests.strategies import label_spaces, plain_labels
@@ -161,3 +171,11 @@ def test_ids_that_begin_at_one_are_told_from_train_ids() -> None:
     target = rng.integers(1, 6, (20, 20), np.uint8)
     assert suspect_pred(labels, count_pairs(target, target - 1), id_of_byte(labels, "ids")) == "train-ids"
     assert suspect_pred(labels, count_pairs(target, target), id_of_byte(labels, "ids")) is None
+
+
+def test_bytes_are_ids_if_each_that_occurs_stands_for_itself() -> None:
+    histogram = np.bincount(targets().reshape(-1), minlength=256)
+    assert are_ids(histogram, IDS)
+    assert not are_ids(histogram, TRAIN_IDS)
+    assert are_ids(np.zeros(256, np.int64), TRAIN_IDS)
+    assert not are_ids(np.bincount([7, 255], minlength=256), IDS)  # 255 stands for nothing

@@ -180,6 +180,24 @@ def test_damage_below_the_checksums_of_chunks_is_an_error_or_no_damage(data: st.
             assert np.array_equal(png.decode(rewritten(bytes(stream))), values)
 
 
+def test_image_data_that_are_cut_below_the_checksums_of_chunks_are_an_error() -> None:
+    stream = zlib.compress(pngs.filtered(drawn(4, 9, 5, np.uint8), [0, 1, 2, 3, 4]))
+    for inflate in filter(None, (inflating.libdeflate_in_place(), inflating.libdeflate(), inflating.with_zlib)):
+        with using(inflate):
+            assert png.decode(rewritten(stream)) is not None
+            for length in range(len(stream)):
+                with pytest.raises(ValueError, match=r"damaged|cannot hold"):
+                    png.decode(rewritten(stream[:length]))
+
+
+@pytest.mark.parametrize("form", [(np.uint8, GREY), (np.uint16, GREY), (np.uint8, PALETTE)], ids=["grey", "16 bits", "palette"])
+@pytest.mark.parametrize("kind", range(5))
+def test_every_filter_gives_what_pillow_reads_at_every_width_around_a_block(kind: int, form: tuple[type, int]) -> None:
+    for width in (1, 2, 3, 31, 33, 63, 64, 65, 66, 127, 129, 191, 193):
+        data = pngs.png(drawn(width, width, 4, form[0]), [kind] * 4, color=form[1], sizes=[3, 0, 5])
+        assert np.array_equal(png.decode(data), pillows(data))
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [(b"", "damaged, cut short or too long"), (bytes(49), "damaged"), (bytes(51), "damaged"), (b"\5" + bytes(49), "row 0 has a filter")],
