@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from segbench.datasets import BUILTIN as DATASETS
 from segbench.models import BUILTIN
 
 PACKAGE = Path(__file__).parents[1] / "segbench"
@@ -66,23 +67,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "datasets.colors": ("datasets.images", ""),
         "datasets.pairing": ("datasets.base", ""),
         "datasets.cityscapes": ("datasets.base datasets.images", ""),
-        "datasets.camvid": ("datasets.base datasets.layout", ""),
         "datasets.label_table": ("", ""),
         "datasets.layout": ("datasets.base", ""),
-        "datasets.ade20k": ("datasets.base datasets.label_table datasets.layout", ""),
-        "datasets.bdd100k": ("datasets.base datasets.cityscapes datasets.layout", ""),
-        "datasets.coco_stuff": ("datasets.base datasets.label_table datasets.layout", ""),
-        "datasets.mapillary": ("datasets.base datasets.label_table datasets.layout", ""),
-        "datasets.pascal_context": ("datasets.base datasets.label_table datasets.layout", ""),
-        "datasets.voc": ("datasets.base datasets.label_table datasets.layout", ""),
-        "datasets.acdc": ("datasets.base datasets.cityscapes datasets.layout", ""),
-        "datasets.kitti": ("datasets.base datasets.cityscapes datasets.layout", ""),
-        "datasets.gta5": ("datasets.base datasets.cityscapes datasets.layout datasets.png", ""),
-        "datasets.synthia": ("datasets.base datasets.cityscapes datasets.images datasets.layout", ""),
-        "datasets.camvid_32": ("datasets.base datasets.colors datasets.layout", ""),
-        "datasets.nyudv2": ("datasets.base datasets.images datasets.label_table datasets.layout", ""),
-        "datasets.isbi2012": ("datasets.base datasets.layout", "PIL"),
-        "datasets.sunrgbd": ("datasets.base datasets.layout datasets.nyudv2", ""),
         "datasets.folder": ("datasets.base datasets.cityscapes datasets.isbi2012 datasets.pairing", "yaml"),
         "datasets.opening": ("datasets datasets.base", ""),
         "datasets.wildcards": ("", ""),
@@ -234,6 +220,10 @@ VARIANT_OF = {
     "models.segnet_basic": "models.segnet",
     "models.unet_same": "models.unet",
 }
+# So has a reader of a dataset: it may import what readers share, Cityscapes' label space, and the one that it is a variant of.
+READERS_SHARE = {f"datasets.{name}" for name in ("base", "cityscapes", "colors", "images", "label_table", "layout", "png")}
+READER_OF = {"datasets.sunrgbd": "datasets.nyudv2"}
+READER_PACKAGES = {"datasets.isbi2012": "PIL"}
 ARCHITECTURES = {target.removeprefix("segbench.").partition(":")[0] for target in BUILTIN.values()}
 
 
@@ -250,6 +240,18 @@ ROWS = {
     for floor, rows in enumerate(FLOORS)
     for name, (siblings, packages) in rows.items()
 } | {name: Row(2, frozenset(VARIANT_OF.get(name, "").split()), frozenset({"torch"}), frozenset(SHARED)) for name in ARCHITECTURES}
+
+
+READERS = {target.removeprefix("segbench.").partition(":")[0] for target in DATASETS.values()} - set(ROWS)
+ROWS |= {
+    name: Row(
+        2,
+        frozenset(READER_OF.get(name, "").split()),
+        frozenset(READER_PACKAGES.get(name, "").split()),
+        frozenset(READERS_SHARE),
+    )
+    for name in READERS
+}
 
 
 def _module(path: Path) -> str:

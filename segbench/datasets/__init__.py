@@ -32,24 +32,11 @@ ADAPTERS = {
     "hf-dataset": "segbench.datasets.hf:hf_dataset",
 }
 
-LABEL_SPACES = {
+# Label spaces are LABELS of the factory's module, but for these.
+LABEL_SPACES = {name: f"{target.partition(':')[0]}:LABELS" for name, target in BUILTIN.items()} | {
     "minicity": "segbench.datasets.cityscapes:LABELS",
-    "cityscapes": "segbench.datasets.cityscapes:LABELS",
-    "camvid": "segbench.datasets.camvid:LABELS",
-    "acdc": "segbench.datasets.cityscapes:LABELS",
-    "kitti": "segbench.datasets.cityscapes:LABELS",
-    "gta5": "segbench.datasets.gta5:LABELS",
-    "synthia": "segbench.datasets.synthia:LABELS",
-    "camvid_32": "segbench.datasets.camvid_32:LABELS",
-    "nyudv2": "segbench.datasets.nyudv2:LABELS",
-    "sunrgbd": "segbench.datasets.sunrgbd:LABELS",
-    "isbi2012": "segbench.datasets.isbi2012:LABELS",
-    "pascal_voc2012": "segbench.datasets.voc:LABELS",
     "pascal_context59": "segbench.datasets.pascal_context:LABELS_59",
     "pascal_context60": "segbench.datasets.pascal_context:LABELS_60",
-    "ade20k": "segbench.datasets.ade20k:LABELS",
-    "coco_stuff": "segbench.datasets.coco_stuff:LABELS",
     "mapillary_vistas_v12": "segbench.datasets.mapillary:LABELS_V12",
     "mapillary_vistas_v20": "segbench.datasets.mapillary:LABELS_V20",
-    "bdd100k": "segbench.datasets.bdd100k:LABELS",
 }
