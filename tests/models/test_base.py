@@ -89,7 +89,7 @@ def test_normalize_orders_channels_then_subtracts_and_divides() -> None:
 def test_normalize_turns_imagenets_mean_into_zero() -> None:
     planes = Normalize()(torch.tensor([124, 116, 104], dtype=torch.uint8).expand(2, 4, 5, 3))
     assert planes.shape == (2, 3, 4, 5)
-    assert planes.is_contiguous()
+    assert planes.is_contiguous(memory_format=torch.channels_last)
     assert planes.abs().max() < 0.01
 
 

@@ -1,0 +1,123 @@
+"""From logits to counts at 1024x2048 against torch, and what a run adds to the forward pass of ENet.
+
+The logits are those of the bundled fcn8s on scenes of minicity that are enlarged to 1024x2048, pooled to the stride. Both sides have them
+contiguous, in float32, and as many threads as torch takes. Timed in turn, in this process; the counts are compared first.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from segbench.benchmark import numbered_labels
+from segbench.core.confusion import ConfusionMatrix
+from segbench.core.upsampling import count_enlarged, enlarged_classes
+from segbench.datasets.base import read_photograph
+from segbench.datasets.opening import open_dataset
+from segbench.models.base import forward, logits_at
+from segbench.models.weights import build, bundled, load
+from segbench.protocols import Protocol
+from segbench.transfer import download, upload
+from segbench.views import protocol_scores
+from tests.bench.rows import Row
+
+SIZE = (1024, 2048)
+BYTES = 256
+SHARE = 20  # the forward pass is to be so many times what a run adds to it: under 5 %
+
+
+@torch.inference_mode()
+def measure(quick: bool) -> list[Row]:
+    """Milliseconds an image."""
+    rounds = 2 if quick else 15
+    image, target, logits = _scene()
+    rows = []
+    for stride, at_least in ((8, 150), (4, 90)):
+        pooled = F.avg_pool2d(logits, stride).contiguous()
+        counts = count_enlarged(pooled, SIZE, target)[1][0]
+        assert torch.equal(counts, _torch_counts(pooled, target)), "torch counts something else"
+        times = _in_turn(
+            {"ours": lambda p=pooled: count_enlarged(p, SIZE, target), "torch": lambda p=pooled: _torch_counts(p, target)}, rounds
+        )
+        rows.append(
+            Row(f"logits at stride {stride} to counts", "torch interpolate + argmax + bincount", times["ours"], times["torch"], at_least)
+        )
+    pooled = F.avg_pool2d(logits, 8).contiguous()
+    times = _in_turn({"ours": lambda: enlarged_classes(pooled, SIZE), "torch": lambda: _enlarged(pooled).max(1)}, rounds)
+    rows.append(Row("logits at stride 8 to class map", "torch interpolate + .max(1)", times["ours"], times["torch"], 70))
+    return [*rows, _run_overhead(image, target, rounds)]
+
+
+def _scene() -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Tensor, Tensor]:
+    """An image uint8[H, W, 3], its target uint8[1, H, W], and logits float32[1, 19, H, W]."""
+    dataset = open_dataset("minicity", None, None)
+    weights = bundled("fcn8s", "minicity")
+    assert weights is not None
+    segmenter, sample = load(weights, expected_model="fcn8s"), dataset.samples[0]
+    segmenter.network.eval()
+    small = torch.from_numpy(read_photograph(sample)[None]).permute(0, 3, 1, 2).float()
+    image = F.interpolate(small, size=SIZE, mode="bilinear").permute(0, 2, 3, 1).round().to(torch.uint8).contiguous()
+    target = torch.from_numpy(dataset.read_target(sample))[None, None].float()
+    logits = logits_at(forward(segmenter, image), segmenter.input_rule, SIZE)
+    return image[0].numpy(), F.interpolate(target, size=SIZE).to(torch.uint8)[0].contiguous(), logits.contiguous()
+
+
+def _enlarged(logits: Tensor) -> Tensor:
+    return F.interpolate(logits, size=SIZE, mode="bilinear", align_corners=False)
+
+
+def _torch_counts(logits: Tensor, target: Tensor) -> Tensor:
+    pairs = target.long() * BYTES + _enlarged(logits).argmax(1)
+    return torch.bincount(pairs.flatten(), minlength=BYTES * BYTES).reshape(BYTES, BYTES)
+
+
+def _run_overhead(image: np.ndarray[Any, np.dtype[np.uint8]], target: Tensor, rounds: int) -> Row:
+    """What happens to a decoded image in a run, but for the network: bytes to input, logits to counts, counts to a matrix."""
+    labels = numbered_labels(19)
+    segmenter = build("enet", labels)
+    clock = _Clock(segmenter.network.eval())
+    others = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        images, targets = upload((image, target[0].numpy()), torch.device("cpu"))()
+        assert images is not None
+        assert targets is not None
+        counts = download(protocol_scores(segmenter, images, None, Protocol()).counts(targets)[1])()
+        ConfusionMatrix.from_pairs(labels, np.where(np.arange(BYTES)[:, None] < 19, counts[0], 0), labels.index_of_id)
+        others.append(1e3 * (time.perf_counter() - start) - clock.spent[-1])
+    note = f"{100 * statistics.median(others[1:]) / statistics.median(clock.spent[1:]):.1f} % of the forward pass; asked are 5 %"
+    return Row(
+        "run: all but forward pass and decoding",
+        "ENet's forward pass",
+        statistics.median(others[1:]),
+        statistics.median(clock.spent[1:]),
+        SHARE,
+        note,
+    )
+
+
+class _Clock:
+    """Milliseconds of each call of a network, in ``spent``."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.spent: list[float] = []
+        network.register_forward_pre_hook(lambda *_: setattr(self, "start", time.perf_counter()))
+        network.register_forward_hook(lambda *_: self.spent.append(1e3 * (time.perf_counter() - self.start)))
+
+
+def _in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median milliseconds of each call, after one that is not measured."""
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            spent[name].append(1e3 * (time.perf_counter() - start))
+    return {name: statistics.median(times[1:]) for name, times in spent.items()}
