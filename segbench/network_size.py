@@ -43,11 +43,12 @@ class PassCounts:
 
     ``uncounted``: calls of the operators that are not in ``macs``. ``activation_bytes``: the outputs of all modules without parts, summed;
     results of functions that are no modules are not among them, nor is what a module writes over its input.
+    ``None`` where no module says what it gives out, because the network was frozen into a file.
     """
 
     macs: int
     uncounted: Mapping[str, int]
-    activation_bytes: int
+    activation_bytes: int | None
 
 
 def count_params(segmenter: Segmenter) -> ParamCounts:
@@ -89,7 +90,7 @@ def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None
         FlopCounterMode(display=False) as counter,
     ):
         twin.network(*inputs)
-    return PassCounts(int(counter.get_total_flops()) // 2, dict(sorted(operators.uncounted.items())), sum(sizes))
+    return PassCounts(int(counter.get_total_flops()) // 2, dict(sorted(operators.uncounted.items())), sum(sizes) or None)
 
 
 def weight_bytes(segmenter: Segmenter) -> int:
@@ -149,14 +150,15 @@ class _Operators(TorchDispatchMode):
 
 @contextmanager
 def _activations(network: nn.Module) -> Iterator[list[int]]:
-    """Collects the bytes of each tensor that a module without parts gives out anew."""
+    """Collects the bytes of each tensor that a module without parts gives out anew; TorchScript's modules take no hooks."""
     sizes: list[int] = []
 
     def note(module: nn.Module, inputs: Any, output: object) -> None:
         tensors = [each for each in (output if isinstance(output, tuple | list) else (output,)) if isinstance(each, Tensor)]
         sizes.extend(each.numel() * each.element_size() for each in tensors if not any(each is given for given in inputs))
 
-    handles = [module.register_forward_hook(note) for module in network.modules() if not any(module.children())]
+    leaves = [each for each in network.modules() if not any(each.children()) and not isinstance(each, torch.jit.ScriptModule)]
+    handles = [module.register_forward_hook(note) for module in leaves]
     try:
         yield sizes
     finally:

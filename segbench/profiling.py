@@ -150,7 +150,7 @@ def _profile(
         weights_sha256=segmenter.weights_sha256,
         **size_facts(segmenter, counted),
         uncounted=counted.uncounted if counted else {},
-        activations_mb=counted.activation_bytes / MB if counted else None,
+        activations_mb=counted.activation_bytes / MB if counted and counted.activation_bytes else None,
         weights_mb=weight_bytes(segmenter) / MB,
         input_size=run.size,
         batch_size=len(run.images),
@@ -203,9 +203,9 @@ def _images_per_s(run: Runner, batch: int) -> float:
     :raises MemoryError: so many images would not fit into the memory that is free.
     """
     counted, free = count_pass(run.segmenter, run.size), available_mb()
-    on_cpu = run.images.device.type == "cpu"
-    if on_cpu and counted and free is not None and batch * counted.activation_bytes / MB > free / 2:
-        raise MemoryError(f"{free:.0f} MB are free, and its activations take {batch * counted.activation_bytes / MB:.0f} MB")
+    needed = batch * (counted.activation_bytes or 0) / MB if counted else 0.0
+    if run.images.device.type == "cpu" and free is not None and needed > free / 2:
+        raise MemoryError(f"{free:.0f} MB are free, and its activations take {needed:.0f} MB")
     larger = runner(run.segmenter, run.size, batch_size=batch, backend=run.backend, precision=run.precision)
     mark, between = stopwatch(run.images.device)
     _, once_ms = larger.once()
