@@ -3,7 +3,7 @@
 A program owns a tile of the class map. It reads the logits around it, class by class, keeps the largest value and its class, and writes one
 byte a pixel: 1-5 MB of logits in and 2 MB out for Cityscapes, where the full-size logits are 160 MB. No cell is dropped as on a CPU: a GPU
 has the arithmetic to spare. Weights and order of operations are those of :mod:`segbench.core.bilinear`, with explicit fused multiply-adds,
-so the integers are the same ones.
+so the integers are the same ones: Triton's interpreter says so; no device has been asked yet.
 
 A tile holds few different pairs. They are counted one after the other: take the largest pair that is left, count it, add the number to its
 cell with one atomic operation, strike it out.
