@@ -8,6 +8,7 @@
     |-- WeightsError         a weights file that is absent, foreign or does not fit its network
     |-- ProtocolError        a way to run a network that makes no sense
     |-- RecordError          a run record that cannot be read, or does not belong with its neighbours
+    |-- TrainingError        a training that diverged; names the last good state
     `-- MissingPackageError  an optional package; names the pip command
 
 Each message names the thing and says the way out. The command line prints it without a traceback and exits with status 2.
@@ -16,6 +17,7 @@ Each message names the thing and says the way out. The command line prints it wi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class SegbenchError(Exception):
@@ -59,6 +61,15 @@ class ProtocolError(SegbenchError):
 
 class RecordError(SegbenchError):
     """A run record that cannot be read, or that does not belong with its neighbours."""
+
+
+class TrainingError(SegbenchError):
+    """A training that diverged: the loss is infinite or no number from step ``step`` on."""
+
+    def __init__(self, step: int, learning_rate: float, checkpoint: Path) -> None:
+        way_out = f"train with a lower --learning-rate (it was {learning_rate:g}), or in --precision fp32"
+        kept = f"\n  the last good state is {checkpoint}" if checkpoint.is_file() else ""
+        super().__init__(f"the training diverged: from step {step} on its loss is no number.\n  {way_out}{kept}")
 
 
 class MissingPackageError(SegbenchError):

@@ -5,6 +5,7 @@ Everything random is a function of (seed, step, position in the batch), so a run
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from segbench.core.scores import Scores, score
 from segbench.cpu_training import sound_on_cpu
 from segbench.datasets.base import Dataset
 from segbench.datasets.streaming import map_ordered
-from segbench.errors import RecordError, WeightsError
+from segbench.errors import RecordError, TrainingError, WeightsError
 from segbench.inference import autocast, evaluate
 from segbench.losses import enet_weights, median_frequency_weights
 from segbench.models.base import Segmenter, forward
@@ -32,6 +33,8 @@ from segbench.objective import Objective
 from segbench.protocols import Precision
 from segbench.recipes import Recipe
 from segbench.records import targets_fingerprint
+
+PATIENCE = 10  # steps without a finite loss; in half precision single ones come and go while the loss scaler adapts
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def train(
     """Train in place and write ``out`` (weights) at the end; ``out`` + ``.ckpt`` holds the state to resume from.
 
     :raises WeightsError: ``resume`` finds a checkpoint of another recipe or network, or none.
+    :raises TrainingError: the loss is no number any more.
     """
     network, device = segmenter.network.to(memory_format=torch.channels_last), segmenter.device  # type: ignore[call-overload]
     histograms = class_histograms(dataset)
@@ -69,16 +73,21 @@ def train(
     load = partial(load_batch, dataset, recipe, with_depth=with_depth)
     batches = map_ordered(load, range(first, recipe.steps), workers=1, ahead=1)
     network.train()
+    diverged = 0
     with sound_on_cpu(network) if device.type == "cpu" else nullcontext():
         for step, batch in enumerate(batches, first):
             torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
             for group, factor in zip(optimizer.param_groups, factors, strict=True):
                 group["lr"] = factor * recipe.learning_rate_at(step)
             loss = _step(segmenter, batch.to(device), objective, optimizer, scaler)
+            diverged = 0 if math.isfinite(loss) else diverged + 1
+            if diverged == PATIENCE:
+                raise TrainingError(step + 1 - PATIENCE, recipe.learning_rate, checkpoint)
             last = step + 1 == recipe.steps
             scores = None
             if (step + 1) % validate_every == 0 or last:
-                _checkpoint(checkpoint, segmenter, recipe, optimizer, step + 1)
+                if not diverged:
+                    _checkpoint(checkpoint, segmenter, recipe, optimizer, step + 1)
                 if validation is not None:
                     scores = validate(segmenter, validation)
                     network.train()

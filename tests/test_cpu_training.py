@@ -30,13 +30,36 @@ def test_gradients_of_narrow_strided_pointwise_convolutions_are_right() -> None:
     assert done.returncode == 0, done.stderr
 
 
+DILATED = """
+import torch
+from torch import nn
+from segbench.cpu_training import sound_on_cpu
+torch.manual_seed(0)
+for channels, groups in ((20, 1), (22, 1), (28, 28)):
+    network = nn.Conv2d(channels, channels, 3, padding=6, dilation=6, groups=groups).to(memory_format=torch.channels_last)
+    x = torch.randn(4, channels, 24, 48).to(memory_format=torch.channels_last)
+    with sound_on_cpu(network), torch.autocast("cpu", torch.bfloat16):
+        network(x).float().square().mean().backward()
+    got = network.weight.grad.clone()
+    network.zero_grad()
+    network.to(memory_format=torch.contiguous_format).double()(x.double().contiguous()).square().mean().backward()
+    torch.testing.assert_close(got, network.weight.grad.float(), rtol=0.02, atol=0.02 * float(got.abs().max()))
+"""
+
+
+def test_gradients_of_dilated_convolutions_are_right_in_bfloat16() -> None:
+    done = subprocess.run([sys.executable, "-c", DILATED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_outputs_stay_the_same_and_the_layers_are_put_back() -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(8, 4, 1, 2), nn.Conv2d(4, 4, 1, (1, 3), groups=2), nn.Conv2d(4, 8, 3, 2))
+    layers = nn.Conv2d(8, 4, 1, 2), nn.Conv2d(4, 4, 1, (1, 3), groups=2), nn.Conv2d(4, 8, 3, 2), nn.Conv2d(8, 8, 3, padding=2, dilation=2)
+    network = nn.Sequential(*layers)
     x = torch.randn(2, 8, 13, 22)
     expected = network(x)
     with sound_on_cpu(network):
-        assert [("forward" in vars(module)) for module in network] == [True, True, False]
+        assert [("forward" in vars(module)) for module in network] == [True, True, False, True]
         torch.testing.assert_close(network(x), expected)
     assert not any("forward" in vars(module) for module in network)
     assert torch.equal(network(x), expected)

@@ -15,7 +15,7 @@ from segbench.core.instances import InstanceRule
 from segbench.core.watershed import connected_segments
 from segbench.datasets.base import Dataset
 from segbench.datasets.images import write_uint16
-from segbench.errors import DataError, RecordError, WeightsError
+from segbench.errors import DataError, RecordError, TrainingError, WeightsError
 from segbench.models.base import Segmenter
 from segbench.models.dfn import dfn
 from segbench.models.pidnet import pidnet_s
@@ -182,6 +182,17 @@ def test_gradients_are_clipped_only_where_a_recipe_says_so(tmp_path: Path, clip_
     list(train(segmenter, tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors"))
     change = float((segmenter.network[4].weight.detach() - before).norm())
     assert (change <= 1e-6) == (clip_norm is not None)
+
+
+def test_a_training_that_diverges_stops_and_names_the_last_good_state(tmp_path: Path) -> None:
+    seen = []
+    recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30, warmup=0, clip_norm=None)
+    steps = train(tiny(LABELS), tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors", validate_every=1)
+    with pytest.raises(TrainingError, match=r"(?s)from step \d+ on its loss is no number.*lower --learning-rate.*w\.safetensors\.ckpt"):
+        seen.extend(steps)
+    good = torch.load(tmp_path / "w.safetensors.ckpt", weights_only=True)
+    assert good["step"] == sum(np.isfinite(progress.loss) for progress in seen)
+    assert not (tmp_path / "w.safetensors").exists()
 
 
 def test_a_checkpoint_from_before_a_field_existed_can_be_resumed(tmp_path: Path) -> None:
