@@ -19,7 +19,7 @@ function modelView(board, group, model) {
   const confusion = heat(group, model);
   const classes = el("section", { class: "block" }, el("h3", null, "IoU of each class (%)"), scrolling("IoU of each class", columns, rows),
     el("p", { class: "note" }, "Bar: IoU; thin line: its interval; upright mark: the best of the table."));
-  const pictures = model.gallery.map(({ caption, src }) => el("figure", null, el("img", { src, alt: caption, loading: "lazy" }), el("figcaption", { class: "note" }, caption)));
+  const pictures = model.gallery.map(({ caption, src }) => el("figure", null, el("img", { src, alt: caption }), el("figcaption", { class: "note" }, caption)));
   view.append(
     el("p", { class: "crumbs" }, el("a", { href: `#${board.id}`, "data-back": "" }, `← ${board.title}`), to(before, "↑"), to(after, "↓"), versus),
     el("h2", { tabindex: -1 }, model.name),
