@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segbench.core.boundaries import Boundaries, boundary_sums, boundary_width
 from segbench.core.boundary_counting import count_boundaries
 from segbench.core.confusion import ConfusionMatrix
-from segbench.core.counting import count_pairs
+from segbench.core.counting import count_corner
 from segbench.core.encodings import Encoding, are_ids, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
 from segbench.core.labels import LabelSpace
@@ -35,15 +35,23 @@ Reading = Literal["auto", "ids", "train-ids", "color"]
 class PairCounts:
     """Of one pair of label maps: pair counts over *bytes*, instance hits if the dataset has instances; or what is wrong with it.
 
+    ``corner`` int64[R, K] is what :func:`~segbench.core.counting.count_corner` gives.
     ``boundaries``: pixels near the edges of classes, if they were asked for. ``segments``: V_rand and V_info, if the dataset has them.
     """
 
     sample: Sample
-    pairs: NDArray[np.int64]
+    corner: NDArray[np.int64]
     hits: InstanceHits | None = None
     problem: str | None = None
     boundaries: Boundaries | None = None
     segments: SegmentScores | None = None
+
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        """int64[256, 256]."""
+        pairs = np.zeros((256, 256), np.int64)
+        pairs[: self.corner.shape[0], : self.corner.shape[1]] = self.corner
+        return pairs
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def count_folder(
     def count(pair: tuple[Sample, Path]) -> PairCounts:
         return _count_pair(*pair, dataset, encoding, target_encoding, boundary, mapping)
 
-    return map_ordered(count, pairing.pairs, workers)
+    return map(count, pairing.pairs) if workers == 1 else map_ordered(count, pairing.pairs, workers)
 
 
 def score_folder(
@@ -125,8 +133,9 @@ def score_folder(
     readings: dict[str, Reading] = {"encoding": encoding, "target_encoding": target_encoding}
     for counts in count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping):
         on_pair()
-        raw += counts.pairs
-        targets, preds = counts.pairs.sum(axis=1), counts.pairs.sum(axis=0)
+        rows, columns = counts.corner.shape
+        raw[:rows, :columns] += counts.corner
+        targets, preds = _histogram(counts.corner.sum(axis=1)), _histogram(counts.corner.sum(axis=0))
         sides = ("target", targets, target_table, labels), ("prediction", preds, pred_table, mapping.source if mapping else labels)
         if problem := counts.problem or _foreign(*sides):
             problems.append(f"{counts.sample.id}: {problem}")
@@ -140,7 +149,7 @@ def score_folder(
         boundaries += [counts.boundaries] if counts.boundaries else []
         segments += [astuple(counts.segments)] if counts.segments else []
         as_they_are = are_ids(targets, target_table) and are_ids(preds, pred_table)
-        ids = counts.pairs if as_they_are else pairs_to_ids(counts.pairs, target_table, pred_table)
+        ids = counts.corner if as_they_are else pairs_to_ids(counts.pairs, target_table, pred_table)
         per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
         histograms.append((counts.sample.id, to_ids(targets, target_table)))
     # Under a mapping the predictions' bytes cannot agree with the targets', so they look like nothing.
@@ -173,7 +182,7 @@ def _count_pair(
         if dataset.instances is not None:
             hits = count_instances(read_instances(sample, target.shape), pred, dataset.instances)
     except ImageError as error:
-        return PairCounts(sample, np.zeros((256, 256), np.int64), problem=str(error))
+        return PairCounts(sample, np.zeros((0, 0), np.int64), problem=str(error))
     boundaries = segments = None
     labels = dataset.labels
     if boundary is not None or dataset.segments is not None:
@@ -187,7 +196,14 @@ def _count_pair(
     if dataset.segments is not None:
         cells = labels.class_names.index(dataset.segments)
         segments = cell_scores(of_target[target] == cells, of_pred[pred] == cells)
-    return PairCounts(sample, count_pairs(target, pred), hits, boundaries=boundaries, segments=segments)
+    return PairCounts(sample, count_corner(target, pred), hits, boundaries=boundaries, segments=segments)
+
+
+def _histogram(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[256] of the counts of the first bytes."""
+    histogram = np.zeros(256, np.int64)
+    histogram[: len(counts)] = counts
+    return histogram
 
 
 def _pred_table(labels: LabelSpace, encoding: Reading, mapping: LabelMapping | None) -> NDArray[np.int16]:

@@ -32,7 +32,7 @@ class ConfusionMatrix:
 
     @classmethod
     def from_pairs(cls, labels: LabelSpace, pairs: NDArray[np.int64], pred_index: NDArray[np.uint8] | None = None) -> ConfusionMatrix:
-        """Fold int64[256, 256] pair counts.
+        """Fold int64[256, 256] pair counts, or their top left corner if there is nothing else.
 
         :param pred_index: uint8[256], predicted byte to class index; C or more is no class. By default predictions are label ids.
         :raises LabelError: a target id is neither a class's nor void's.
@@ -40,15 +40,13 @@ class ConfusionMatrix:
         if stray := stray_target_ids(labels, pairs):
             raise LabelError(f"target ids {stray} are not in label space {labels.name!r}: is this a map in another encoding?")
         classes = len(labels.classes)
-        rows = labels.index_of_id
-        columns = np.minimum(labels.index_of_id if pred_index is None else pred_index, classes)
-        by_target = np.zeros((classes, 256), np.int64)
-        for byte in np.flatnonzero(rows < classes):
-            by_target[rows[byte]] += pairs[byte]
-        counts = np.zeros((classes, classes + 1), np.int64)
-        for byte in np.flatnonzero(by_target.any(axis=0)):
-            counts[:, columns[byte]] += by_target[:, byte]
-        return cls(labels, counts)
+        index = labels.index_of_id if pred_index is None else pred_index
+        occurring, width = np.flatnonzero(pairs), pairs.shape[1]
+        rows = np.minimum(labels.index_of_id[occurring // width], classes).astype(np.int64)
+        columns = np.minimum(index[occurring % width], classes)
+        counts = np.zeros((classes + 1, classes + 1), np.int64)  # the last row is void's
+        np.add.at(counts.reshape(-1), rows * (classes + 1) + columns, pairs.reshape(-1)[occurring])
+        return cls(labels, counts[:classes])
 
     @classmethod
     def zero(cls, labels: LabelSpace) -> ConfusionMatrix:
@@ -68,4 +66,4 @@ class ConfusionMatrix:
 
 def stray_target_ids(labels: LabelSpace, pairs: NDArray[np.int64]) -> list[int]:
     """Target ids that occur in the pair counts but belong to no class and no void label."""
-    return np.flatnonzero(pairs.any(axis=1) & (labels.index_of_id == UNKNOWN)).tolist()
+    return np.flatnonzero(pairs.any(axis=1) & (labels.index_of_id[: len(pairs)] == UNKNOWN)).tolist()

@@ -17,7 +17,7 @@ it: once in a process its interpolation is compared with the formula of :mod:`se
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -95,6 +95,9 @@ def _torch_keeps_to_the_formula() -> bool:
     return all(np.array_equal(interpolate(one, rows, columns), other) for one, other in zip(plane[0].numpy(), expected, strict=True))
 
 
+Piece = tuple[int, int, int]
+Corner = NDArray[np.int64] | None
+
 Kernel = Callable[[int, NDArray[np.uint8], int, int], None]
 """Writes the class map of image n: its rows from a first to before a last one."""
 
@@ -122,25 +125,42 @@ def _on_threads(kernel: Kernel, images: int, size: Size, targets: Tensor | None)
     classes = np.empty((images, *size), np.uint8)
     target_maps = None if targets is None else targets.contiguous().numpy()
     if target_maps is not None:
-        from segbench.core.counting import count_pairs as count_arrays
+        from segbench.core.counting import count_corner
 
-    def work(piece: tuple[int, int, int]) -> NDArray[np.int64] | None:
+    def work(piece: Piece) -> Corner:
         image, first, last = piece
         kernel(image, classes[image], first, last)
-        return None if target_maps is None else count_arrays(target_maps[image, first:last], classes[image, first:last])
+        return None if target_maps is None else count_corner(target_maps[image, first:last], classes[image, first:last])
 
-    threads = torch.get_num_threads()
-    pieces = list(_pieces(images, size[0], threads))
-    results = list(map(work, pieces) if threads == 1 or len(pieces) == 1 else _pool(threads).map(work, pieces))
+    pieces = list(_pieces(images, size[0], torch.get_num_threads()))
+    results = _shared_out(work, pieces, torch.get_num_threads())
     counts = np.zeros((images, 256, 256), np.int64)
     for (image, _, _), counted in zip(pieces, results, strict=True):
         if counted is not None:
-            counts[image] += counted
+            counts[image, : counted.shape[0], : counted.shape[1]] += counted
     return torch.from_numpy(classes), None if targets is None else torch.from_numpy(counts)
 
 
-def _pieces(images: int, height: int, threads: int) -> Iterator[tuple[int, int, int]]:
-    """(image, first row, row behind the last): a few for each thread, for rows with many borders take longer."""
+def _shared_out(work: Callable[[Piece], Corner], pieces: Sequence[Piece], threads: int) -> list[Corner]:
+    """The results, in order. This thread works too: those of torch spin for a while after a network, and others wait for their core."""
+    if threads == 1 or len(pieces) == 1:
+        return list(map(work, pieces))
+    results: list[Corner] = [None] * len(pieces)
+    numbers = iter(range(len(pieces)))  # `next` on it is atomic: each piece is taken once
+
+    def take() -> None:
+        for number in numbers:
+            results[number] = work(pieces[number])
+
+    others = [_pool(threads - 1).submit(take) for _ in range(min(threads, len(pieces)) - 1)]
+    take()
+    for other in others:
+        other.result()
+    return results
+
+
+def _pieces(images: int, height: int, threads: int) -> Iterator[Piece]:
+    """(image, first row, row behind the last): four for each thread, for rows with many borders take longer."""
     rows = height if threads == 1 else max(ROWS_PER_PIECE, -(-height * images // (4 * threads)))
     for image in range(images):
         yield from ((image, first, min(first + rows, height)) for first in range(0, height, rows))

@@ -30,6 +30,7 @@ from tests.bench.rows import Row
 
 SIZE = (1024, 2048)
 BYTES = 256
+ASLEEP = 0.05  # seconds; OpenMP's threads spin before they sleep, on the cores that the next call wants
 SHARE = 20  # the forward pass is to be so many times what a run adds to it: under 5 %
 
 
@@ -113,10 +114,11 @@ class _Clock:
 
 
 def _in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each call, after one that is not measured."""
+    """Median milliseconds of each call, after one that is not measured; each begins when the threads of the last are asleep."""
     spent: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():
+            time.sleep(ASLEEP)
             start = time.perf_counter()
             call()
             spent[name].append(1e3 * (time.perf_counter() - start))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from segbench.core import counting_torch
-from segbench.core.counting import count_pairs
+from segbench.core.counting import count_corner, count_pairs
 from tests.guarded import guarded, needs_guards
 from tests.oracles import bincount_pairs, naive_pairs
 from tests.strategies import Maps, map_pairs
@@ -43,6 +43,16 @@ def test_counts_sum_to_the_pixels(maps: Maps) -> None:
 def test_exchanging_target_and_prediction_transposes_the_counts(maps: Maps) -> None:
     target, pred = maps
     assert np.array_equal(count_pairs(pred, target), count_pairs(target, pred).T)
+
+
+@given(st.lists(map_pairs(), min_size=1, max_size=4), map_pairs(st.integers(0, 3), st.integers(0, 9)))
+def test_the_corner_holds_all_pixels_and_leaves_nothing_for_the_next_pair(several: list[Maps], small: Maps) -> None:
+    for maps in (*several, small):
+        corner = count_corner(*maps)
+        whole = np.zeros((256, 256), np.int64)
+        whole[: corner.shape[0], : corner.shape[1]] = corner
+        assert np.array_equal(whole, count_pairs(*maps))
+        assert not corner.size or (corner[-1].any() and corner[:, -1].any())
 
 
 SHARES = st.sampled_from([0.0, 0.005, 0.1, 0.5, 0.7, 1.0])
