@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from segbench.errors import UnknownNameError, WeightsError
+from segbench.models import BUILTIN
 from segbench.models.base import predict
 from segbench.models.weights import build, bundled, describe, load, load_strictly, save
 from tests.tiny import LABELS
@@ -62,7 +63,16 @@ def test_an_argument_that_the_model_does_not_take_is_named() -> None:
         build("segnet", LABELS, widht=1)
 
 
-@pytest.mark.parametrize("name", ["fcn8s", "unet", "segnet"])
+BUNDLED = [name for name in BUILTIN if bundled(name, "minicity")]
+
+
+def test_all_bundled_weights_together_are_small() -> None:
+    files = [bundled(name, "minicity") for name in BUNDLED]
+    assert {"fcn8s", "unet", "segnet"} <= set(BUNDLED)
+    assert sum(path.stat().st_size for path in files if path) <= 15_000_000
+
+
+@pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_weights_are_small_narrow_and_say_where_they_come_from(name: str) -> None:
     path = bundled(name, "minicity")
     assert path is not None
@@ -72,6 +82,7 @@ def test_bundled_weights_are_small_narrow_and_say_where_they_come_from(name: str
     assert description["trained_on"]["dataset"] == "minicity"
     assert description["trained_on"]["images"] == 400
     assert description["arguments"]["width"] < 1
+    assert load(path, expected_model=name).trained_on is not None  # every tensor fits
 
 
 def test_there_are_no_bundled_weights_for_other_data() -> None:
