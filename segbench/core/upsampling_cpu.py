@@ -301,11 +301,14 @@ def _write_strip(
 
 @numba.njit(cache=True, nogil=True)
 def largest_in_rows(logits: Floats, classes: Bytes, first: int, last: int) -> None:
-    """Write the rows ``first .. last - 1`` of uint8[H, W]: the largest of float32[C, H, W] at each pixel, or the first NaN."""
-    count, _, width = logits.shape
+    """Write the rows ``first .. last - 1`` of uint8[H, W]: the largest of float32[C, H, W] at each pixel, or the first NaN.
+
+    The logits may have more rows and columns at the end.
+    """
+    count, width = logits.shape[0], classes.shape[1]
     best, found = np.empty(width, np.float32), np.empty(width, np.int32)
     for y in range(first, last):
-        best[:] = logits[0, y]
+        best[:] = logits[0, y, :width]
         found[:] = 0
         for label in range(1, count):
             row = logits[label, y]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from segbench.core import upsampling
 from segbench.core.bilinear import bilinear_axis, interpolate
-from segbench.core.upsampling import count_enlarged, enlarged_classes
+from segbench.core.upsampling import _largest, _pruned, count_enlarged, enlarged_classes
 
 KINDS = ("noise", "smooth", "ties", "constant", "tiny", "huge", "nan", "infinite")
 
@@ -90,6 +90,18 @@ def test_logits_at_full_size_are_only_compared(kind: str, shape: tuple[int, int,
 def test_a_cropped_map_is_the_corner_of_the_whole_one(rows: int, columns: int) -> None:
     logits = made_logits("smooth", (1, 19, 16, 32), 0)
     assert torch.equal(enlarged_classes(logits, (128, 256), (rows, columns)), reference(logits, (128, 256))[:, :rows, :columns])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_nothing_is_written_behind_a_cropped_map(stride: int) -> None:
+    logits = made_logits("smooth", (1, 5, 80, 64), 0)
+    enlarged, size = (80 * stride, 64 * stride), (7, 3)
+    room = np.full(200, 99, np.uint8)
+    classes = room[: size[0] * size[1]].reshape(size)
+    kernel = _largest(logits) if stride == 1 else _pruned(logits, enlarged, size)
+    kernel(0, classes, 0, size[0])
+    assert np.array_equal(classes, reference(logits, enlarged)[0, : size[0], : size[1]].numpy())
+    assert (room[classes.size :] == 99).all()
 
 
 @pytest.mark.parametrize("change", ["channels last", "transposed", "double", "bf16", "fp16", "with gradient", "strided"])
