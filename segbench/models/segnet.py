@@ -16,7 +16,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from segbench.core.labels import LabelSpace
-from segbench.models._vgg import VGG16
+from segbench.models._vgg import LEAST, VGG16
 from segbench.models.base import Paper, Segmenter
 from segbench.models.layers import he_initialise, max_unpool, scaled
 
@@ -48,8 +48,8 @@ class SegNet(nn.Module):
         groups = []
         channels = self.encoder.channels[-1]
         for widths in DECODER_WIDTHS:
-            groups.append(conv_group(channels, [scaled(w, width) for w in widths]))
-            channels = scaled(widths[-1], width)
+            groups.append(conv_group(channels, [scaled(w, width, LEAST) for w in widths]))
+            channels = scaled(widths[-1], width, LEAST)
         self.decoder = nn.ModuleList(groups)
         self.score = nn.Conv2d(channels, classes, 3, padding=1)
         he_initialise(self.decoder)

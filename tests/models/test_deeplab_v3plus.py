@@ -106,7 +106,7 @@ def test_the_decoder_sees_resized_context_and_reduced_detail(factory: Factory, a
         low, *_, high = network.backbone(x)
         context = F.interpolate(network.aspp(high), size=low.shape[2:], mode="bilinear", align_corners=align_corners)
         detail = network.reduce(low)
-        assert detail.shape == (1, 3, 17, 13)
+        assert detail.shape == (1, 12, 17, 13)
         torch.testing.assert_close(network(x), network.score(network.decoder(torch.cat([context, detail], 1))))
 
 
