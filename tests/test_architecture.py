@@ -206,6 +206,15 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "commands.train": ("", "torch yaml"),
     },
     {
+        "command_line": ("", ""),
+        "command_line.options": ("", "click"),
+        "command_line.evaluation": ("command_line.options", "click"),
+        "command_line.networks": ("command_line.options", "click"),
+        "command_line.speed": ("command_line.options", "click"),
+        "command_line.results": ("command_line.options", "click"),
+        "command_line.data": ("command_line.options", "click"),
+    },
+    {
         "cli": ("", "click"),
         "__main__": ("cli", ""),
     },
