@@ -12,6 +12,7 @@ import click
 from segbench import __version__
 from segbench.command_line import data, evaluation, networks, results, speed
 from segbench.errors import SegbenchError
+from segbench.outputs import refusal
 
 
 class _Main(click.Group):
@@ -22,6 +23,11 @@ class _Main(click.Group):
             return super().invoke(ctx)
         except SegbenchError as error:
             click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+            ctx.exit(2)
+        except OSError as error:
+            if (refused := refusal(error)) is None:
+                raise
+            click.echo(click.style("error: ", fg="red", bold=True) + str(refused), err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
             click.echo("\ninterrupted; nothing was written after the last finished step", err=True)

@@ -21,6 +21,7 @@ from segbench.models.adapters.base import import_package
 from segbench.models.adapters.description import KEY, Description, describe
 from segbench.models.base import Segmenter, predict
 from segbench.models.weights import build
+from segbench.outputs import replacing
 
 Writer = Callable[[nn.Module, Tensor, Description, Path], None]
 
@@ -39,13 +40,10 @@ def export(segmenter: Segmenter, kind: str, path: Path, size: tuple[int, int]) -
     rule = segmenter.input_rule
     padded = (rule.padded(size[0]), rule.padded(size[1]))
     description = describe(segmenter, padded)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial{path.suffix}")
     example = torch.zeros(1, 3, *padded, device=segmenter.device)
-    with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    with replacing(path) as partial, torch.no_grad(), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # of tracing constants, which the size is, and of deprecations among the exporters
         WRITERS[kind](segmenter.network.eval(), example, description, partial)
-    partial.replace(path)
     return description
 
 

@@ -8,7 +8,6 @@ say which: :data:`GROUPS`.
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from segbench.core.labels import LabelSpace
 from segbench.core.replicates import EXTRAS, PerImage
 from segbench.core.uncertainty import Intervals, bootstrap
 from segbench.errors import DataError, RecordError
+from segbench.outputs import replacing
 from segbench.records import RunRecord
 
 # How a group's name is taken from the name of an image, without its folders; and what the groups are called.
@@ -32,11 +32,9 @@ GROUPS: dict[str, tuple[str, Callable[[str], str]]] = {
 
 def write_per_image(path: Path, ids: Sequence[str], counted: PerImage) -> None:
     """Write what was counted in every image, compressed, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
     more = {name: getattr(counted, name) for name in counted.extras}
-    np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counted.confusion, **more)
-    partial.replace(path)
+    with replacing(path) as partial:
+        np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counted.confusion, **more)
 
 
 def read_per_image(path: Path) -> tuple[list[str], PerImage]:

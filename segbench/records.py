@@ -32,6 +32,7 @@ from segbench.core.scores import METRICS_VERSION, Scores, mean_of_defined, score
 from segbench.core.segments import SegmentScores
 from segbench.core.uncertainty import Intervals
 from segbench.errors import RecordError, SegbenchError
+from segbench.outputs import replacing
 
 RUN_SCHEMA = "segbench.run/1"
 
@@ -187,10 +188,8 @@ def _whole_numbers(rows: Any) -> NDArray[np.int64]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file in one step: a reader sees the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str:

@@ -30,6 +30,7 @@ from segbench.losses import enet_weights, median_frequency_weights
 from segbench.models.base import Segmenter, forward
 from segbench.models.weights import save
 from segbench.objective import Objective
+from segbench.outputs import replacing
 from segbench.protocols import Precision
 from segbench.recipes import Recipe
 from segbench.records import targets_fingerprint
@@ -187,10 +188,8 @@ def _checkpoint(path: Path, segmenter: Segmenter, recipe: Recipe, optimizer: tor
         "network": segmenter.network.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        torch.save(state, partial)
 
 
 def _restore(path: Path, segmenter: Segmenter, recipe: Recipe, optimizer: torch.optim.Optimizer) -> int:

@@ -24,6 +24,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "segbench": ("", ""),
         "errors": ("", ""),
         "findings": ("", ""),
+        "outputs": ("errors", ""),
         "registry": ("errors", ""),
         "keyed_yaml": ("errors", "yaml"),
     },

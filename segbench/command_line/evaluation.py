@@ -21,6 +21,7 @@ from segbench.command_line.options import (
     together,
 )
 from segbench.errors import DataError
+from segbench.outputs import require_writable
 from segbench.starting import quick_start
 
 if TYPE_CHECKING:
@@ -121,17 +122,20 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     rule, known = options.pop("map"), options.pop("pred_labels")
     if (rule is None) != (known is None):
         raise click.UsageError("--map and --pred-labels go together: a rule, and the label space that it maps from")
+    for file in (json_file, official_json):
+        if file is not None:
+            require_writable(file.parent)
     options["mapping"] = command.mapping_of(rule, known, dataset) if rule else None
     if official_json and options["mapping"]:
         raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
     ratio, groups = options.pop("boundary_ratio"), options.pop("groups")
     result = command.score_with_progress(preds, dataset, boundary=ratio if options.pop("boundary") else None, **options)
     record = command.record_of(result, name or preds.resolve().name, groups)
+    command.print_scores(record)
     if json_file:
         command.write_record(json_file, record, result)
     if official_json:
         command.write_official(official_json, result)
-    command.print_scores(record)
 
 
 def _targets(gts: Path | None, name: str | None, data: Path | None, split: str | None, labels: Path | None) -> Dataset:

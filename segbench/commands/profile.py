@@ -11,6 +11,7 @@ import torch
 
 from segbench.benchmark import file_stem, random_models
 from segbench.errors import ProtocolError, SegbenchError
+from segbench.outputs import require_writable
 from segbench.processes import Request, measure_in_process
 from segbench.profiles import Profile, joined, read_profile
 from segbench.profiling import Runner, measure, runner
@@ -79,6 +80,7 @@ def run_profiles(plan: Plan, out: Path | None) -> None:
     cases = [Case(name, size, batch, backend) for size, batch, backend, name in ways]
     done = Progress()
     if out:
+        require_writable(out)
         done.profiles |= {case: read_profile(case.file(out)) for case in cases if case.file(out).is_file()}
     say = console(stderr=True)
     if done.profiles:

@@ -26,6 +26,7 @@ from segbench.inference import Evaluated
 from segbench.models import BUILTIN
 from segbench.models.adapters.base import feeds
 from segbench.models.base import Segmenter
+from segbench.outputs import require_writable
 from segbench.per_image import groups_of, intervals_of
 from segbench.profiles import Profile
 from segbench.profiling import profile
@@ -51,6 +52,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     mappings = map_labels(read_mapping(suite.map) if suite.map else None, segmenters, dataset)
     print_feeds(segmenters, mappings, protocol)
     out = suite.out or Path("runs") / dataset.title
+    require_writable(out)
     outcomes, profiles = run_with_progress(
         segmenters,
         dataset,

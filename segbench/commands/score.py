@@ -70,9 +70,10 @@ def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | 
 
 
 def write_record(path: Path, record: RunRecord, result: FolderScores) -> None:
-    """Write the record, and what was counted in every image beside it."""
+    """Write the record, and what was counted in every image beside it; nothing beside a terminal or a pipe."""
     write_text(path, record.to_json())
-    write_per_image(path.with_suffix(".npz"), result.ids, result.per_image)
+    if path.is_file():
+        write_per_image(path.with_suffix(".npz"), result.ids, result.per_image)
 
 
 def write_official(path: Path, result: FolderScores) -> None:

@@ -13,6 +13,7 @@ import yaml
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.models.weights import build, load
+from segbench.outputs import require_writable
 from segbench.recipes import Recipe
 from segbench.report.curves import training_curves
 from segbench.report.terminal import console, percent, progress_bar
@@ -57,6 +58,7 @@ def train_with_progress(
     segmenter = build(model, dataset.labels, **settings) if init is None else load(init, expected_model=model)
     if segmenter.labels.class_names != dataset.labels.class_names:
         raise WeightsError(f"{init}: weights for {segmenter.labels.name!r} do not fit the classes of {dataset.labels.name!r}")
+    require_writable(out.parent)
     segmenter.network.to(device)
     show = console(stderr=True)
     show.print(f"training {model} on {dataset.title} ({len(dataset)} images), {recipe.steps} steps of {recipe.batch_size}, on {device}")

@@ -100,7 +100,7 @@ def _content(path: Picture) -> bytes:
     except FileNotFoundError:
         raise ImageError(path, "the file is missing") from None
     except OSError as error:
-        raise ImageError(path, f"the file is damaged ({error})") from None
+        raise ImageError(path, f"the file cannot be read ({error.strerror})") from None
 
 
 def _open(path: Picture, content: bytes, bytes_of: str | None = None) -> Image.Image:

@@ -33,10 +33,13 @@ def pair_predictions(preds: Path, dataset: Dataset) -> Pairing:
     :raises DataError: the folder does not exist or holds no label maps at all.
     """
     if not preds.is_dir():
-        raise DataError(f"{preds}: there is no such folder", way_out="PREDS is the folder with one label map for each target")
+        problem = "this is a file, not a folder" if preds.exists() else "there is no such folder"
+        raise DataError(f"{preds}: {problem}", way_out="PREDS is the folder with one label map for each target")
     files = list(label_map_files(preds))
     if not files:
-        raise DataError(f"{preds}: no label maps here", way_out=f"looked for {', '.join(sorted(SUFFIXES))} in it and in its sub-folders")
+        links = [f"{path} is a link: links to folders are not followed" for path in sorted(preds.iterdir()) if path.is_symlink()]
+        looked = f"looked for {', '.join(sorted(SUFFIXES))} in it and in its sub-folders"
+        raise DataError(f"{preds}: no label maps here", links, looked)
     find = _by_prefix(files) if dataset.prefix_pairing else _by_path_or_stem(preds, files, dataset)
     pairs, problems = [], []
     for sample in dataset.samples:

@@ -22,6 +22,7 @@ from segbench.core.labels import LabelSpace
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.models import ADAPTERS, BUILTIN, GROUP
 from segbench.models.base import Normalize, Segmenter
+from segbench.outputs import replacing
 from segbench.registry import resolve
 
 SCHEMA = "segbench.weights/1"
@@ -58,10 +59,8 @@ def save(path: Path, segmenter: Segmenter, *, trained_on: Mapping[str, Any], rec
         key: (value.half() if half and value.is_floating_point() else value).contiguous().cpu()
         for key, value in segmenter.network.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    save_file(state, partial, metadata={"segbench": json.dumps(description, sort_keys=True)})
-    partial.replace(path)
+    with replacing(path) as partial:
+        save_file(state, partial, metadata={"segbench": json.dumps(description, sort_keys=True)})
 
 
 def describe(path: Path) -> dict[str, Any]:

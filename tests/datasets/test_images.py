@@ -125,7 +125,7 @@ def test_missing_damaged_and_foreign_files_are_one_clear_error(tmp_path: Path, r
         ("text", "not a picture"),
         ("empty", "not a picture"),
         ("half", "damaged"),
-        ("folder", "damaged"),
+        ("folder", "cannot be read"),
     ):
         with pytest.raises(ImageError, match=rf"{name}\.png: .*{reason}") as caught:
             read(tmp_path / f"{name}.png")  # type: ignore[operator]

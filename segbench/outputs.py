@@ -1,0 +1,66 @@
+"""What is written: files that are whole or absent, and folders that are tried before hours of work."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from segbench.errors import DataError
+
+# Why the system refuses to write, and what helps. These are the machine's or the command's fault; other OSErrors may be ours.
+WAYS_OUT = {
+    errno.ENOSPC: "free some space and repeat the command; what was written before is whole",
+    errno.EDQUOT: "free some space and repeat the command; what was written before is whole",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f) and repeat the command",
+    errno.EROFS: "write to another folder",
+    errno.EACCES: "write to a folder that is yours, or change its permissions",
+    errno.EPERM: "write to a folder that is yours, or change its permissions",
+    errno.ENOTDIR: "a part of this path is a file: write to another folder",
+    errno.EEXIST: "a part of this path is a file: write to another folder",
+    errno.EISDIR: "there is a folder of this name: write to another file",
+    errno.ENOENT: "check the path",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def refusal(error: OSError) -> DataError | None:
+    """A clear error for what the system refused, mostly to write; ``None`` if it is nothing that the user can mend."""
+    if error.errno not in WAYS_OUT:
+        return None
+    return DataError(f"{error.filename or 'a file that was written'}: {error.strerror}", way_out=WAYS_OUT[error.errno])
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write to, which takes the place of ``path`` when the block ends well and is gone when it does not.
+
+    A reader sees the old file or the new one, never half of it. Folders are made. What exists and is no plain file, ``/dev/stdout`` for
+    instance, is written to directly.
+    """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder, and check that a file can be written there: better before hours of work than after.
+
+    :raises DataError: it cannot; the system's reason is given.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written to: {error.strerror}", way_out=WAYS_OUT.get(error.errno or 0, "")) from error
