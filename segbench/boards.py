@@ -51,6 +51,11 @@ class Board:
         """What was measured, without the files."""
         return tuple(each.record for each in self.measured)
 
+    @property
+    def speed_only(self) -> bool:
+        """Whether there is nothing but profiles on it: a board of speed, whose rules are about times."""
+        return bool(self.profiles) and not self.measured and not self.reported
+
 
 def is_board(folder: Path) -> bool:
     """Whether a folder is a board, and not a folder of boards."""

@@ -44,21 +44,35 @@ def evaluated_text(rules: Rules) -> str:
 def rules_of(board: Board) -> Iterator[tuple[str, str]]:
     """Names and texts of a board's rules; what is to be typed stands between backticks."""
     rules = board.rules
-    data = {"images": rules.images, "classes": rules.labels, "targets": rules.targets_sha256 and f"`{rules.targets_sha256[:8]}…`"}
-    known = ", ".join(f"{key} {value}" for key, value in data.items() if value)
-    yield "Data", f"{rules.dataset or 'any'}, split {rules.split or 'any'}" + (f" ({known})" if known else "")
-    if not rules.closed:
-        fixed = ", ".join(f"{key} {_plain(value)}" for key, value in rules.protocol.items())
-        yield "Protocol", fixed or "any; records of different protocols are in tables of their own"
-        yield "Training data", _DATA[rules.data]
+    yield from _RULES_OF_SPEED if board.speed_only else _rules_of_records(rules)
     if rules.measured:
         yield "Measured", rules.measured
     if rules.command:
         yield "Reproduce", f"`{rules.command}`"
-    yield (
-        "Add a record",
-        f"not possible: {rules.closed}" if rules.closed else f"`segbench submit RECORD.json --board leaderboards/{board.name}`",
-    )
+    if rules.closed:
+        yield "Add a record", f"not possible: {rules.closed}"
+    elif board.speed_only:
+        command = "that command" if rules.command else f"`segbench profile NAMES --out leaderboards/{board.name}`"
+        yield "Add a network", f"{command} measures those that have no record here yet, and keeps the others"
+    else:
+        yield "Add a record", f"`segbench submit RECORD.json --board leaderboards/{board.name}`"
+
+
+_RULES_OF_SPEED = (
+    ("Weights", "any: they do not change what is computed, and no accuracy stands here"),
+    ("Protocol", "all rows of a table are of one machine, size, batch, number of threads and version of torch"),
+)
+
+
+def _rules_of_records(rules: Rules) -> Iterator[tuple[str, str]]:
+    data = {"images": rules.images, "classes": rules.labels, "targets": rules.targets_sha256 and f"`{rules.targets_sha256[:8]}…`"}
+    known = ", ".join(f"{key} {value}" for key, value in data.items() if value)
+    where = f"{rules.dataset or 'any'}, split {rules.split or 'any'}" if rules.dataset or rules.split else "any"
+    yield "Data", where + (f" ({known})" if known else "")
+    if not rules.closed:
+        fixed = ", ".join(f"{key} {_plain(value)}" for key, value in rules.protocol.items())
+        yield "Protocol", fixed or "any; records of different protocols are in tables of their own"
+        yield "Training data", _DATA[rules.data]
 
 
 def reported_text(rows: Sequence[Reported]) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 
 from segbench.board_rules import Reported
-from segbench.core.latency import ranks
-from segbench.profiles import Profile, Timing
+from segbench.profiles import Profile
+from segbench.report import speed
+from segbench.report.board_texts import SCALES
 from segbench.report.formats import DASH, Markup, cells, without_bounds
-from segbench.report.tables import SCORES, SIZES, label
-from segbench.report.terminal import count
+from segbench.report.tables import SCORES, SIZES
 
 
 @dataclass(frozen=True)
@@ -89,70 +91,50 @@ def _measured_cell(text: str, value: float | None) -> Cell:
     return Cell(text.strip(), value, mark, sign + width)
 
 
-def speed_table(heading: str, profiles: Iterable[Profile], *, notes: Sequence[str] = ()) -> Table:
-    """Profiles of one setting, the fastest first. Those whose intervals overlap are not told apart, which their ranks show."""
-    rows = sorted(profiles, key=lambda p: (p.network_ms, label(p.model, p.arguments)))
-    known = {name: [value(profile) for profile in rows] for name, value in _OF_PROFILE.items()}
-    names = [name for name, values in known.items() if any(value is not None for value in values)]
-    columns = [_column(name, "ascending" if name == "network_ms" else "") for name in names]
-    places = ranks([profile.network.interval for profile in rows])
-    if any(places):
-        columns.insert(0, Column("rank", "number", "ascending"))
-    lines = []
-    for i, profile in enumerate(rows):
-        more = {"network_ms": _interval(profile.network), "predict_ms": _interval(profile.predict)}
-        place = [Cell(DASH if places[i] is None else str(places[i]), places[i])] if any(places) else []
-        lines.append([model_cell(label(profile.model, profile.arguments)), *place])
-        lines[i] += [_cell(name, known[name][i], more.get(name, "")) for name in names]
-    return Table(heading, [Column("model"), *columns], [Row(each) for each in lines], notes=notes)
+def speed_table(heading: str, profiles: Sequence[Profile]) -> Table:
+    """Profiles of one machine, the fastest first; names and ranks are those of :func:`segbench.report.speed.speed_table`."""
+    table = speed.speed_table(profiles).sort_values("predict_ms", kind="stable")
+    known = [name for name in _OF_PROFILES if table[name].notna().any()]
+    columns = [Column("model"), *(_column(name, "ascending" if name == "predict_ms" else "") for name in known)]
+    rows = []
+    for row in table.to_dict("records"):
+        texts = speed.speed_texts(row)
+        values = [None if pd.isna(row[name]) else row[name] for name in known]
+        cells = [Cell(texts[name], value, more=_plus_minus(name, row)) for name, value in zip(known, values, strict=True)]
+        rows.append(Row([model_cell(texts["network"]), *cells]))
+    return Table(heading, columns, rows, notes=[f"Sorted and {speed.speed_note(profiles)}. ± is half the width of that interval."])
 
 
-_OF_PROFILE: dict[str, Callable[[Profile], float | None]] = {
-    "params": lambda p: p.params,
-    "MACs": lambda p: p.macs,
-    "network_ms": lambda p: p.network_ms,
-    "network_p90_ms": lambda p: p.network.percentiles.get("p90"),
-    "predict_ms": lambda p: p.predict_ms,
-    "images_per_s": lambda p: p.images_per_s,
-    "peak_memory_mb": lambda p: p.peak_memory_mb,
-}
+_OF_PROFILES = ("rank", "predict_ms", "network_ms", "images_per_s", "params", "MACs", "peak_memory_mb", "runs")
+
+
+def _plus_minus(name: str, row: Mapping[Hashable, Any]) -> str:
+    """Half the width of a time's interval."""
+    low, high = (row.get(f"{name} {bound}", math.nan) for bound in ("low", "high"))
+    return "" if math.isnan(high - low) else f"± {speed.ms((high - low) / 2)}"
 
 
 def model_cell(label: str) -> Cell:
-    """A model's name, and behind it, pale, its arguments."""
-    name, bracket, rest = label.partition(" (")
-    return Cell(name, more=f"({rest}" if bracket else "")
+    """A model's name, and behind it, pale, its arguments and how it was run."""
+    name, *behind = re.split(r", | (?=[(@#])", label, maxsplit=1)
+    return Cell(name, more="".join(behind))
 
 
-def _interval(timing: Timing) -> str:
-    return "" if timing.interval is None else f"± {_measure((timing.interval[1] - timing.interval[0]) / 2)}"
-
-
-def reported_table(rows: Sequence[Reported]) -> Table:
-    """Published numbers, with what was said of how they came to be."""
+def reported_tables(rows: Sequence[Reported]) -> list[Table]:
+    """Published numbers, a table for each way of using scales, with what was said of how they came to be."""
     texts = [Column(name, "wrap") for name in ("input", "extra data", "measured by")]
     miou, year = Column("mIoU", "number", "descending", "descending"), Column("year", "number", "descending")
-    columns = [Column("model"), miou, Column("scales"), *texts, year, Column("source", "wrap")]
+    columns = [Column("model"), miou, *texts, year, Column("source", "wrap")]
     note = "Each number is as it was printed, by others, under the protocol of its row; rows of different protocols are not comparable."
-    return Table("Published results", columns, [Row(_published(row)) for row in rows], notes=(note,), reported=True)
+    members = {title: [Row(_published(row)) for row in rows if row.scales == scales] for scales, title in SCALES.items()}
+    return [Table(title, columns, found, notes=(note,), reported=True) for title, found in members.items() if found]
 
 
 def _published(row: Reported) -> list[Cell]:
     name = Cell(row.model, more=", ".join(filter(None, (row.variant, row.backbone))))
-    how = [Cell(text or DASH) for text in (row.scales, row.input, row.data, row.by)]
+    how = [Cell(text or DASH) for text in (row.input, row.data, row.by)]
     return [name, Cell(row.miou, float(row.miou)), *how, Cell(str(row.year), row.year), Cell(row.source, url=row.url)]
 
 
 def _column(name: str, sorted: Literal["", "ascending", "descending"] = "") -> Column:
     return Column(name, "number", "ascending" if name in LESS_IS_BETTER or name.endswith(("_ms", "_mb")) else "descending", sorted)
-
-
-def _cell(name: str, value: float | None, more: str = "") -> Cell:
-    if value is None:
-        return Cell(DASH)
-    return Cell(count(value) if name in SIZES else _measure(value), value, more=more)
-
-
-def _measure(value: float) -> str:
-    """One decimal, and a second one where the first would say little."""
-    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"

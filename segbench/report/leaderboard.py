@@ -23,7 +23,7 @@ from segbench.report.distributions import Spread, per_image_iou
 from segbench.report.formats import to_csv
 from segbench.report.markdown import board_page, index_page
 from segbench.report.page import boards_page
-from segbench.report.speed_page import is_speed_board, speed_csv, speed_index, speed_page, speed_plots
+from segbench.report.speed_page import speed_csv, speed_index, speed_page, speed_plots
 from segbench.report.speed_plots import latency_dots
 from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels
 
@@ -54,7 +54,7 @@ def rebuild(root: Path) -> dict[Path, bytes]:
     for board, places in zip(boards, ranks, strict=True):
         files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
     if not is_board(root):
-        rows = [(board, group) for board in boards if not is_speed_board(board) for group in comparable(board.records) or [None]]
+        rows = [(board, group) for board in boards if not board.speed_only for group in comparable(board.records) or [None]]
         files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
         files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
     return files
@@ -73,7 +73,7 @@ def write_png(root: Path) -> list[Path]:
     written = []
     for board in read_boards(root):
         pictures = [each for group in comparable(board.records) for each in _pictures(group, board)]
-        for picture in _speed_pictures(board) if is_speed_board(board) else pictures:
+        for picture in _speed_pictures(board) if board.speed_only else pictures:
             written.append((board.folder / picture.file).with_suffix(".png"))
             picture.draw(BytesIO(), written[-1])
     return written
@@ -93,7 +93,7 @@ def stale(root: Path) -> list[Path]:
 
 
 def _board_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
-    if is_speed_board(board):
+    if board.speed_only:
         files = {picture.file: _drawn(picture.draw) for picture in _speed_pictures(board)}
         page = speed_page(board, rules_text(board))
         return {"leaderboard.csv": speed_csv(board).encode(), "leaderboard.md": page.encode(), **files}

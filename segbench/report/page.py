@@ -17,11 +17,12 @@ from segbench.boards import Board
 from segbench.core.scores import METRICS_VERSION
 from segbench.profiles import Profile
 from segbench.report.board_texts import RANKS, rules_of
-from segbench.report.cells import Table, measured_table, reported_table, speed_table
+from segbench.report.cells import Table, measured_table, reported_tables, speed_table
 from segbench.report.intervals import interval_note
 from segbench.report.payload import model_data, score_plots, speed_plot
+from segbench.report.speed import by_machine
 from segbench.report.strips import strips_of
-from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels, setting
+from segbench.report.tables import Group, by_setting, comparable, file_names, leaderboard, row_labels
 
 _READING = (
     "Scores are in per cent; the best of a column is bold, the second best underlined; – is undefined.",
@@ -78,12 +79,12 @@ def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
     files = {id(each.record): each for each in board.measured}
     galleries = [[strips_of(files[id(record)]) for record in group.records] for group in groups]
     models = [model_data(*each) for each in zip(groups, ids, tables, galleries, strict=True)]
-    speeds = _other_speeds(board, groups)
+    speeds = by_machine(_other_profiles(board, groups))
     plots = score_plots(board, zip(groups, ids, strict=True))
     if not groups:
         plots = [plot for name, profiles in speeds.items() if (plot := speed_plot(name, profiles))["points"]]
-    tables += [speed_table(f"Speed: {name}", profiles, notes=[_repeats(profiles)]) for name, profiles in speeds.items()]
-    tables += [reported_table(board.reported)] if board.reported else []
+    tables += [speed_table(f"Speed: {name}", profiles) for name, profiles in speeds.items()]
+    tables += reported_tables(board.reported)
     return {
         "id": name,
         "title": board.rules.title,
@@ -109,14 +110,10 @@ def _measured(board: Board, group: Group, ranks: Sequence[int | None], ids: Sequ
     return measured_table(heading, leaderboard(group.records, profiles, ranks), ids, signature=group.signature, notes=notes)
 
 
-def _other_speeds(board: Board, groups: Sequence[Group]) -> dict[str, list[Profile]]:
-    """Profiles by setting, the most first; without those that a measured table shows."""
+def _other_profiles(board: Board, groups: Sequence[Group]) -> list[Profile]:
+    """Those that no measured table shows."""
     shown = [profile for group in groups for profile in next(iter(by_setting(group.records, board.profiles).values()), [])]
-    rest: dict[str, list[Profile]] = {}
-    for profile in board.profiles:
-        if profile not in shown:
-            rest.setdefault(setting(profile), []).append(profile)
-    return {name: rest[name] for name in sorted(rest, key=lambda name: (-len(rest[name]), name))}
+    return [profile for profile in board.profiles if profile not in shown]
 
 
 def _repeats(profiles: Sequence[Profile]) -> str:

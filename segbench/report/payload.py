@@ -21,7 +21,8 @@ from segbench.report.cells import Cell, Table
 from segbench.report.intervals import half_width
 from segbench.report.markdown import portable
 from segbench.report.pareto import pareto_front
-from segbench.report.tables import SCORES, Group, by_setting, label, row_labels, speeds_of
+from segbench.report.speed import row_names
+from segbench.report.tables import SCORES, Group, by_setting, row_labels, speeds_of
 from segbench.report.terminal import count, percent
 
 
@@ -77,19 +78,19 @@ def score_plots(board: Board, groups: Iterable[tuple[Group, Sequence[str]]]) -> 
 
 def speed_plot(name: str, profiles: Sequence[Profile]) -> dict[str, Any]:
     """Latency over MACs, for a board without scores. No front: neither coordinate is what the networks are for."""
+    rows = sorted((each for each in profiles if each.macs), key=lambda each: (each.macs, each.network_ms))
     points = [
         {
             "id": "",
-            "name": label(profile.model, profile.arguments),
-            "label": profile.model,
+            "name": name,
+            "label": name,
             "x": profile.macs,
             "y": round(profile.network_ms, 2),
             "upright": _rounded(profile.network.interval),
             "front": False,
             "text": [_ms(profile), f"{count(profile.macs)} MACs"],
         }
-        for profile in sorted(profiles, key=lambda p: (p.macs or 0, p.network_ms))
-        if profile.macs
+        for profile, name in zip(rows, row_names(rows), strict=True)
     ]
     note = "Where the names have no room, point at a dot or walk with the arrow keys."
     return {"name": name, "x": _MACS, "y": _LATENCY, "log": [True, True], "points": points, "note": note}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,14 +11,18 @@ import pandas as pd
 from segbench.core.latency import is_tied, ranks
 from segbench.profiles import Profile
 from segbench.report.formats import DASH
-from segbench.report.tables import label, machine_parts
+from segbench.report.tables import distinct, label, machine_parts
 from segbench.report.terminal import count
 
-HEADER = (
-    *("rank", "network", "params", "MACs", "network_ms", "p90", "p99"),
-    *("predict_ms", "95 %", "p90", "p99", "images/s", "peak MB", "runs"),
+# What the header says, and the column of speed_table; the interval is made of two of them.
+COLUMNS = (
+    *(("rank", "rank"), ("network", "network"), ("params", "params"), ("MACs", "MACs")),
+    *(("network_ms", "network_ms"), ("p90", "network_ms p90"), ("p99", "network_ms p99")),
+    *(("predict_ms", "predict_ms"), ("95 %", "interval"), ("p90", "predict_ms p90"), ("p99", "predict_ms p99")),
+    *(("images/s", "images_per_s"), ("peak MB", "peak_memory_mb"), ("runs", "runs")),
 )
 TIED = "~"
+EXECUTIONS = {"channels_last": "channels last", "compiled": "compiled"}  # as `segbench run` writes them into an environment
 
 
 def machine(profile: Profile) -> str:
@@ -37,7 +41,13 @@ def by_machine(profiles: Iterable[Profile]) -> dict[str, list[Profile]]:
 def row_name(profile: Profile) -> str:
     """A network and how it was run, where that is not the usual way."""
     way = [profile.backend] * (profile.backend != "eager") + [profile.precision] * (profile.precision != "fp32")
+    way += [word for fact, word in EXECUTIONS.items() if profile.environment.get(fact)]
     return ", ".join([label(profile.model, profile.arguments), *way])
+
+
+def row_names(profiles: Sequence[Profile]) -> list[str]:
+    """The name of each row of a table, no two alike."""
+    return distinct([row_name(profile) for profile in profiles], [profile.weights_sha256 for profile in profiles])
 
 
 def fastest_first(profiles: Iterable[Profile]) -> list[Profile]:
@@ -55,7 +65,7 @@ def speed_table(profiles: Sequence[Profile]) -> pd.DataFrame:
     table: dict[str, Any] = {
         "rank": pd.Series(ranks(intervals), dtype="Int64"),
         "tied": [is_tied(index, intervals) for index in range(len(rows))],
-        "network": [row_name(profile) for profile in rows],
+        "network": row_names(rows),
         "params": pd.Series([profile.params for profile in rows], dtype="Int64"),
         "MACs": pd.Series([profile.macs for profile in rows], dtype="Int64"),
     }
@@ -71,20 +81,19 @@ def speed_table(profiles: Sequence[Profile]) -> pd.DataFrame:
     return frame.sort_values("rank", kind="stable", ignore_index=True)  # a wide interval has a better rank than a narrow one before it
 
 
-def speed_cells(table: pd.DataFrame) -> tuple[tuple[str, ...], list[list[str]]]:
+def speed_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of :func:`speed_table` as people read them: ``~3`` is a rank that is shared or might be."""
-    cells = []
-    for row in table.to_dict("records"):
-        rank = DASH if pd.isna(row["rank"]) else f"{TIED if row['tied'] else ''}{row['rank']}"
-        times = [ms(row[f"network_ms{part}"]) for part in ("", " p90", " p99")]
-        bounds = [ms(row[f"predict_ms {bound}"]) for bound in ("low", "high")]
-        times += [ms(row["predict_ms"]), DASH if DASH in bounds else f"{bounds[0]}–{bounds[1]}"]
-        times += [ms(row[f"predict_ms {part}"]) for part in ("p90", "p99")]
-        memory = DASH if pd.isna(row["peak_memory_mb"]) else f"{row['peak_memory_mb']:.0f}"
-        speed = f"{row['images_per_s']:.3g}"
-        sizes = [count(None if pd.isna(row[name]) else row[name]) for name in ("params", "MACs")]
-        cells.append([rank, row["network"], *sizes, *times, speed, memory, str(row["runs"])])
-    return HEADER, cells
+    texts = [speed_texts(row) for row in table.to_dict("records")]
+    return [name for name, _ in COLUMNS], [[text[column] for _, column in COLUMNS] for text in texts]
+
+
+def speed_texts(row: Mapping[Hashable, Any]) -> dict[str, str]:
+    """A row of :func:`speed_table`, rounded; ``interval`` is that of predict_ms."""
+    texts = {name: DASH if pd.isna(row[name]) else text(row[name]) for name, text in _TEXTS.items()}
+    if row["tied"]:
+        texts["rank"] = TIED + texts["rank"]
+    low, high = texts["predict_ms low"], texts["predict_ms high"]
+    return texts | {"interval": DASH if DASH in (low, high) else f"{low}–{high}"}
 
 
 def speed_note(profiles: Sequence[Profile]) -> str:
@@ -99,6 +108,14 @@ def speed_note(profiles: Sequence[Profile]) -> str:
 
 def ms(value: float) -> str:
     """Milliseconds with a decimal where it tells something."""
-    if math.isnan(value):
-        return DASH
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 1000 else f"{value:.0f}"
+
+
+_TIMES = [f"{name}_ms{part}" for name in ("network", "predict") for part in ("", " low", " high", " p90", " p99")]
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(("rank", "network", "runs"), str),
+    **dict.fromkeys(("params", "MACs"), count),
+    **dict.fromkeys(_TIMES, ms),
+    "images_per_s": lambda value: f"{value:.3g}",
+    "peak_memory_mb": lambda value: f"{value:.0f}",
+}

@@ -26,11 +26,6 @@ READING = """\
   records."""
 
 
-def is_speed_board(board: Board) -> bool:
-    """Whether there is nothing on a board but profiles."""
-    return bool(board.profiles) and not board.records and not board.reported
-
-
 def speed_plots(board: Board) -> Iterator[tuple[str, str, list[Profile]]]:
     """(machine, file, profiles) of each picture, the largest group first."""
     groups = by_machine(board.profiles)
@@ -47,11 +42,7 @@ def speed_csv(board: Board) -> str:
 
 def speed_page(board: Board, rules: str) -> str:
     """The page as Markdown."""
-    parts = [
-        f"# {escape(board.rules.title)}",
-        "<!-- Made by `segbench leaderboard` from the files beside it. Change those, not this file. -->",
-    ]
-    parts += [rules] * bool(rules)
+    parts = [f"# {escape(board.rules.title)}", MADE, *([rules] if rules else [])]
     for title, file, profiles in speed_plots(board):
         header, rows = speed_cells(speed_table(profiles))
         cells = [[escape(cell) for cell in row] for row in rows]
@@ -63,7 +54,7 @@ def speed_page(board: Board, rules: str) -> str:
 def speed_index(boards: Sequence[Board]) -> str:
     """The list of boards of speed, each machine with its fastest network; empty if there are none."""
     rows = []
-    for board in filter(is_speed_board, boards):
+    for board in (each for each in boards if each.speed_only):
         link = f"[{escape(board.name)}]({board.name.replace(' ', '%20')}/leaderboard.md)"
         for title, profiles in by_machine(board.profiles).items():
             first = fastest_first(profiles)[0]

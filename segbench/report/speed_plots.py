@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from segbench.profiles import Profile
-from segbench.report.speed import fastest_first, row_name
+from segbench.report.speed import fastest_first, row_names
 from segbench.report.style import BLUE, MUTED, SKY, VERMILLION, drawing
 
 
 def latency_dots(profiles: Sequence[Profile], title: str, svg: Path | BinaryIO, png: Path | None = None) -> None:
     """Median times of one machine with their intervals, the fastest on top, and how many MACs a second they come to."""
     rows = fastest_first(profiles)
-    names = [row_name(profile) for profile in rows]
+    names = row_names(rows)
     width = 0.075 * max(map(len, names)) + 6.6
     with drawing(svg, png, width, 0.2 * len(rows) + 1.3) as figure:
         times, work = figure.subplots(1, 2, sharey=True, width_ratios=(2.4, 1))

@@ -146,10 +146,15 @@ def label(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def row_labels(records: Sequence[RunRecord]) -> list[str]:
-    """A label for each record, no two alike: equal ones get the beginning of their weights' checksum, and after that a number."""
+    """A label for each record, no two alike."""
     plain = [label(record.name, record.model.get("arguments") or {}) for record in records]
-    weights = [str(record.model.get("weights_sha256") or "")[:8] for record in records]
-    return _numbered([f"{p} @{w}" if w and plain.count(p) > 1 else p for p, w in zip(plain, weights, strict=True)], " #{}")
+    return distinct(plain, [record.model.get("weights_sha256") for record in records])
+
+
+def distinct(names: Sequence[str], weights: Sequence[str | None]) -> list[str]:
+    """Names of rows, no two alike: equal ones get the beginning of their weights' checksum, and after that a number."""
+    marked = [f"{name} @{sha[:8]}" if sha and names.count(name) > 1 else name for name, sha in zip(names, weights, strict=True)]
+    return _numbered(marked, " #{}")
 
 
 def file_names(texts: Iterable[str]) -> list[str]:

@@ -36,6 +36,7 @@ LATENCIES = {"alpha": 40.0, "beta": 5.0, "gamma": 20.0}
 MACS = {"alpha": 9_000_000_000, "beta": 2_000_000_000, "gamma": 70_000_000_000, "delta": None}
 REPORTED = (
     ("PSPNet", "pspnet_r50", "paper", "R50", "78.4", "single", "713x713", "", "authors", "2017", "table 4", "https://example.org/psp"),
+    ("FCN", "fcn8s", "", "VGG16", "65.3", "single", "", "", "authors", "2015", "table 2", "https://example.org/fcn"),
     ("U-Net", "unet", "", "", "67.9", "multi", "", "coarse", "another", "2015", "a survey", "https://example.org/unet"),
 )
 
@@ -70,4 +71,5 @@ def write_boards(root: Path) -> None:
     for number in range(6):
         fast = profile(f"net{number}", 3.0 * 2**number, macs=10**9 * 3**number)
         write_text(root / "speed" / "records" / f"net{number}.profile.json", fast.to_json())
+    write_text(root / "speed" / "board.yaml", "title: Speed\n")
     write_text(root / "third" / "board.yaml", "title: Only rules\n")

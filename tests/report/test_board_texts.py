@@ -13,7 +13,7 @@ from segbench.models import BUILTIN
 from segbench.per_image import write_per_image
 from segbench.records import write_text
 from segbench.report.leaderboard import rebuild
-from tests.report.fakes import FAIR, GOOD, run_record
+from tests.report.fakes import FAIR, GOOD, profile, run_record
 
 RULES = """
 title: A | toy
@@ -64,6 +64,21 @@ def test_a_page_states_the_rules_of_its_board(tmp_path: Path) -> None:
     assert "- **Training data**: the training images of the dataset itself, and nothing else" in rules
     assert "- **Measured**: By children." in rules
     assert "`segbench submit RECORD.json --board leaderboards/toy`" in rules
+
+
+def test_a_board_of_speed_states_rules_about_times_and_none_about_data(tmp_path: Path) -> None:
+    write_text(tmp_path / "fast" / "board.yaml", "title: Fast\nmeasured: By children.\n")
+    write_text(tmp_path / "fast" / "records" / "a.profile.json", profile("a", 3.0).to_json())
+    rules = section(pages(tmp_path)["fast/leaderboard.md"], "Rules")
+    assert "- **Protocol**: all rows of a table are of one machine, size, batch, number of threads and version of torch\n" in rules
+    assert "- **Measured**: By children.\n" in rules
+    assert "- **Add a network**: `segbench profile NAMES --out leaderboards/fast` measures those that have no record" in rules
+    assert not [word for word in ("Data", "split", "Training", "submit", "record of") if word in rules]
+
+
+def test_rules_that_name_no_dataset_name_no_split(tmp_path: Path) -> None:
+    write_text(tmp_path / "toy" / "board.yaml", "title: Toys\n")
+    assert "- **Data**: any\n" in pages(tmp_path)["toy/leaderboard.md"]
 
 
 def test_a_closed_board_says_why_nothing_can_be_added(tmp_path: Path) -> None:

@@ -202,11 +202,29 @@ def test_a_filter_keeps_the_rows_that_hold_every_word_or_pass_a_comparison(page:
 
 
 def test_measured_and_reported_rows_are_filtered_and_sorted_apart(page: Page):
-    assert page.models("#first-2") == ["PSPNet", "U-Net"]
+    assert page.models("#first-2") == ["PSPNet", "FCN"]
     page.header("mIoU", "#first-2").click()
     page.find("[data-filter='first-1']").send_keys("nothing like it")
-    assert page.models("#first-2") == ["U-Net", "PSPNet"]
+    assert page.models("#first-2") == ["FCN", "PSPNet"]
     assert "reported, not measured here" in page.find("#first-2-name").text
+
+
+def test_reported_rows_of_one_scale_and_of_several_are_in_tables_of_their_own(page: Page):
+    assert page.find("#first-2-name").text.startswith("Published: one scale")
+    assert page.find("#first-3-name").text.startswith("Published: several scales, or mirrored as well")
+    assert page.models("#first-3") == ["U-Net"]
+    assert page.find("[data-rows='first-3']").text == "1 row"
+    page.find("[data-filter='first-2']").send_keys("psp")
+    assert (page.models("#first-2"), page.models("#first-3")) == (["PSPNet"], ["U-Net"])
+
+
+def test_a_board_of_speed_states_rules_about_times(page: Page):
+    page.open("speed")
+    page.find("#speed .rules summary").click()
+    said = page.find("#speed .rules").text
+    assert "machine, size, batch" in said
+    assert "Training data" not in said
+    assert "submit" not in said
 
 
 def test_a_row_opens_its_model_and_escape_leads_back_to_the_row(page: Page):
@@ -373,6 +391,7 @@ def test_a_board_of_profiles_alone_has_a_plot_and_a_table(page: Page):
     page.open("speed")
     assert drawn(page) > 10
     assert page.models("#speed-1") == [f"net{i}" for i in range(6)]
+    assert page.column("rank", "#speed-1") == ["1", "2", "3", "4", "5", "6"]
     page.header("images_per_s", "#speed-1").click()
     page.header("params", "#speed-1").click()
     assert page.models("#speed-1") == [f"net{i}" for i in range(6)]
@@ -422,7 +441,7 @@ def test_without_scripts_every_table_can_be_read(page: Page):
     try:
         page.open("speed")
         tables = page.driver.find_elements("css selector", "table")
-        assert [table.is_displayed() for table in tables] == [True] * 3
+        assert [table.is_displayed() for table in tables] == [True] * 4
         assert not page.find("[data-filter]").is_displayed()
     finally:
         page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -8,9 +8,10 @@ import pytest
 
 from segbench.records import write_text
 from segbench.report import leaderboard as boards
+from segbench.report.cells import speed_table as page_table
 from segbench.report.speed import by_machine, speed_cells, speed_note, speed_table
 from segbench.report.speed_plots import latency_dots
-from tests.report.fakes import GOOD, profile, run_record
+from tests.report.fakes import ENVIRONMENT, GOOD, profile, run_record
 
 
 @pytest.fixture
@@ -47,6 +48,27 @@ def test_ways_of_running_are_rows_of_one_table_and_batches_are_not():
     assert [len(group) for group in groups.values()] == [3, 1]
     assert speed_table(ways)["network"].tolist() == ["a, compile", "a, amp, bf16", "a"]
     assert "1 process each" in speed_note(ways)
+
+
+def test_rows_of_one_network_are_told_apart_by_how_it_was_run_and_else_by_weights_or_a_number():
+    laid_out, compiled = ({**ENVIRONMENT, fact: True} for fact in ("channels_last", "compiled"))
+    rows = [
+        *(profile("a", 1.0, environment=laid_out), profile("a", 2.0, environment=compiled), profile("a", 3.0, {"width": 0.5})),
+        *(profile("a", 4.0, weights_sha256="ab" * 32), profile("a", 5.0, weights_sha256="cd" * 32), profile("a", 6.0)),
+        *(profile("a", 7.0), profile("b", 8.0, weights_sha256="ab" * 32)),
+    ]
+    names = ["a, channels last", "a, compiled", "a (width=0.5)", "a @abababab", "a @cdcdcdcd", "a", "a #2", "b"]
+    assert speed_table(rows)["network"].tolist() == names
+
+
+def test_the_page_of_all_boards_names_and_ranks_rows_as_the_board_itself_does():
+    rows = [profile("a", 9.0), profile("a", 3.05), profile("a", 3.0, {"width": 0.5}, backend="compile"), profile("b", 1.0, backend="amp")]
+    shown = page_table("Speed", rows)
+    header, cells = speed_cells(speed_table(rows))
+    named = [(" ".join(filter(None, (row.cells[0].text, row.cells[0].more))), row.cells[1].text) for row in shown.rows]
+    assert named == [("b amp", "1"), ("a (width=0.5), compile", "~2"), ("a", "~2"), ("a #2", "4")]
+    assert [row[header.index("rank")] for row in cells] == [rank for _, rank in named]
+    assert len({name for name, _ in named}) == len(rows)
 
 
 def test_a_board_of_profiles_alone_is_a_page_a_table_and_a_plot_for_each_machine(root: Path):

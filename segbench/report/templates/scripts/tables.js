@@ -70,7 +70,7 @@ function makeFilter(input) {
     const rows = [...table.tBodies[0].rows];
     rows.forEach((row) => (row.hidden = !keep(row)));
     const shown = rows.filter((row) => !row.hidden).length;
-    output.value = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
+    output.value = `${shown === rows.length ? "" : `${shown} of `}${rows.length} row${rows.length === 1 ? "" : "s"}`;
   });
 }
 
