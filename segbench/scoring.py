@@ -14,9 +14,20 @@ from segbench.core.boundaries import Boundaries, boundary_sums, boundary_width
 from segbench.core.boundary_counting import count_boundaries
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.counting import count_corner
-from segbench.core.encodings import Encoding, are_ids, foreign_bytes, id_of_byte, pairs_to_ids, suspect_pred, suspect_target, to_ids
+from segbench.core.encodings import (
+    FOREIGN,
+    Encoding,
+    are_ids,
+    foreign_bytes,
+    id_of_byte,
+    pairs_to_ids,
+    suspect_pred,
+    suspect_target,
+    to_ids,
+)
 from segbench.core.instances import InstanceHits, InstanceScores, count_instances
 from segbench.core.labels import LabelSpace
+from segbench.core.misreadings import misreading
 from segbench.core.replicates import PerImage
 from segbench.core.segments import SegmentScores
 from segbench.core.watershed import cell_scores
@@ -153,10 +164,12 @@ def score_folder(
         per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
         histograms.append((counts.sample.id, to_ids(targets, target_table)))
     # Under a mapping the predictions' bytes cannot agree with the targets', so they look like nothing.
-    _refuse_suspects(raw, whole, "ids" if mapping and encoding == "auto" else encoding, target_encoding, problems)
+    reading = "ids" if mapping and encoding == "auto" else encoding
+    _refuse_suspects(raw, whole, reading, target_encoding, problems)
+    _refuse_misreading(raw, target_table, labels, reading, problems)
     if problems:
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
-        raise DataError(summary, problems, "every target needs exactly one prediction of its own size, in the labels' ids")
+        raise DataError(summary, problems, _way_out(raw, labels))
     total = pairs_to_ids(raw, target_table, pred_table)
     boundary = np.stack([image.counts for image in boundaries]) if boundaries else None
     counted = PerImage(np.array(per_image), boundary, np.stack(weighted) if weighted else None, np.array(segments) if segments else None)
@@ -239,3 +252,29 @@ def _refuse_suspects(raw: NDArray[np.int64], dataset: Dataset, encoding: Reading
     summary = "; ".join(f"these {role} look like {r.replace('-', ' ')}, not like label ids" for role, (r, _) in suspects.items() if r)
     options = " ".join(f"{option} {r}" for r, option in suspects.values() if r)
     raise DataError(summary, problems, f"score them with {options}, or insist on label ids with the same option and the value ids")
+
+
+def _refuse_misreading(
+    raw: NDArray[np.int64], target_table: NDArray[np.int16], labels: LabelSpace, encoding: Reading, problems: list[str]
+) -> None:
+    """Say that the predicted bytes mean something else than label ids, from the counts of the whole set.
+
+    :raises DataError: they seem to, and the reading was left to us.
+    """
+    known = np.where((target_table != FOREIGN)[:, None], raw, 0)
+    if encoding != "auto" or (found := misreading(labels, to_ids(known.T, target_table).T)) is None:
+        return
+    raise DataError(
+        f"these predictions do not look like label ids of {labels.name!r}: {found}",
+        problems,
+        "write label ids; or say in YAML which ids they are (--pred-labels FILE --map by-name); or insist on label ids with --encoding ids",
+    )
+
+
+def _way_out(raw: NDArray[np.int64], labels: LabelSpace) -> str:
+    way_out = "every target needs exactly one prediction of its own size, in the labels' ids"
+    masks = [role for role, axis in (("targets", 1), ("predictions", 0)) if np.flatnonzero(raw.sum(axis=axis)).tolist() == [0, 255]]
+    if not masks or 255 in labels.known_ids:
+        return way_out
+    described = "--labels" if masks != ["predictions"] else "--pred-labels, with --map by-name"
+    return f"{way_out}; the {' and '.join(masks)} are masks of 0 and 255: say so with ids: [255] in the YAML of {described}"

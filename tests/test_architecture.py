@@ -46,6 +46,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "core.dense_crf": ("core.permutohedral", ""),
         "core.border_weights": ("", "numba"),
         "core.encodings": ("core.labels", ""),
+        "core.misreadings": ("core.labels", ""),
         "core.replicates": ("core.labels", ""),
         "core.image_scores": ("", ""),
         "core.uncertainty": ("core.labels core.replicates", ""),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segbench.core.counting import count_pairs
-from segbench.core.labels import LabelSpace
+from segbench.core.labels import LabelClass, LabelSpace
 from segbench.core.scores import score
 from segbench.datasets.base import Dataset
 from segbench.datasets.camvid import LABELS as CAMVID
@@ -18,6 +19,8 @@ from segbench.datasets.cityscapes import cityscapes
 from segbench.datasets.colors import color_image
 from segbench.datasets.folder import target_folder
 from segbench.datasets.images import read_labels, write_image, write_labels, write_uint16
+from segbench.datasets.mapping import MappingRule
+from segbench.datasets.voc import LABELS as VOC
 from segbench.errors import DataError
 from segbench.scoring import FolderScores, count_folder, pair_predictions, score_folder
 
@@ -348,3 +351,52 @@ def test_iiou_is_the_same_for_predictions_in_train_ids(cityscapes_set: Path) -> 
     assert right.instances.category_tp == asked.instances.category_tp
     assert sum(right.instances.class_tp.values()) > 0
     assert_same(asked, right)
+
+
+@pytest.fixture
+def shifted(tmp_path: Path) -> tuple[Path, Dataset]:
+    """Predictions of VOC's classes that are right on four fifths of the pixels, but one too high: ``preds``, and right ones: ``right``."""
+    rng = np.random.default_rng(4)
+    for name in ("a", "b"):
+        target = rng.choice(21, (40, 60), p=np.r_[0.5, np.full(20, 0.025)]).astype(np.uint8)
+        target[:2] = 255
+        pred = np.where(rng.random(target.shape) < 0.8, np.minimum(target, 19), 0).astype(np.uint8)
+        for folder, ids in (("gts", target), ("right", pred), ("preds", pred + 1)):
+            write_labels(tmp_path / folder / f"{name}.png", ids)
+    return tmp_path, target_folder(tmp_path / "gts", VOC)
+
+
+def test_predictions_that_are_shifted_by_one_are_refused_and_both_ways_out_work(shifted: tuple[Path, Dataset]) -> None:
+    root, dataset = shifted
+    with pytest.raises(DataError, match=r"every predicted id 1 lower\n.*--pred-labels FILE --map by-name\); .*--encoding ids$"):
+        score_folder(root / "preds", dataset)
+    own = LabelSpace("one too high", tuple(replace(label, ids=(label.ids[0] + 1,)) for label in VOC.classes))
+    mapped = score_folder(root / "preds", dataset, mapping=MappingRule().between(own, VOC))
+    assert np.array_equal(mapped.confusion.counts, score_folder(root / "right", dataset).confusion.counts)
+    assert score(score_folder(root / "preds", dataset, encoding="ids").confusion).acc < 0.05
+
+
+def test_shifted_predictions_are_recognised_where_some_ids_do_not_exist_either(shifted: tuple[Path, Dataset]) -> None:
+    root, dataset = shifted
+    for name in ("a.png", "b.png"):
+        ids = read_labels(root / "preds" / name)
+        ids[5, 5] = 21
+        write_labels(root / "preds" / name, ids)
+    with pytest.raises(DataError, match="every predicted id 1 lower") as caught:
+        score_folder(root / "preds", dataset)
+    assert caught.value.problems == tuple(f"{name}: prediction ids [21] are not in 'pascal-voc-21'" for name in "ab")
+
+
+@pytest.mark.parametrize(
+    ("masks", "way_out"), [("gts", "in the YAML of --labels"), ("preds", "in the YAML of --pred-labels, with --map by-name")]
+)
+def test_masks_of_0_and_255_are_named_and_the_way_out_works(tmp_path: Path, masks: str, way_out: str) -> None:
+    mask = (np.random.default_rng(0).random((9, 9)) < 0.5).astype(np.uint8)
+    for folder in ("gts", "preds"):
+        write_labels(tmp_path / folder / "a.png", mask * np.uint8(255 if folder == masks else 1))
+    ids, bytes_of_masks = (LabelSpace("mask", (LabelClass("no", (0,), (0, 0, 0)), LabelClass("yes", (i,), (1, 1, 1)))) for i in (1, 255))
+    with pytest.raises(DataError, match=rf"masks of 0 and 255: say so with ids: \[255\] {way_out}$"):
+        score_folder(tmp_path / "preds", target_folder(tmp_path / "gts", ids))
+    of_gts, of_preds = (bytes_of_masks if masks == folder else ids for folder in ("gts", "preds"))
+    result = score_folder(tmp_path / "preds", target_folder(tmp_path / "gts", of_gts), mapping=MappingRule().between(of_preds, of_gts))
+    assert score(result.confusion).miou == 1
