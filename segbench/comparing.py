@@ -9,18 +9,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.core.image_scores import image_miou
 from segbench.core.replicates import PerImage, totals
-from segbench.core.uncertainty import Comparison, compare
+from segbench.core.uncertainty import Comparison, compare, holm
 from segbench.errors import RecordError
 from segbench.per_image import GROUPS, groups_of, read_per_image
 from segbench.records import RunRecord, read_run
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A score of both records, ``a`` minus ``b`` with its interval, all fractions, and the p-value; NaN where undefined."""
+
+    name: str
+    a: float
+    b: float
+    difference: float
+    interval: tuple[float, float]
+    p: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +49,31 @@ class Compared:
     found: Comparison
     ids: tuple[str, ...]
     image_mious: Floats
+
+    def metric(self, field: str) -> Difference | None:
+        """What is known of a metric, by its name in ``Comparison``; ``None`` if it is not one of both records."""
+        if field not in self.found.difference:
+            return None
+        a, b = (float(scores[field]) for scores in self.scores)
+        low, high = self.found.intervals.bounds[field].tolist()
+        return Difference(field, a, b, float(self.found.difference[field]), (low, high), float(self.found.p_value[field]))
+
+    def classes(self, field: str) -> list[Difference]:
+        """The same of every class, the p-values Holm-corrected for the number of classes; empty if it is not one of both records."""
+        if field not in self.found.difference:
+            return []
+        found = self.found
+        columns = (self.scores[0][field], self.scores[1][field], found.difference[field], found.intervals.bounds[field])
+        rows = zip(self.a.labels.class_names, *(values.tolist() for values in columns), holm(found.p_value[field].tolist()), strict=True)
+        return [Difference(name, a, b, difference, (low, high), p) for name, a, b, difference, (low, high), p in rows]
+
+    @property
+    def better(self) -> Literal["a", "b"] | None:
+        """Whose mIoU is higher for certain, at the level of the intervals."""
+        miou = self.metric("miou")
+        if miou is None or not miou.difference or not miou.p <= 1 - self.found.intervals.level:  # an undefined one has no p-value
+            return None
+        return "a" if miou.difference > 0 else "b"
 
     def changed_most(self, count: int) -> list[int]:
         """Indices of the images whose scores differ most, the largest difference first; images that are alike are left out."""

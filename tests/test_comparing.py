@@ -114,6 +114,41 @@ def test_the_command_prints_metrics_classes_images_and_a_verdict(tmp_path: Path)
     assert verdict in turned.output
 
 
+def test_json_holds_the_facts_that_are_printed_as_plain_numbers(tmp_path: Path) -> None:
+    a, b = record_file(tmp_path, "good", matrices(12)), record_file(tmp_path, "fair", matrices())
+    found, result = compare_records(a, b), segbench(a, b, "--images", 3, "--json")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert (facts["a"], facts["b"], facts["better"], facts["signature"]) == ("good", "fair", "a", found.a.signature)
+    by_name = {each["name"]: each for each in facts["metrics"]}
+    assert set(by_name) == {"miou", "acc", "acc_cls", "fwiou", "category_miou"}
+    assert by_name["miou"] == {
+        "name": "miou",
+        "a": found.a.scores.miou,
+        "b": found.b.scores.miou,
+        "difference": found.a.scores.miou - found.b.scores.miou,
+        "interval": found.found.intervals.bounds["miou"].tolist(),
+        "p": found.found.p_value["miou"],
+    }
+    assert [each["name"] for each in facts["classes"]["class_iou"]] == list(LABELS.class_names)
+    assert [each["id"] for each in facts["images"]] == [found.ids[i] for i in found.changed_most(3)]
+    assert facts["images"][0]["difference"] == facts["images"][0]["a"] - facts["images"][0]["b"]
+    assert facts["intervals"] == {"level": 0.95, "units": 12, "unit": "images", "replicates": 10000, "seed": 0}
+    assert facts["exchanges"] == "all"
+    assert json.loads(segbench(b, a, "--json").stdout)["better"] == "b"
+
+
+def test_json_has_null_where_nothing_is_defined_and_names_nobody_better_by_chance(tmp_path: Path) -> None:
+    counts = matrices(1)
+    counts[:, 2] = counts[:, :, 2] = 0  # the last class: neither in the targets nor predicted
+    other = matrices()
+    other[:, 2] = other[:, :, 2] = 0
+    facts = json.loads(segbench(record_file(tmp_path, "a", counts), record_file(tmp_path, "b", other), "--json").stdout)
+    assert facts["better"] is None
+    *_, absent = facts["classes"]["class_iou"]
+    assert absent == {"name": LABELS.class_names[-1], "a": None, "b": None, "difference": None, "interval": [None, None], "p": None}
+
+
 def test_what_is_no_difference_is_called_none(tmp_path: Path) -> None:
     a = record_file(tmp_path, "a", matrices(1))
     assert "These images do not tell the mIoU of a and b apart (p = 1.000)." in segbench(a, record_file(tmp_path, "b", matrices())).output

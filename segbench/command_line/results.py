@@ -29,11 +29,12 @@ def table(records: tuple[Path, ...], form: str | None, out: Path | None, sort: s
 @click.argument("b", type=FILE)
 @GROUPS_OPTION
 @click.option("--images", type=click.IntRange(min=0), default=10, show_default=True, help="How many of those that changed most to list.")
-def compare(a: Path, b: Path, groups: str | None, images: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON: fractions, null where undefined.")
+def compare(a: Path, b: Path, groups: str | None, images: int, as_json: bool) -> None:
     """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most."""
     from segbench.commands.compare import compare_and_print
 
-    compare_and_print(a, b, groups, images)
+    compare_and_print(a, b, groups, images, as_json=as_json)
 
 
 @click.command()

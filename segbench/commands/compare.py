@@ -1,12 +1,14 @@
-"""`segbench compare`: the differences of two records as tables."""
+"""`segbench compare`: the differences of two records as tables, or as JSON."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from segbench.comparing import Compared, compare_records
-from segbench.core.uncertainty import holm
+from segbench.comparing import Compared, Difference, compare_records
+from segbench.records import dump_json
 from segbench.report.formats import DASH
 from segbench.report.terminal import console, percent, table
 
@@ -24,16 +26,20 @@ METRICS = {
 OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class_iiou"}
 
 
-def compare_and_print(a: Path, b: Path, groups: str | None, images: int) -> None:
+def compare_and_print(a: Path, b: Path, groups: str | None, images: int, *, as_json: bool) -> None:
     """Print what differs: every metric, every class, and the images that changed most."""
     compared = compare_records(a, b, groups)
+    if as_json:
+        print(dump_json(facts(compared, images)), end="")
+        return
     names = _names(compared)
     show = console()
     columns = [*names, "difference", "95 % interval", "p"]
-    show.print(table(["metric", *columns], [_row(compared, m, f) for m, f in METRICS.items() if f in compared.found.difference]))
+    metrics = [replace(known, name=name) for name, field in METRICS.items() if (known := compared.metric(field))]
+    show.print(table(["metric", *columns], list(map(_row, metrics))))
     for metric, field in OF_CLASSES.items():
-        if field in compared.found.difference:
-            show.print(table([f"class {metric}", *columns], _class_rows(compared, field)))
+        if classes := compared.classes(field):
+            show.print(table([f"class {metric}", *columns], list(map(_row, classes))))
     if chosen := compared.changed_most(images):
         x, y = compared.image_mious
         rows = [[compared.ids[i], percent(x[i]), percent(y[i]), _signed(x[i] - y[i])] for i in chosen]
@@ -43,18 +49,34 @@ def compare_and_print(a: Path, b: Path, groups: str | None, images: int) -> None
         show.print(note, style="dim", soft_wrap=True, markup=False)
 
 
+def facts(compared: Compared, images: int) -> dict[str, Any]:
+    """The same as plain data: scores are fractions under the names that records use, ``better`` is ``a``, ``b`` or nothing."""
+    intervals, exact = compared.found.intervals, compared.found.exact
+    x, y = compared.image_mious.tolist()
+    return {
+        "a": compared.a.name,
+        "b": compared.b.name,
+        "signature": compared.a.signature,
+        "better": compared.better,
+        "metrics": [asdict(known) for field in METRICS.values() if (known := compared.metric(field))],
+        "classes": {field: list(map(asdict, found)) for field in OF_CLASSES.values() if (found := compared.classes(field))},
+        "images": [{"id": compared.ids[i], "a": x[i], "b": y[i], "difference": x[i] - y[i]} for i in compared.changed_most(images)],
+        "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed")},
+        "exchanges": "all" if exact else intervals.replicates,
+    }
+
+
 def verdict(compared: Compared, names: tuple[str, str]) -> str:
     """Which of the two is better, or that these images do not tell."""
-    difference, p = float(compared.found.difference["miou"]), float(compared.found.p_value["miou"])
-    low, high = compared.found.intervals.bounds["miou"].tolist()
-    if math.isnan(difference):
+    miou = compared.metric("miou")
+    if miou is None or math.isnan(miou.difference):
         return "No mIoU is defined, so nothing is better."
-    if p > 1 - compared.found.intervals.level or not difference:
-        return f"These images do not tell the mIoU of {names[0]} and {names[1]} apart ({_p_is(p)})."
-    better, worse = names
-    if difference < 0:
-        difference, low, high, better, worse = -difference, -high, -low, *names[::-1]
-    return f"The mIoU of {better} is higher than that of {worse} by {100 * difference:.1f} {_interval(low, high)}, {_p_is(p)}."
+    if compared.better is None:
+        return f"These images do not tell the mIoU of {names[0]} and {names[1]} apart ({_p_is(miou.p)})."
+    (better, worse), difference, (low, high) = names, miou.difference, miou.interval
+    if compared.better == "b":
+        better, worse, difference, low, high = worse, better, -difference, -high, -low
+    return f"The mIoU of {better} is higher than that of {worse} by {100 * difference:.1f} {_interval(low, high)}, {_p_is(miou.p)}."
 
 
 def _names(compared: Compared) -> tuple[str, str]:
@@ -62,22 +84,8 @@ def _names(compared: Compared) -> tuple[str, str]:
     return (first, second) if first != second else (f"{first} (A)", f"{second} (B)")
 
 
-def _row(compared: Compared, metric: str, field: str) -> list[str]:
-    a, b = (float(scores[field]) for scores in compared.scores)
-    found = compared.found
-    low, high = found.intervals.bounds[field].tolist()
-    return [metric, percent(a), percent(b), _signed(float(found.difference[field])), _interval(low, high), _p(float(found.p_value[field]))]
-
-
-def _class_rows(compared: Compared, field: str) -> list[list[str]]:
-    a, b = compared.scores[0][field], compared.scores[1][field]
-    found, rows = compared.found, []
-    adjusted = holm(found.p_value[field].tolist())
-    for i, name in enumerate(compared.a.labels.class_names):
-        low, high = found.intervals.bounds[field][i].tolist()
-        difference = _signed(float(found.difference[field][i]))
-        rows.append([name, percent(a[i]), percent(b[i]), difference, _interval(low, high), _p(adjusted[i])])
-    return rows
+def _row(known: Difference) -> list[str]:
+    return [known.name, percent(known.a), percent(known.b), _signed(known.difference), _interval(*known.interval), _p(known.p)]
 
 
 def _notes(compared: Compared) -> list[str]:
