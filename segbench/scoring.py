@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.core.boundaries import Boundaries, boundary_sums, boundary_width
 from segbench.core.boundary_counting import count_boundaries
-from segbench.core.confusion import ConfusionMatrix
+from segbench.core.confusion import ConfusionMatrix, fold_pairs
 from segbench.core.counting import count_corner
 from segbench.core.encodings import (
     FOREIGN,
     Encoding,
-    are_ids,
     foreign_bytes,
     id_of_byte,
     pairs_to_ids,
@@ -40,6 +40,10 @@ from segbench.datasets.streaming import map_ordered
 from segbench.errors import DataError, ImageError, LabelError
 
 Reading = Literal["auto", "ids", "train-ids", "color"]
+Item = TypeVar("Item")
+
+TOGETHER = 8  # pairs that are handed to a thread at once, at most
+BATCH = 16  # pairs whose counts are folded at once, at most
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,6 @@ class PairCounts:
     problem: str | None = None
     boundaries: Boundaries | None = None
     segments: SegmentScores | None = None
-
-    @property
-    def pairs(self) -> NDArray[np.int64]:
-        """int64[256, 256]."""
-        pairs = np.zeros((256, 256), np.int64)
-        pairs[: self.corner.shape[0], : self.corner.shape[1]] = self.corner
-        return pairs
 
 
 @dataclass(frozen=True)
@@ -104,10 +101,13 @@ def count_folder(
 ) -> Iterator[PairCounts]:
     """Read and count every pair, in the dataset's order, on threads; memory does not grow with the number of pairs."""
 
-    def count(pair: tuple[Sample, Path]) -> PairCounts:
-        return _count_pair(*pair, dataset, encoding, target_encoding, boundary, mapping)
+    def count(pairs: Sequence[tuple[Sample, Path]]) -> list[PairCounts]:
+        return [_count_pair(*pair, dataset, encoding, target_encoding, boundary, mapping) for pair in pairs]
 
-    return map(count, pairing.pairs) if workers == 1 else map_ordered(count, pairing.pairs, workers)
+    # Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
+    at_once = max(1, min(TOGETHER, len(pairing.pairs) // (4 * workers)))
+    parts = list(_split(pairing.pairs, at_once))
+    return chain.from_iterable(map(count, parts) if workers == 1 else map_ordered(count, parts, workers))
 
 
 def score_folder(
@@ -130,39 +130,41 @@ def score_folder(
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
     """
     pairing = pair_predictions(preds, dataset)
-    problems, per_image, histograms = list(pairing.problems), [], []
+    problems, matrices, histograms = list(pairing.problems), [], []
     whole = dataset
     if mapping is not None:
         dataset = replace(dataset, labels=mapping.compared)
     labels = dataset.labels
     target_table, pred_table = id_of_byte(labels, _byte_encoding(target_encoding)), _pred_table(labels, encoding, mapping)
+    pred_labels = mapping.source if mapping else labels
     raw = np.zeros((256, 256), np.int64)
     instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
     boundaries: list[Boundaries] = []
     segments: list[tuple[float, float]] = []
     weighted: list[NDArray[np.float64]] = []
     readings: dict[str, Reading] = {"encoding": encoding, "target_encoding": target_encoding}
-    for counts in count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping):
-        on_pair()
-        rows, columns = counts.corner.shape
-        raw[:rows, :columns] += counts.corner
-        targets, preds = _histogram(counts.corner.sum(axis=1)), _histogram(counts.corner.sum(axis=0))
-        sides = ("target", targets, target_table, labels), ("prediction", preds, pred_table, mapping.source if mapping else labels)
-        if problem := counts.problem or _foreign(*sides):
-            problems.append(f"{counts.sample.id}: {problem}")
-            continue
-        if instances is not None and counts.hits is not None:
-            try:
-                weighted.append(instances.add(InstanceHits(counts.hits.values, to_ids(counts.hits.pred, pred_table))))
-            except LabelError as error:
-                problems.append(f"{counts.sample.id}: {error}")
+    counted = count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping)
+    for batch in _batches(counted, on_pair):
+        corners = _stacked([counts.corner for counts in batch])
+        raw[: corners.shape[1], : corners.shape[2]] += corners.sum(axis=0)
+        targets, preds = _histograms(corners.sum(axis=2)), _histograms(corners.sum(axis=1))
+        good = []
+        for index, counts in enumerate(batch):
+            sides = ("target", targets[index], target_table, labels), ("prediction", preds[index], pred_table, pred_labels)
+            if problem := counts.problem or _foreign(*sides):
+                problems.append(f"{counts.sample.id}: {problem}")
                 continue
-        boundaries += [counts.boundaries] if counts.boundaries else []
-        segments += [astuple(counts.segments)] if counts.segments else []
-        as_they_are = are_ids(targets, target_table) and are_ids(preds, pred_table)
-        ids = counts.corner if as_they_are else pairs_to_ids(counts.pairs, target_table, pred_table)
-        per_image.append(ConfusionMatrix.from_pairs(labels, ids).counts)
-        histograms.append((counts.sample.id, to_ids(targets, target_table)))
+            if instances is not None and counts.hits is not None:
+                try:
+                    weighted.append(instances.add(InstanceHits(counts.hits.values, to_ids(counts.hits.pred, pred_table))))
+                except LabelError as error:
+                    problems.append(f"{counts.sample.id}: {error}")
+                    continue
+            boundaries += [counts.boundaries] if counts.boundaries else []
+            segments += [astuple(counts.segments)] if counts.segments else []
+            good.append(index)
+        matrices.append(fold_pairs(corners[good], labels.index_of_id[target_table], labels.index_of_id[pred_table], len(labels.classes)))
+        histograms += zip((batch[index].sample.id for index in good), to_ids(targets[good], target_table), strict=True)
     # Under a mapping the predictions' bytes cannot agree with the targets', so they look like nothing.
     reading = "ids" if mapping and encoding == "auto" else encoding
     _refuse_suspects(raw, whole, reading, target_encoding, problems)
@@ -171,9 +173,13 @@ def score_folder(
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, _way_out(raw, labels))
     total = pairs_to_ids(raw, target_table, pred_table)
-    boundary = np.stack([image.counts for image in boundaries]) if boundaries else None
-    counted = PerImage(np.array(per_image), boundary, np.stack(weighted) if weighted else None, np.array(segments) if segments else None)
-    return FolderScores(dataset, total, counted, histograms, instances, tuple(boundaries), mapping)
+    per_image = PerImage(
+        np.concatenate(matrices),
+        np.stack([image.counts for image in boundaries]) if boundaries else None,
+        np.stack(weighted) if weighted else None,
+        np.array(segments) if segments else None,
+    )
+    return FolderScores(dataset, total, per_image, histograms, instances, tuple(boundaries), mapping)
 
 
 def _count_pair(
@@ -212,11 +218,36 @@ def _count_pair(
     return PairCounts(sample, count_corner(target, pred), hits, boundaries=boundaries, segments=segments)
 
 
-def _histogram(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64[256] of the counts of the first bytes."""
-    histogram = np.zeros(256, np.int64)
-    histogram[: len(counts)] = counts
-    return histogram
+def _split(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _batches(counted: Iterable[PairCounts], on_pair: Callable[[], None]) -> Iterator[list[PairCounts]]:
+    """Some pairs at a time, for a call of numpy costs as much for one as for all of them."""
+    batch = []
+    for counts in counted:
+        on_pair()
+        batch.append(counts)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _stacked(corners: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """int64[N, R, K] of N corners of different size."""
+    stack = np.zeros((len(corners), *np.max([corner.shape for corner in corners], axis=0)), np.int64)
+    for row, corner in zip(stack, corners, strict=True):
+        row[: corner.shape[0], : corner.shape[1]] = corner
+    return stack
+
+
+def _histograms(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[N, 256] of the counts of the first bytes."""
+    histograms = np.zeros((len(counts), 256), np.int64)
+    histograms[:, : counts.shape[1]] = counts
+    return histograms
 
 
 def _pred_table(labels: LabelSpace, encoding: Reading, mapping: LabelMapping | None) -> NDArray[np.int16]:

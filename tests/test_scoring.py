@@ -22,7 +22,7 @@ from segbench.datasets.images import read_labels, write_image, write_labels, wri
 from segbench.datasets.mapping import MappingRule
 from segbench.datasets.voc import LABELS as VOC
 from segbench.errors import DataError
-from segbench.scoring import FolderScores, count_folder, pair_predictions, score_folder
+from segbench.scoring import BATCH, FolderScores, count_folder, pair_predictions, score_folder
 
 Ids = NDArray[np.uint8]
 
@@ -98,6 +98,19 @@ def test_counts_come_in_the_order_of_the_dataset(street: Path) -> None:
     counts = list(count_folder(pair_predictions(street / "preds", dataset), dataset))
     assert [c.sample for c in counts] == list(dataset.samples)
     assert all(c.problem is None for c in counts)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_more_pairs_than_are_counted_at_once_come_out_as_one_by_one(street: Path, workers: int) -> None:
+    dataset = cityscapes(street)
+    order = np.random.default_rng(0).integers(0, 4, 3 * BATCH + 5)
+    many = score_folder(street / "preds", replace(dataset, samples=tuple(dataset.samples[i] for i in order)), workers=workers)
+    one = score_folder(street / "preds", dataset)
+    assert many.ids == [dataset.samples[i].id for i in order]
+    assert np.array_equal(many.per_image.confusion, one.per_image.confusion[order])
+    counts = [count_pairs(dataset.read_target(s), read_labels(street / "preds" / f"{s.id}_pred.png")) for s in dataset.samples]
+    assert np.array_equal(many.pairs, np.sum([counts[i] for i in order], axis=0))
+    assert np.array_equal([h for _, h in many.target_histograms], np.array([h for _, h in one.target_histograms])[order])
 
 
 # One way to spoil the prediction of each image, and what must be said about it.

@@ -71,12 +71,28 @@ def fill(context: Any, row: Any, start: Any, value: Any) -> Any:
         value = arguments[2]
         if value.type.width > lanes.element.width:
             value = builder.trunc(value, lanes.element)
-        first = builder.insert_element(ir.Constant(lanes, ir.Undefined), value, ir.IntType(32)(0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
-        _store(builder, _data(context, builder, signature, arguments, 0), arguments[1], builder.shuffle_vector(first, first, everywhere))
+        _store(builder, _data(context, builder, signature, arguments, 0), arguments[1], _everywhere(builder, value))
         return context.get_dummy_value()
 
     return numba.void(row, start, value), generate
+
+
+@intrinsic
+def go_on(context: Any, row: Any, start: Any, value: Any, other: Any, copying: Any) -> Any:
+    """``row[start:][:64] = row[other:][:64] if copying else value``, without a branch: which of the two comes cannot be predicted."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, lanes = _data(context, builder, signature, arguments, 0), _lanes(context, signature.args[0])
+        value = arguments[2]
+        if value.type.width > lanes.element.width:
+            value = builder.trunc(value, lanes.element)
+        chosen = _everywhere(builder, builder.sext(builder.icmp_unsigned("!=", arguments[4], arguments[4].type(0)), lanes.element))
+        copied = builder.and_(_load(builder, row, arguments[3], lanes), chosen)
+        block = builder.or_(copied, builder.and_(_everywhere(builder, value), builder.not_(chosen)))
+        _store(builder, row, arguments[1], block)
+        return context.get_dummy_value()
+
+    return numba.void(row, start, value, other, copying), generate
 
 
 @intrinsic
@@ -115,6 +131,11 @@ def _lanes(context: Any, array: Any) -> Any:
 
 def _data(context: Any, builder: Any, signature: Any, arguments: Any, index: int) -> Any:
     return context.make_array(signature.args[index])(context, builder, arguments[index]).data
+
+
+def _everywhere(builder: Any, value: Any) -> Any:
+    first = builder.insert_element(ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined), value, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), LANES), None))
 
 
 def _load(builder: Any, data: Any, start: Any, lanes: Any) -> Any:

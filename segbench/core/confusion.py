@@ -39,14 +39,8 @@ class ConfusionMatrix:
         """
         if stray := stray_target_ids(labels, pairs):
             raise LabelError(f"target ids {stray} are not in label space {labels.name!r}: is this a map in another encoding?")
-        classes = len(labels.classes)
         index = labels.index_of_id if pred_index is None else pred_index
-        occurring, width = np.flatnonzero(pairs), pairs.shape[1]
-        rows = np.minimum(labels.index_of_id[occurring // width], classes).astype(np.int64)
-        columns = np.minimum(index[occurring % width], classes)
-        counts = np.zeros((classes + 1, classes + 1), np.int64)  # the last row is void's
-        np.add.at(counts.reshape(-1), rows * (classes + 1) + columns, pairs.reshape(-1)[occurring])
-        return cls(labels, counts[:classes])
+        return cls(labels, fold_pairs(pairs[None], labels.index_of_id, index, len(labels.classes))[0])
 
     @classmethod
     def zero(cls, labels: LabelSpace) -> ConfusionMatrix:
@@ -62,6 +56,20 @@ class ConfusionMatrix:
         if self.labels != other.labels:
             raise LabelError(f"matrices of {self.labels.name!r} and {other.labels.name!r} do not add up")
         return ConfusionMatrix(self.labels, self.counts + other.counts)
+
+
+def fold_pairs(pairs: NDArray[np.int64], target_index: NDArray[np.uint8], pred_index: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """int64[N, C, C+1], the confusion matrices of N images, from their pair counts int64[N, R, K] over the first bytes.
+
+    :param target_index, pred_index: uint8[256], byte to class index; C or more is void for targets and no class for predictions.
+    """
+    cells = pairs.reshape(-1).nonzero()[0]  # of 65 536 pairs of bytes few occur
+    image, target, pred = np.unravel_index(cells, pairs.shape)
+    size = classes + 1
+    rows, columns = np.minimum(target_index[target], classes), np.minimum(pred_index[pred], classes)
+    counts = np.zeros((len(pairs), size, size), np.int64)
+    np.add.at(counts.reshape(-1), (image * size + rows) * size + columns, pairs.reshape(-1)[cells])
+    return counts[:, :classes]  # the last row is void's
 
 
 def stray_target_ids(labels: LabelSpace, pairs: NDArray[np.int64]) -> list[int]:

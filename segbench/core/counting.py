@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from segbench.core.blocks import LANES, changes, lowest, ones
 
-# blocks: 39474e6889f4 (see there: numba's cache does not notice edits of blocks.py)
+# blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
 Number = TypeVar("Number", bound=np.generic)
 

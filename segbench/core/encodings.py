@@ -39,12 +39,6 @@ def foreign_bytes(histogram: NDArray[np.int64], table: NDArray[np.int16]) -> lis
     return np.flatnonzero((histogram > 0) & (table == FOREIGN)).tolist()
 
 
-def are_ids(histogram: NDArray[np.int64], table: NDArray[np.int16]) -> bool:
-    """Whether every byte that occurs in a histogram int64[256] is its own label id under a table."""
-    present = np.flatnonzero(histogram)
-    return np.array_equal(table[present], present)
-
-
 def to_ids(counts: NDArray[np.int64], table: NDArray[np.int16]) -> NDArray[np.int64]:
     """Counts int64[..., 256] over bytes as counts over label ids, the same array if these are the bytes; foreign bytes must not occur."""
     present = np.flatnonzero(counts.any(axis=tuple(range(counts.ndim - 1))))

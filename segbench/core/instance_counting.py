@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from segbench.core.blocks import LANES, changes, lowest
 from segbench.core.counting import flat
 
-# blocks: 39474e6889f4 (see there: numba's cache does not notice edits of blocks.py)
+# blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
 FIRST = 64  # slots; more than most street scenes have instances
 

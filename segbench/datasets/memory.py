@@ -13,7 +13,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-KEPT_BLOCKS = 6  # a thread that scores has at most four in use: the target, the prediction, the instances and what is being inflated
+KEPT_BLOCKS = 6  # a thread that scores has at most three in use: the target, the prediction and the instances
 KEPT_BYTES = 1 << 24  # larger ones are rare, and too much to hold on to
 STEP = 1 << 16
 

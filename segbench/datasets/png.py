@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segbench.datasets.inflating import crc32, inflater
 from segbench.datasets.memory import borrow
-from segbench.datasets.unfiltering import SLACK, unfilter
+from segbench.datasets.unfiltering import LEAD, SLACK, unfilter
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3
@@ -39,14 +39,13 @@ def decode(data: bytes) -> NDArray[Any] | None:
     if dtype is None or any(methods) or unusual or not 0 < width * height <= MAX_PIXELS:
         return None
     item = np.dtype(dtype).itemsize
-    size, slack = height * (1 + width * item), SLACK * item
+    size, lead = height * (1 + width * item), (width + LEAD) * item
     if size > MAX_RATIO * len(stream):
         raise ValueError(f"{len(stream)} bytes of image data cannot hold {width}x{height} pixels")
-    raw = borrow(size + slack)
+    block = borrow(lead + size + SLACK * item)  # the filtered rows, over which the map is written
+    raw, out = block[lead:], block[: ((height + 1) * width + SLACK) * item]
     inflater()(stream, raw[:size])
-    numbers = (height + 1) * width + SLACK
-    out = borrow(numbers * item)[: numbers * item].view(dtype)
-    return unfilter(raw, out, width, height)
+    return unfilter(raw, out.view(dtype), width, height)
 
 
 def _chunks(data: bytes) -> tuple[bytes, set[bytes], bytes]:

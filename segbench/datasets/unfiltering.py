@@ -10,8 +10,9 @@ of the current number, and arithmetic is done at *events* alone::
     row        7 7 7 7 7 11 11 26 26 26 26
 
 Between events this is exact, not a guess: Sub predicts the left number, and Paeth predicts it where above equals above left (then
-``left + above - aboveleft`` is ``left``). Up and None need no left number, and add whole blocks. Average is computed number by number, but
-for blocks without events in which its prediction has settled on the left number.
+``left + above - aboveleft`` is ``left``). Where left equals above left, Paeth predicts the number above, for the same reason: a row that
+goes as the one above is copied from there, and has events at residuals alone. Up and None need no left number, and add whole blocks.
+Average is computed number by number, but for blocks without events in which its prediction has settled on the left number.
 
 Numbers are bytes, or 16 bits of two bytes that are predicted each for itself; see PNG (ISO/IEC 15948), chapter 9.
 """
@@ -24,12 +25,17 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.blocks import LANES, add, changes, fill, lowest, nonzero
+from segbench.core.blocks import LANES, add, changes, fill, go_on, lowest, nonzero
 
-# blocks: 39474e6889f4 (see there: numba's cache does not notice edits of blocks.py)
+# blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
 SLACK = LANES
 """Numbers by which both buffers are longer than what they hold: blocks go beyond the end."""
+
+LEAD = 2 * SLACK
+"""Numbers by which filtered rows must be ahead of the map in one memory: writing never overtakes reading."""
+
+EVERY = np.uint64(2**64 - 1)
 
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
@@ -38,7 +44,8 @@ def unfilter(raw: NDArray[np.uint8], out: NDArray[Any], width: int, height: int)
     """[H, W] in the type of ``out``, and a view of it: the numbers that filtered rows stand for.
 
     :param raw: uint8[N + 64 I] for numbers of I bytes: ``height`` rows of 1 + I ``width`` bytes, N in all, then anything.
-    :param out: uint8 or uint16[(height + 1) ``width`` + 64], C-contiguous; all of it may be overwritten.
+    :param out: uint8 or uint16[(height + 1) ``width`` + 64], C-contiguous; all of it may be overwritten. It may lie in the same memory if
+        ``raw`` begins ``width`` + :data:`LEAD` numbers behind its beginning: each number is then written where the caches have just been.
     :raises ValueError: a buffer is too small, or a row has a filter that does not exist.
     """
     if width < 1 or height < 1 or raw.size < height * (1 + width * out.itemsize) + LANES * out.itemsize:
@@ -91,24 +98,48 @@ def _add_row(raw: Any, byte: int, out: Any, start: int, above: int, width: int) 
 
 
 @numba.njit(cache=True, nogil=True)
-def _event_row(raw: Any, byte: int, out: Any, start: int, width: int, paeth: bool) -> None:
-    """Sub or Paeth. The first number is an event by itself, since nothing lies on its left."""
-    wide, above = out.itemsize == 2, start - width
-    left = _plus(_residual(raw, byte, wide), np.uint32(out[above]) if paeth else np.uint32(0))
+def _upto(bits: Any, count: int) -> Any:
+    """The lowest ``count`` bits."""
+    return bits & ((np.uint64(1) << np.uint64(count)) - np.uint64(1)) if count < LANES else bits
+
+
+@numba.njit(cache=True, nogil=True)
+def _sub_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
+    wide = out.itemsize == 2
+    left = _plus(_residual(raw, byte, wide), np.uint32(0))
     out[start] = left
     for block in range(1, width, LANES):
-        events = nonzero(out, raw, byte + block * out.itemsize)
-        if paeth:
-            events |= changes(out, above + block)
-        if width - block < LANES:
-            events &= (np.uint64(1) << np.uint64(width - block)) - np.uint64(1)
+        events = _upto(nonzero(out, raw, byte + block * out.itemsize), width - block)
         fill(out, start + block, left)
         while events:
             x = block + lowest(events)
-            predicted = _paeth(left, np.uint32(out[above + x]), np.uint32(out[above + x - 1]), wide) if paeth else left
-            left = _plus(_residual(raw, byte + x * out.itemsize, wide), predicted)
+            left = _plus(_residual(raw, byte + x * out.itemsize, wide), left)
             fill(out, start + x, left)
             events &= events - np.uint64(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _paeth_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
+    """``left`` is the number on the left of an event; while the row goes as the one above it is read from there."""
+    wide, above = out.itemsize == 2, start - width
+    left = _plus(_residual(raw, byte, wide), np.uint32(out[above]))
+    out[start] = left
+    as_above = left == np.uint32(out[above])
+    for block in range(1, width, LANES):
+        residuals = _upto(nonzero(out, raw, byte + block * out.itemsize), width - block)
+        turns = _upto(changes(out, above + block), width - block)
+        events = residuals if as_above else residuals | turns
+        go_on(out, start + block, left, above + block, as_above)
+        while events:
+            bit = lowest(events)
+            x = block + bit
+            above_left = np.uint32(out[above + x - 1])
+            left = above_left if as_above else left
+            left = _plus(_residual(raw, byte + x * out.itemsize, wide), _paeth(left, np.uint32(out[above + x]), above_left, wide))
+            as_above = left == np.uint32(out[above + x])
+            go_on(out, start + x, left, above + x, as_above)
+            events = (residuals if as_above else residuals | turns) & EVERY << np.uint64(bit) << np.uint64(1)
+        left = np.uint32(out[above + block + LANES - 1]) if as_above else left
 
 
 @numba.njit(cache=True, nogil=True)
@@ -142,8 +173,10 @@ def _unfilter(raw: Any, out: Any, width: int, height: int) -> int:
             _add_row(raw, byte, out, start, 0, width)
         elif kind == AVERAGE:
             _average_row(raw, byte, out, start, width)
-        elif kind in (SUB, PAETH):
-            _event_row(raw, byte, out, start, width, kind == PAETH)
+        elif kind == SUB:
+            _sub_row(raw, byte, out, start, width)
+        elif kind == PAETH:
+            _paeth_row(raw, byte, out, start, width)
         else:
             return y
     return -1

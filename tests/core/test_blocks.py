@@ -39,6 +39,11 @@ def _add(row: NDArray[np.generic], start: int, other: int, data: NDArray[np.uint
 
 
 @numba.njit
+def _go_on(row: NDArray[np.generic], start: int, value: int, other: int, copying: bool) -> None:
+    blocks.go_on(row, start, value, other, copying)
+
+
+@numba.njit
 def _positions(bits: np.uint64) -> list[int]:
     found = [blocks.ones(bits)]
     while bits:
@@ -101,6 +106,18 @@ def test_fill_writes_64_numbers_and_no_other(seed: int, dtype: type, start: int,
     assert np.array_equal(row, expected)
 
 
+@given(seeds, kinds, st.integers(64, 100), st.integers(0, 36), st.integers(0, 65535), st.booleans())
+def test_going_on_writes_64_numbers_of_the_one_or_the_other_kind(
+    seed: int, dtype: type, start: int, other: int, value: int, copying: bool
+) -> None:
+    row = runs(seed, 164, dtype, 1.0)
+    value &= np.iinfo(dtype).max
+    expected = row.copy()
+    expected[start : start + 64] = row[other : other + 64] if copying else value
+    _go_on(row, start, value, other, copying)
+    assert np.array_equal(row, expected)
+
+
 @given(seeds, kinds, st.integers(64, 100), st.integers(0, 36), st.integers(0, 100))
 def test_add_adds_bytes_without_carry(seed: int, dtype: type, start: int, other: int, byte: int) -> None:
     row, data = runs(seed, 164, dtype, 1.0), runs(seed + 1, 250, np.uint8, 1.0)
@@ -120,6 +137,8 @@ def test_no_block_reaches_beyond_its_64_numbers(dtype: type) -> None:
         for start in (0, 1):
             _fill(row, start, 7)
             _add(row, start, 1 - start, data, 0)
+            for copying in (True, False):
+                _go_on(row, start, 7, 1 - start, copying)
         assert set(row.tolist()) == {7}
 
 

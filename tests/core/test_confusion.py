@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segbench.core.confusion import ConfusionMatrix, stray_target_ids
+from segbench.core.confusion import ConfusionMatrix, fold_pairs, stray_target_ids
 from segbench.core.counting import count_pairs
 from segbench.core.labels import LabelSpace
 from segbench.core.scores import score
@@ -50,6 +50,16 @@ def test_folding_is_linear(maps: Labelled, factor: int) -> None:
     one, other = count_pairs(target, pred), count_pairs(target, np.flip(pred).copy())
     together = ConfusionMatrix.from_pairs(labels, one + factor * other)
     assert np.array_equal(together.counts, fold(labels, target, pred).counts + factor * ConfusionMatrix.from_pairs(labels, other).counts)
+
+
+@given(labelled_map_pairs(), st.integers(0, 3))
+def test_many_images_are_folded_as_each_of_them_is(maps: Labelled, images: int) -> None:
+    labels, target, pred = maps
+    pairs = np.stack([count_pairs(target, np.roll(pred, index)) for index in range(images + 1)])[:images]
+    together = fold_pairs(pairs, labels.index_of_id, labels.index_of_id, len(labels.classes))
+    assert together.shape == (images, len(labels.classes), len(labels.classes) + 1)
+    for matrix, of_image in zip(together, pairs, strict=True):
+        assert np.array_equal(matrix, ConfusionMatrix.from_pairs(labels, of_image).counts)
 
 
 @given(labelled_map_pairs())

@@ -10,7 +10,6 @@ from segbench.core.counting import count_pairs
 from segbench.core.encodings import (
     ENCODINGS,
     FOREIGN,
-    are_ids,
     foreign_bytes,
     id_of_byte,
     pairs_to_ids,
@@ -171,11 +170,3 @@ def test_ids_that_begin_at_one_are_told_from_train_ids() -> None:
     target = rng.integers(1, 6, (20, 20), np.uint8)
     assert suspect_pred(labels, count_pairs(target, target - 1), id_of_byte(labels, "ids")) == "train-ids"
     assert suspect_pred(labels, count_pairs(target, target), id_of_byte(labels, "ids")) is None
-
-
-def test_bytes_are_ids_if_each_that_occurs_stands_for_itself() -> None:
-    histogram = np.bincount(targets().reshape(-1), minlength=256)
-    assert are_ids(histogram, IDS)
-    assert not are_ids(histogram, TRAIN_IDS)
-    assert are_ids(np.zeros(256, np.int64), TRAIN_IDS)
-    assert not are_ids(np.bincount([7, 255], minlength=256), IDS)  # 255 stands for nothing

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segbench.datasets.unfiltering import unfilter
+from segbench.datasets.unfiltering import LEAD, unfilter
 from tests.guarded import guarded, needs_guards
 from tests.pngs import filtered, plainly_unfiltered
 
@@ -29,10 +29,16 @@ def drawn(seed: int, width: int, height: int, dtype: type, change: float) -> NDA
 
 
 def ours(raw: bytes, width: int, height: int, dtype: type) -> NDArray[np.generic]:
+    """In memory of their own and in one memory, which must come to the same."""
     item = np.dtype(dtype).itemsize
     padded = np.frombuffer(raw + b"\xa5" * (64 * item), np.uint8)
     out = np.full((height + 1) * width + 64, 0x5A, dtype)
-    return unfilter(padded.copy(), out, width, height)
+    read = unfilter(padded.copy(), out, width, height)
+    shared = np.full((width + LEAD) * item + padded.size, 0x5A, np.uint8)
+    shared[(width + LEAD) * item :] = padded
+    in_place = unfilter(shared[(width + LEAD) * item :], shared[: out.nbytes].view(dtype), width, height)
+    assert np.array_equal(in_place, read)
+    return read
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 200), KINDS, TYPES, st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0]))
