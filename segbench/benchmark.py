@@ -32,7 +32,7 @@ from segbench.profiles import Profile
 from segbench.profiling import model_facts
 from segbench.protocols import Protocol
 from segbench.provenance import extra_data
-from segbench.records import RunRecord, environment, targets_fingerprint, write_text
+from segbench.records import RunRecord, data_facts, environment, write_text
 from segbench.registry import names as registered_names
 
 
@@ -147,14 +147,7 @@ def run(
         if dataset.segments is not None:
             for scores, class_map in zip(regions, result.class_maps, strict=True):
                 scores.append(_segment_scores(dataset, result.sample, class_map))
-    data = {
-        "name": dataset.name,
-        "split": dataset.split,
-        "images": len(ids),
-        "of": len(dataset),
-        "targets_sha256": targets_fingerprint(zip(ids, histograms, strict=True)),
-        **dataset.facts,
-    }
+    data = data_facts(dataset, list(zip(ids, histograms, strict=True)))
     facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads(), **execution.facts())
     size = timed_size(segmenters, dataset)
 

@@ -15,11 +15,11 @@ import math
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ from segbench.core.segments import SegmentScores
 from segbench.core.uncertainty import Intervals
 from segbench.errors import RecordError, SegbenchError
 from segbench.outputs import replacing
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
 
 RUN_SCHEMA = "segbench.run/1"
 
@@ -190,6 +193,19 @@ def write_text(path: Path, text: str) -> None:
     """Write a file in one step: a reader sees the old one or the new one, never half of it."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def data_facts(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]]) -> dict[str, Any]:
+    """What a record says of its data. ``targets`` that were evaluated: (sample id, pixels of each target id int64[256]), void included."""
+    return {
+        "name": dataset.name,
+        "split": dataset.split,
+        "images": len(targets),
+        "of": len(dataset),
+        "pixels": sum(int(histogram.sum()) for _, histogram in targets),
+        "targets_sha256": targets_fingerprint(targets),
+        **dataset.facts,
+    }
 
 
 def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str:

@@ -251,3 +251,17 @@ def test_run_draws_groups_where_they_are_asked_for_and_refuses_names_without_any
     assert (record.intervals.units, record.intervals.unit) == (3, "cities")
     assert record.command.endswith("--groups city")
     assert (out / "plots" / "gallery-segnet.png").is_file()
+
+
+def test_score_explains_what_the_same_maps_reach_elsewhere_and_warns_of_void(gts: Path, label_file: Path) -> None:
+    for path in sorted(gts.iterdir()):
+        target = read_labels(path)
+        target[:, 9:] = 0
+        write_labels(path, target)
+    result = segbench("score", gts, gts, "--labels", label_file, "--explain")
+    assert result.exit_code == 0
+    assert "mean of 2 of 3 classes; left out, in neither targets nor predictions: right" in result.stdout
+    assert "an absent class has IoU 0 (ADE20K's" in result.stdout
+    assert "66.7" in result.stdout
+    assert "% of the target pixels are void and are not evaluated" in result.stderr
+    assert "the same label maps elsewhere" not in segbench("score", gts, gts, "--labels", label_file).stdout

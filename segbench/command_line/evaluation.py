@@ -108,6 +108,7 @@ def _protocol(flags: dict[str, Any]) -> dict[str, Any]:
 @click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
 @click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
 @click.option("--boundary-ratio", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True, help="Of the diagonal.")
+@click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @GROUPS_OPTION
 @click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
 @quick_start()
@@ -128,10 +129,12 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     options["mapping"] = command.mapping_of(rule, known, dataset) if rule else None
     if official_json and options["mapping"]:
         raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
-    ratio, groups = options.pop("boundary_ratio"), options.pop("groups")
+    ratio, groups, explain = (options.pop(key) for key in ("boundary_ratio", "groups", "explain"))
     result = command.score_with_progress(preds, dataset, boundary=ratio if options.pop("boundary") else None, **options)
     record = command.record_of(result, name or preds.resolve().name, groups)
     command.print_scores(record)
+    if explain:
+        command.print_conventions(result)
     if json_file:
         command.write_record(json_file, record, result)
     if official_json:

@@ -32,6 +32,7 @@ from segbench.profiles import Profile
 from segbench.profiling import profile
 from segbench.protocols import Protocol
 from segbench.records import RunRecord
+from segbench.report.cautions import notes, warnings
 from segbench.report.formats import cells
 from segbench.report.intervals import interval_note
 from segbench.report.leaderboard import write as write_board
@@ -195,6 +196,10 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     if per_class:
         print_per_class(records)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
+    for warning in warnings(records):
+        console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)
+    for note in notes(records):
+        show.print(note, style="dim", markup=False, soft_wrap=True)
     if note := interval_note(records):
         show.print(note, style="dim")
     show.print(records[0].signature, style="dim")

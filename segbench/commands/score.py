@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from segbench.core.boundaries import Boundaries
+from segbench.core.conventions import CONVENTIONS, Counted
 from segbench.core.segments import mean_scores
 from segbench.datasets.base import Dataset
 from segbench.datasets.folder import read_label_space
 from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
 from segbench.datasets.opening import label_space
 from segbench.per_image import intervals_of, write_per_image
-from segbench.records import RunRecord, environment, targets_fingerprint, write_text
+from segbench.records import RunRecord, data_facts, environment, write_text
+from segbench.report.cautions import averaging, cautions
 from segbench.report.cityscapes_json import cityscapes_result, to_text
 from segbench.report.intervals import half_width, interval_note
 from segbench.report.terminal import console, percent, progress_bar, table
@@ -36,14 +38,7 @@ def record_of(result: FolderScores, name: str, groups: str | None = None) -> Run
     :raises DataError: intervals over ``groups`` were asked for, and the names of the images have none.
     """
     dataset = result.dataset
-    data = {
-        "name": dataset.name,
-        "split": dataset.split,
-        "images": len(dataset),
-        "of": len(dataset),
-        "targets_sha256": targets_fingerprint(result.target_histograms),
-        **dataset.facts,
-    }
+    data = data_facts(dataset, result.target_histograms)
     iiou = result.instances.class_iiou(result.confusion) if result.instances else {}
     protocol, model = {"source": "label maps"}, {"name": name, "arguments": {}}
     if result.mapping is not None:
@@ -83,13 +78,11 @@ def write_official(path: Path, result: FolderScores) -> None:
 
 
 def print_scores(record: RunRecord) -> None:
-    """The scores as tables on standard output; a warning where there was nothing to evaluate."""
+    """The scores as tables on standard output; warnings on standard error where they mean less than they seem to."""
     scores, labels = record.scores, record.labels
     show = console()
-    if not record.confusion.counts.any():
-        console(stderr=True).print(
-            "warning: every target pixel is void, so no score is defined; are these the withheld targets of a test split?"
-        )
+    for caution in cautions(record):
+        console(stderr=True).print(f"warning: {caution}", markup=False, soft_wrap=True)
     columns = {
         "class": list(labels.class_names),
         "IoU": list(map(percent, scores.class_iou, half_width(record, "class_iou"))),
@@ -113,9 +106,17 @@ def print_scores(record: RunRecord) -> None:
     if record.boundary:
         headline["boundary IoU"] = percent(record.boundary.miou, float(half_width(record, "boundary_miou")))
     show.print("   ".join(f"{name} {value}" for name, value in headline.items()) + "   (per cent)")
+    show.print(averaging(record), style="dim", markup=False, soft_wrap=True)
     if note := interval_note([record]):
         show.print(note, style="dim")
     if record.boundary:
         pixels = " or ".join(map(str, sorted({record.boundary.widths[0], record.boundary.widths[-1]})))
         show.print(f"boundary IoU within {100 * record.boundary.ratio:g} % of the diagonal ({pixels} px) of an edge", style="dim")
     show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")
+
+
+def print_conventions(result: FolderScores) -> None:
+    """What the same label maps reach under the rules of other tools, on standard output."""
+    counted = Counted(result.dataset.labels, result.pairs, result.per_image.confusion)
+    rows = [[name, percent(of(counted))] for name, of in CONVENTIONS.items()]
+    console().print(table(["the same label maps elsewhere", "%"], rows))
