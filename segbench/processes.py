@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ def measure_in_process(request: Request) -> Profile:
 
     :raises ProtocolError: it cannot be run, in the words of whatever found out, or its process was killed.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         try:
             answer = pool.submit(_measure, request).result()
         except BrokenProcessPool:
@@ -44,6 +46,17 @@ def measure_in_process(request: Request) -> Profile:
     if isinstance(answer, str):
         raise ProtocolError(answer)
     return answer
+
+
+def _end_with_parent() -> None:
+    """A process that nobody waits for any more would go on measuring for minutes, and disturb what is measured next."""
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=wait, daemon=True).start()
 
 
 def _measure(request: Request) -> Profile | str:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -172,6 +176,25 @@ def test_what_cannot_be_measured_is_named_and_the_rest_is_measured(capsys: pytes
     assert "not measured: tests/tiny.py:tiny, cuda-graphs, 16x32, batch 1: cuda-graphs: needs a CUDA device" in printed.err
     with pytest.raises(ProtocolError, match="nothing could be measured"):
         run_profiles(plan(0, backends=["cuda-graphs"]), None)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    endless = "import os, time\ndef net(labels):\n    print(os.getpid(), flush=True)\n    time.sleep(600)\n"
+    (tmp_path / "endless.py").write_text(endless)
+    code = (
+        "from segbench.processes import Request, measure_in_process\nfrom segbench.timing import Effort\n"
+        f"measure_in_process(Request({str(tmp_path / 'endless.py:net')!r}, 3, (16, 32), 1, 'eager', 'cpu', Effort()))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.terminate()
+        try:
+            assert parent.communicate(timeout=30) == ("", None)  # which waits until nobody holds the pipe
+        except subprocess.TimeoutExpired:
+            os.kill(child, signal.SIGKILL)
+            pytest.fail("the child outlived its parent")
 
 
 def test_an_error_of_a_process_is_an_error_here(monkeypatch: pytest.MonkeyPatch) -> None:
