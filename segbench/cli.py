@@ -43,6 +43,7 @@ def main() -> None:
 for _command in (
     evaluation.run,
     evaluation.score,
+    evaluation.pack,
     networks.models,
     networks.check,
     networks.train,

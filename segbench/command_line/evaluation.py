@@ -141,6 +141,21 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
         command.write_official(official_json, result)
 
 
+@click.command()
+@click.argument("preds", type=FOLDER)
+@click.option("--server", required=True, metavar="NAME", help="The dataset whose test server it is: cityscapes, pascal_voc2012.")
+@click.option("--data", type=FOLDER, required=True, help="The dataset's folder, with the test images.")
+@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids"]), default="auto", show_default=True, help="Of PREDS.")
+@click.option("--out", type=FILE, help="The archive.  [default: PREDS-NAME.zip or .tgz, as the server has it]")
+@click.option("--check", is_flag=True, help="Write nothing.")
+@click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
+def pack(preds: Path, server: str, data: Path, out: Path | None, **options: Any) -> None:
+    """Check the label maps in PREDS and pack them for a test server, as label ids; every map that it would refuse is named."""
+    from segbench.commands.pack import pack_with_progress
+
+    pack_with_progress(preds, server, data, out, **options)
+
+
 def _targets(gts: Path | None, name: str | None, data: Path | None, split: str | None, labels: Path | None) -> Dataset:
     from segbench.datasets.folder import read_label_space, target_folder
     from segbench.datasets.opening import label_space

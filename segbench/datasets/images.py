@@ -75,11 +75,18 @@ def read_wide_rgb(path: Picture) -> NDArray[np.uint16]:
 
 def write_labels(path: Path, labels: NDArray[np.uint8], colors: NDArray[np.uint8] | None = None) -> None:
     """Write uint8[H, W] as a PNG; with ``colors`` (uint8[n, 3]) as a palette image, whose indices are the labels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode_labels(labels, colors))
+
+
+def encode_labels(labels: NDArray[np.uint8], colors: NDArray[np.uint8] | None = None) -> bytes:
+    """The PNG file that :func:`write_labels` writes."""
     image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
     if colors is not None:
         image.putpalette(np.ascontiguousarray(colors, dtype=np.uint8).tobytes())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, format="PNG")
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    return content.getvalue()
 
 
 def write_uint16(path: Path, values: NDArray[np.uint16]) -> None:
