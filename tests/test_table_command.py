@@ -41,7 +41,7 @@ def test_the_terminal_gets_a_table_its_notes_and_its_signature(board: Path) -> N
 
 def test_latex_is_a_booktabs_table_with_escaped_names_marks_and_the_signature(board: Path) -> None:
     text = table(board, "--format", "latex", "--columns", "mIoU,params").output
-    assert text.startswith("\\begin{tabular}{lrr}\n\\toprule\nmodel & mIoU & params \\\\\n\\midrule\n")
+    assert text.startswith("% \\usepackage{booktabs}\n\\begin{tabular}{lrr}\n\\toprule\nmodel & mIoU & params \\\\\n\\midrule\n")
     assert re.search(r"\nb & \\textbf\{77\.3\} \$\\pm\$ \d+\.\d & 2 M \\\\\nc & \\underline\{", text)
     assert "\na\\_100\\% & " in text
     assert "\\bottomrule\n\\end{tabular}\n" in text
@@ -72,7 +72,7 @@ def test_csv_keeps_every_digit_the_bounds_and_the_signature(board: Path) -> None
 
 
 def test_the_format_follows_the_ending_of_the_file(board: Path, tmp_path: Path) -> None:
-    for ending, start in ((".tex", "\\begin{tabular}"), (".md", "| model |"), (".html", "<table"), (".csv", "model,mIoU")):
+    for ending, start in ((".tex", "% \\usepackage{booktabs}"), (".md", "| model |"), (".html", "<table"), (".csv", "model,mIoU")):
         result = table(board, "--out", tmp_path / f"t{ending}")
         assert result.stdout == ""
         assert (tmp_path / f"t{ending}").read_text().startswith(start)

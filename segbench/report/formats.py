@@ -42,12 +42,23 @@ def escape(text: str) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX shows as it is."""
-    text = re.sub(r"[\\&%$#_{}~^]", lambda found: _LATEX[found[0]], text)
-    return text.replace("±", r"$\pm$").replace(DASH, "--")
+    """Text that LaTeX shows as it is, in any font encoding and at the beginning of a row."""
+    return re.sub(r"[\\&%$#_{}~^|<>±–]|^[\[*]|([-,'`])(?=\1)", lambda found: _LATEX[found[0]], re.sub(r"\s+", " ", text))
 
 
-_LATEX = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX = {
+    **{character: "\\" + character for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    DASH: r"\textendash{}",
+    **{character: f"{{{character}}}" for character in "[*"},  # behind the end of a row they would be its arguments
+    **{character: character + "{}" for character in "-,'`"},  # two of them would be one character
+}
 MARKDOWN = Markup(escape, "**{}**", "<u>{}</u>")
 LATEX = Markup(escape_latex, r"\textbf{{{}}}", r"\underline{{{}}}")
 HTML = Markup(html.escape, "<strong>{}</strong>", "<u>{}</u>")
@@ -123,7 +134,7 @@ def to_latex(table: pd.DataFrame, **options: Any) -> str:
     """A ``tabular`` with the rules of the booktabs package, which the document must load; ``options`` are those of :func:`cells`."""
     header, rows = cells(table, LATEX, **options)
     columns = "".join("l" if name in TEXT else "r" for name in header)
-    return str(pd.DataFrame(rows, columns=header).to_latex(index=False, escape=False, column_format=columns))
+    return "% \\usepackage{booktabs}\n" + str(pd.DataFrame(rows, columns=header).to_latex(index=False, escape=False, column_format=columns))
 
 
 def to_html(table: pd.DataFrame, **options: Any) -> str:
@@ -137,9 +148,9 @@ def page_of(table: pd.DataFrame, form: str, signature: str, notes: Sequence[str]
     if form == "markdown":
         return "\n".join([to_markdown(table, **options), f"Signature: `{signature}`\n", *(f"{escape(note)}\n" for note in notes)])
     if form == "latex":
-        breakable = escape_latex(signature).replace("|", r"|\allowbreak{}")
+        breakable = r"|\allowbreak{}".join(map(escape_latex, signature.split("|")))
         below = [rf"Signature: \texttt{{{breakable}}}", *map(escape_latex, notes)]
-        return to_latex(table, **options) + "\n".join(rf"\par{{\footnotesize {line}}}" for line in below) + "\n"
+        return to_latex(table, **options) + "".join(f"\\par\\noindent{{\\footnotesize {line}\\par}}\n" for line in below)
     below = [f"Signature: <code>{html.escape(signature)}</code>", *map(html.escape, notes)]
     return to_html(table, **options) + "".join(f"<p><small>{line}</small></p>\n" for line in below)
 
