@@ -6,9 +6,11 @@ contiguous, in float32, and as many threads as torch takes. Timed in turn, in th
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ from tests.bench.rows import Row
 SIZE = (1024, 2048)
 BYTES = 256
 ASLEEP = 0.05  # seconds; OpenMP's threads spin before they sleep, on the cores that the next call wants
+LOOP = 0.1  # seconds
 SHARE = 20  # the forward pass is to be so many times what a run adds to it: under 5 %
 
 
@@ -39,20 +42,16 @@ def measure(quick: bool) -> list[Row]:
     """Milliseconds an image."""
     rounds = 2 if quick else 15
     image, target, logits = _scene()
-    rows = []
+    rows: list[Row] = []
     for stride, at_least in ((8, 150), (4, 90)):
         pooled = F.avg_pool2d(logits, stride).contiguous()
         counts = count_enlarged(pooled, SIZE, target)[1][0]
         assert torch.equal(counts, _torch_counts(pooled, target)), "torch counts something else"
-        times = _in_turn(
-            {"ours": lambda p=pooled: count_enlarged(p, SIZE, target), "torch": lambda p=pooled: _torch_counts(p, target)}, rounds
-        )
-        rows.append(
-            Row(f"logits at stride {stride} to counts", "torch interpolate + argmax + bincount", times["ours"], times["torch"], at_least)
-        )
+        ours, torchs = lambda p=pooled: count_enlarged(p, SIZE, target), lambda p=pooled: _torch_counts(p, target)
+        rows += _rows(f"logits at stride {stride} to counts", "torch interpolate + argmax + bincount", ours, torchs, rounds, at_least)
     pooled = F.avg_pool2d(logits, 8).contiguous()
-    times = _in_turn({"ours": lambda: enlarged_classes(pooled, SIZE), "torch": lambda: _enlarged(pooled).max(1)}, rounds)
-    rows.append(Row("logits at stride 8 to class map", "torch interpolate + .max(1)", times["ours"], times["torch"], 70))
+    ours, torchs = lambda: enlarged_classes(pooled, SIZE), lambda: _enlarged(pooled).max(1)
+    rows += _rows("logits at stride 8 to class map", "torch interpolate + .max(1)", ours, torchs, rounds, 70)
     return [*rows, _run_overhead(image, target, rounds)]
 
 
@@ -113,13 +112,38 @@ class _Clock:
         network.register_forward_hook(lambda *_: self.spent.append(1e3 * (time.perf_counter() - self.start)))
 
 
-def _in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each call, after one that is not measured; each begins when the threads of the last are asleep."""
-    spent: dict[str, list[float]] = {name: [] for name in calls}
+def _rows(name: str, against: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int, at_least: float) -> list[Row]:
+    """Two rows: calls in a loop, as timers do it, and single calls after one of the other side, whose 160 MB leave no cache behind."""
+    mine, others = _in_turn((ours, theirs), rounds)
+    note = f"a loop of at least {LOOP:g} s in each turn"
+    return [
+        Row(name, against, mine.looped, others.looped, at_least, note),
+        Row(f"{name}, first call", against, mine.first, others.first, note="with cold caches and sleeping threads"),
+    ]
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Median milliseconds of a call: the first of a turn, and of those in a loop behind it."""
+
+    first: float
+    looped: float
+
+
+def _in_turn(calls: Sequence[Callable[[], object]], rounds: int) -> list[_Times]:
+    """Each call in turn, after one turn that is not measured; each begins when the threads of the last are asleep."""
+    firsts: list[list[float]] = [[] for _ in calls]
+    looped: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds + 1):
-        for name, call in calls.items():
+        for index, call in enumerate(calls):
             time.sleep(ASLEEP)
-            start = time.perf_counter()
-            call()
-            spent[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(times[1:]) for name, times in spent.items()}
+            firsts[index].append(_milliseconds(call, 1))
+            looped[index].append(_milliseconds(call, math.ceil(1e3 * LOOP / firsts[index][-1])))
+    return [_Times(statistics.median(a[1:]), statistics.median(b[1:])) for a, b in zip(firsts, looped, strict=True)]
+
+
+def _milliseconds(call: Callable[[], object], times: int) -> float:
+    start = time.perf_counter()
+    for _ in range(times):
+        call()
+    return 1e3 * (time.perf_counter() - start) / times
