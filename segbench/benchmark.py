@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ from segbench.protocols import Protocol
 from segbench.provenance import extra_data
 from segbench.records import RunRecord, data_facts, environment, write_text
 from segbench.registry import names as registered_names
+from segbench.resuming import resumed
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,13 @@ def run(
     keep_class_maps: bool = False,
     mappings: Sequence[LabelMapping | None] = (),
     execution: Execution = AS_IT_IS,
+    unfinished: Path | None = None,
 ) -> list[Outcome]:
     """Evaluate models on a dataset: one record each. Every image is read once for all of them.
 
     :param execution: what the segmenters were prepared for, for the record.
+    :param unfinished: where counts are kept, so that the same run goes on where it was killed; class maps of what was done are not given
+        again. Whoever writes the records removes it.
     """
     protocol = protocol or Protocol()
     mappings = mappings or [None] * len(segmenters)
@@ -137,8 +142,10 @@ def run(
     results: list[list[ConfusionMatrix]] = [[] for _ in segmenters]
     ids, histograms = [], []
     regions: list[list[tuple[float, float]]] = [[] for _ in segmenters]
-    options = {"limit": limit, "keep_class_maps": keep_class_maps or dataset.segments is not None}
-    for result in evaluate(segmenters, dataset, protocol=protocol, mappings=mappings, **options):
+    wanted = replace(dataset, samples=dataset.samples[:limit])
+    keep_class_maps = keep_class_maps or dataset.segments is not None
+    how = partial(evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, mappings=mappings)
+    for result in resumed(unfinished, wanted, how):
         on_image(result)
         ids.append(result.sample.id)
         histograms.append(result.counts[0].sum(axis=1))

@@ -30,7 +30,7 @@ class _Main(click.Group):
             click.echo(click.style("error: ", fg="red", bold=True) + str(refused), err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
-            click.echo("\ninterrupted; nothing was written after the last finished step", err=True)
+            click.echo("\ninterrupted; `run`, `profile --out` and `train --resume` go on from here with the same command", err=True)
             ctx.exit(130)
 
 

@@ -159,7 +159,8 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "objective": ("augmentation", "torch"),
         "training": ("cpu_training augmentation inference objective", "torch"),
         "exporting": ("", "torch"),
-        "benchmark": ("device_state execution inference profiling", "torch"),
+        "resuming": ("inference", ""),
+        "benchmark": ("device_state execution inference profiling resuming", "torch"),
     },
     {
         "report": ("", ""),

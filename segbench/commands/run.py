@@ -38,6 +38,7 @@ from segbench.report.intervals import interval_note
 from segbench.report.leaderboard import write as write_board
 from segbench.report.tables import comparable, leaderboard, per_class
 from segbench.report.terminal import console, progress_bar, table
+from segbench.resuming import images_done, unfinished_file
 from segbench.suites import Suite
 from segbench.timing import Effort
 
@@ -54,6 +55,11 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     print_feeds(segmenters, mappings, protocol)
     out = suite.out or Path("runs") / dataset.title
     require_writable(out)
+    wanted = replace(dataset, samples=dataset.samples[: suite.limit])
+    how = {"save_predictions": suite.save_predictions, **execution.facts()}
+    unfinished = unfinished_file(out, segmenters, mappings, wanted, protocol, **how)
+    if done := images_done(unfinished, wanted):
+        print_continued(done, len(wanted), unfinished)
     outcomes, profiles = run_with_progress(
         segmenters,
         dataset,
@@ -65,16 +71,25 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
         repeats=suite.repeats,
         mappings=mappings,
         execution=execution,
+        unfinished=unfinished,
     )
     if suite.groups:
         outcomes = [over_groups(outcome, suite.groups) for outcome in outcomes]
     save_outcomes(out, outcomes, profiles)
+    if unfinished is not None:
+        unfinished.unlink(missing_ok=True)
     write_overlays(out / "plots", segmenters, dataset, protocol, mappings)
     if suite.gallery:
         write_galleries(out, segmenters, outcomes, dataset, protocol, mappings)
     write_board(out)
     print_tables([outcome.record for outcome in outcomes], profiles, per_class=suite.per_class)
     print(f"records, tables and plots: {out}")
+
+
+def print_continued(done: int, images: int, unfinished: Path | None) -> None:
+    """That a run goes on where it was interrupted, and how to prevent that, on standard error."""
+    text = f"continuing after {done} of {images} images that were evaluated before; to begin again, remove {unfinished}"
+    console(stderr=True).print(text, markup=False, soft_wrap=True)
 
 
 def over_groups(outcome: Outcome, groups: str) -> Outcome:
@@ -147,6 +162,7 @@ def run_with_progress(
     repeats: int,
     mappings: Sequence[LabelMapping | None] = (),
     execution: Execution = AS_IT_IS,
+    unfinished: Path | None = None,
 ) -> tuple[list[Outcome], list[Profile]]:
     """Evaluate, then measure speed at the size of the first image; one bar each."""
     names = [segmenter.name for segmenter in segmenters]
@@ -154,7 +170,7 @@ def run_with_progress(
         task = bar.add_task("evaluating", total=min(limit or len(dataset), len(dataset)))
 
         def on_image(result: Evaluated) -> None:
-            if save_predictions:
+            if save_predictions and result.class_maps:  # those of an interrupted run are written already
                 save_class_maps(out / "predictions", names, dataset, result)
             bar.advance(task)
 
@@ -168,6 +184,7 @@ def run_with_progress(
             keep_class_maps=save_predictions,
             mappings=mappings,
             execution=execution,
+            unfinished=unfinished,
         )
     size = timed_size(segmenters, dataset)
     profiles = profile_with_progress(segmenters, size, repeats=repeats, protocol=protocol) if repeats else []
