@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
@@ -97,6 +97,8 @@ def _torch_keeps_to_the_formula() -> bool:
 
 Piece = tuple[int, int, int]
 Corner = NDArray[np.int64] | None
+Vertical = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
+Horizontal = tuple[int, NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
 
 Kernel = Callable[[int, NDArray[np.uint8], int, int], None]
 """Writes the class map of image n: its rows from a first to before a last one."""
@@ -110,14 +112,22 @@ def _largest(logits: Tensor) -> Kernel:
 
 
 def _pruned(logits: Tensor, enlarged: Size, size: Size) -> Kernel:
-    from segbench.core.upsampling_cpu import LANES, enlarge_rows
+    from segbench.core.upsampling_cpu import enlarge_rows
 
     planes = logits.numpy()
-    rows, columns = bilinear_axis(planes.shape[2], enlarged[0], size[0]), bilinear_axis(planes.shape[3], enlarged[1], size[1])
-    vertical = rows.before, rows.after, rows.weight, rows.next_weight
-    starts = np.searchsorted(columns.before, np.arange(planes.shape[3] + 1)).astype(np.int32)
-    horizontal = columns.step, starts, np.pad(columns.weight, (0, LANES)), np.pad(columns.next_weight, (0, LANES))
+    vertical, horizontal = _axes((planes.shape[2], planes.shape[3]), enlarged, size)
     return lambda n, classes, first, last: enlarge_rows(planes[n], *vertical, *horizontal, classes, first, last)
+
+
+@lru_cache(maxsize=32)
+def _axes(length: Size, enlarged: Size, size: Size) -> tuple[Vertical, Horizontal]:
+    """What the kernel wants to know of both axes. A run asks for it for every image, and mostly for the same."""
+    from segbench.core.upsampling_cpu import LANES
+
+    rows, columns = (bilinear_axis(*lengths) for lengths in zip(length, enlarged, size, strict=True))
+    starts = np.searchsorted(columns.before, np.arange(length[1] + 1)).astype(np.int32)
+    horizontal = columns.step, starts, np.pad(columns.weight, (0, LANES)), np.pad(columns.next_weight, (0, LANES))
+    return (rows.before, rows.after, rows.weight, rows.next_weight), horizontal
 
 
 def _on_threads(kernel: Kernel, images: int, size: Size, targets: Tensor | None) -> tuple[Tensor, Tensor | None]:
