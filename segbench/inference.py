@@ -17,7 +17,7 @@ from torch import Tensor
 from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
 from segbench.datasets.mapping import LabelMapping
 from segbench.datasets.streaming import map_ordered
-from segbench.errors import DataError, LabelError
+from segbench.errors import DataError, ImageError, LabelError
 from segbench.models.base import Segmenter
 from segbench.protocols import Precision, Protocol
 from segbench.transfer import Array, download, upload
@@ -131,7 +131,10 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 
 
 def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.device) -> _Read:
-    image, target = read_photograph(sample), dataset.read_target(sample)
+    try:
+        image, target = read_photograph(sample), dataset.read_target(sample)
+    except ImageError as error:
+        raise DataError(str(error), way_out=f"`segbench data check {dataset.reference}` names every file that cannot be read") from error
     if image.shape[:2] != target.shape:
         raise DataError(
             f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)",

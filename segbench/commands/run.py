@@ -19,7 +19,7 @@ from segbench.benchmark import (
     trained_models,
 )
 from segbench.commands.pictures import write_galleries, write_overlays
-from segbench.datasets.base import Dataset
+from segbench.datasets.base import Dataset, require
 from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mapping
 from segbench.execution import AS_IT_IS, Execution
 from segbench.inference import Evaluated
@@ -56,6 +56,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     out = suite.out or Path("runs") / dataset.title
     require_writable(out)
     wanted = replace(dataset, samples=dataset.samples[: suite.limit])
+    require_files(wanted)
     how = {"save_predictions": suite.save_predictions, **execution.facts()}
     unfinished = unfinished_file(out, segmenters, mappings, wanted, protocol, **how)
     if done := images_done(unfinished, wanted):
@@ -84,6 +85,16 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     write_board(out)
     print_tables([outcome.record for outcome in outcomes], profiles, per_class=suite.per_class)
     print(f"records, tables and plots: {out}")
+
+
+def require_files(dataset: Dataset) -> None:
+    """Check that all images and targets are there: the last one may be read hours after the first.
+
+    :raises DataError: naming every file that is missing.
+    """
+    files = {f"image of {s.id}": s.image for s in dataset.samples} | {f"target of {s.id}": s.target for s in dataset.samples}
+    way_out = f"complete the download; `segbench data check {dataset.reference}` looks into every file"
+    require({role: file for role, file in files.items() if isinstance(file, Path)}, dataset.title, way_out)
 
 
 def print_continued(done: int, images: int, unfinished: Path | None) -> None:

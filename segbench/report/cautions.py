@@ -17,6 +17,8 @@ MOST_NAMES = 12
 def averaging(record: RunRecord) -> str:
     """Which pixels and classes the mIoU is a mean of; absent classes by name."""
     counts, names = record.confusion.counts, np.array(record.labels.class_names)
+    if not counts.any():
+        return "mIoU: undefined, no pixel was evaluated"
     in_targets, in_preds = counts.sum(axis=1) > 0, counts[:, :-1].sum(axis=0) > 0
     averaged = int((in_targets | in_preds).sum())
     parts = [f"mIoU: one confusion matrix over the pixels of all images, mean of {averaged} of {len(names)} classes"]
@@ -33,7 +35,8 @@ def cautions(record: RunRecord) -> list[str]:
     evaluated = int(counts.sum())
     pixels = int(record.dataset.get("pixels", evaluated))
     if not evaluated:
-        return ["every target pixel is void, so no score is defined; are these the withheld targets of a test split?"]
+        way_out = "the test server has the real ones: see `segbench pack`"
+        return [f"every target pixel is void, so no score is defined; if these are the withheld targets of a test split, {way_out}"]
     said = []
     if pixels - evaluated > MUCH_VOID * pixels:
         said.append(

@@ -28,8 +28,10 @@ def test_averaged_absent_and_only_predicted_classes_are_named() -> None:
 
 
 def test_a_list_of_absent_classes_is_cut_where_it_gets_long() -> None:
-    nothing = replace(record([[1, 0]]), confusion=ConfusionMatrix(ADE, np.zeros((150, 151), np.int64)))
-    assert averaging(nothing).endswith(f", {ADE.class_names[11]} and 138 more")
+    only_wall = np.zeros((150, 151), np.int64)
+    only_wall[0, 0] = 1
+    one = replace(record([[1, 0]]), confusion=ConfusionMatrix(ADE, only_wall))
+    assert averaging(one).endswith(f", {ADE.class_names[12]} and 137 more")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_a_list_of_absent_classes_is_cut_where_it_gets_long() -> None:
         ([[50, 2, 0], [0, 0, 0]], 0, ["the targets hold one class only, 'class 0'"]),
         ([[50, 2, 0], [0, 0, 0]], 100, ["65.8 % of the target pixels are void", "one class only"]),
         ([[50, 0, 10], [0, 40, 0]], 0, ["10.0 % of the evaluated pixels are predicted as no class"]),
-        ([[0, 0, 0], [0, 0, 0]], 9, ["every target pixel is void, so no score is defined; are these the withheld targets"]),
+        ([[0, 0, 0], [0, 0, 0]], 9, ["every target pixel is void, so no score is defined; if these are the withheld targets"]),
         ([[50, 4]], 0, ["7.4 % of the evaluated pixels are predicted as no class"]),
     ],
 )
