@@ -170,7 +170,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "report.cityscapes_json": ("", ""),
         "report.tables": ("report.intervals", "pandas"),
         "report.formats": ("report.intervals report.tables report.terminal", "pandas rich"),
-        "report.board_texts": ("report.formats", ""),
+        "report.board_texts": ("report.formats report.intervals report.tables", ""),
         "report.markdown": ("report.board_texts report.formats report.intervals report.tables report.terminal", "jinja2"),
         "report.style": ("", "matplotlib"),
         "report.pareto": ("", ""),
@@ -181,7 +181,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         ),
         "report.strips": ("report.gallery report.samples report.terminal", "PIL"),
         "report.page": (
-            "report.board_texts report.cells report.intervals report.payload report.speed report.strips report.tables",
+            "report.board_texts report.cells report.payload report.speed report.strips report.tables",
             "jinja2",
         ),
         "report.plots": ("report.pareto report.style report.tables report.terminal", "matplotlib"),

@@ -1,4 +1,4 @@
-"""What a board's page says beside what was measured: its rules, and the published numbers in tables of their own. Markdown."""
+"""What a board's page says beside what was measured: its rules, what its tables are of, and the published numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Any
 
 from segbench.board_rules import Reported, Rules
 from segbench.boards import Board
+from segbench.profiles import Profile
+from segbench.records import RunRecord
 from segbench.report.formats import DASH, escape, markdown_lines
+from segbench.report.intervals import interval_note
+from segbench.report.tables import Group
 
 RANKS = (
     "Ranks: a model shares the rank of the leader above it unless a paired permutation test of the mIoU on the same images tells the two "
@@ -25,7 +29,7 @@ _DATA = {
 
 
 def rules_text(board: Board) -> str:
-    """What it is about and what a record must keep to; empty for a board without a file of rules."""
+    """What it is about and what a record must keep to, as Markdown; empty for a board without a file of rules."""
     rules = board.rules
     if not rules.written:
         return ""
@@ -33,12 +37,34 @@ def rules_text(board: Board) -> str:
     return "\n".join([*lines, ""])
 
 
-def evaluated_text(rules: Rules) -> str:
-    """What a board without records is about, in a line; a dash where its rules do not say."""
+def evaluated(group: Group) -> str:
+    """What the records of a group were evaluated on, in a line."""
+    record = group.records[0]
+    data, classes = record.dataset, len(record.labels.classes)
+    images = f"{data['images']} of {data['of']}" if data.get("of", data["images"]) != data["images"] else f"{data['images']}"
+    return f"{data['name']}, split {data['split']}: {images} images, {classes} classes ({record.labels.name})"
+
+
+def to_be_evaluated(rules: Rules) -> str:
+    """The same for a board without records; a dash where its rules do not say."""
     if rules.dataset is None:
         return DASH
-    split, images = (f", split **{escape(rules.split)}**" if rules.split else ""), f": {rules.images} images" if rules.images else ""
-    return f"**{escape(rules.dataset)}**{split}{images}"
+    return rules.dataset + (f", split {rules.split}" if rules.split else "") + (f": {rules.images} images" if rules.images else "")
+
+
+def notes_of(records: Sequence[RunRecord], speed: str, profiles: Sequence[Profile], *, ranks: bool) -> list[str]:
+    """What must be known to read a table of comparable records: ranks, intervals, MACs, and ``profiles``, whose setting is ``speed``."""
+    sizes = sorted({tuple(r.model["macs_input"]) for r in records if r.model.get("macs") and r.model.get("macs_input")})
+    macs = " or ".join(f"{height}x{width}" for height, width in sizes)
+    intervals = interval_note(records)
+    runs = " or ".join(map(str, sorted({profile.repeats for profile in profiles})))
+    notes = {
+        RANKS: ranks,
+        f"{intervals}.": intervals,
+        f"MACs are for one image of {macs} pixels (height x width).": sizes,
+        f"Speed: {speed}, median of {runs} runs.": profiles,
+    }
+    return [text for text, wanted in notes.items() if wanted]
 
 
 def rules_of(board: Board) -> Iterator[tuple[str, str]]:
@@ -76,7 +102,7 @@ def _rules_of_records(rules: Rules) -> Iterator[tuple[str, str]]:
 
 
 def reported_text(rows: Sequence[Reported]) -> str:
-    """Tables of published numbers, one for each way of using scales; empty if there are none."""
+    """Tables of published numbers as Markdown, one for each way of using scales; empty if there are none."""
     if not rows:
         return ""
     text = [

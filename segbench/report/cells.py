@@ -14,7 +14,7 @@ from segbench.board_rules import Reported
 from segbench.profiles import Profile
 from segbench.report import speed
 from segbench.report.board_texts import SCALES
-from segbench.report.formats import DASH, Markup, cells, without_bounds
+from segbench.report.formats import DASH, shown
 from segbench.report.tables import SCORES, SIZES
 
 
@@ -64,31 +64,24 @@ class Table:
 
 
 LESS_IS_BETTER = frozenset({"rank", *SIZES, "network_ms"})
-_MARKED = Markup(str, "best\0{}", "second\0{}")  # a cell's class before its text
 
 
 def measured_table(heading: str, table: pd.DataFrame, ids: Sequence[str], *, signature: str, notes: Sequence[str]) -> Table:
     """What :func:`~segbench.report.tables.leaderboard` gives; ``ids`` of its rows. The models come first, their ranks behind them."""
     table = table[["model", *(name for name in table.columns if name != "model")]]
-    names, texts = cells(table, _MARKED)
-    shown = without_bounds(table)
+    names, lines = shown(table)
     columns = [Column("model"), *(_column(name, "descending" if name == "mIoU" else "") for name in names[1:])]
     rows = []
-    for i, (id, line) in enumerate(zip(ids, texts, strict=True)):
-        values = [_shown(name, shown[name].iloc[i]) for name in names[1:]]
-        rows.append(Row([model_cell(line[0]), *map(_measured_cell, line[1:], values)], id))
+    for i, (id, (model, *line)) in enumerate(zip(ids, lines, strict=True)):
+        values = [_value(name, table[name].iloc[i]) for name in names[1:]]
+        numbers = [Cell(cell.text, value, cell.place, cell.more.strip()) for cell, value in zip(line, values, strict=True)]
+        rows.append(Row([model_cell(model.text), *numbers], id))
     return Table(heading, columns, rows, signature, notes, comparable=len(rows) > 1)
 
 
-def _shown(name: str, value: Any) -> float | None:
+def _value(name: str, value: Any) -> float | None:
     """A number in the unit in which it is shown."""
     return None if pd.isna(value) else 100 * float(value) if name in SCORES else float(value)
-
-
-def _measured_cell(text: str, value: float | None) -> Cell:
-    mark, _, text = text.rpartition("\0")
-    text, sign, width = text.partition("±")
-    return Cell(text.strip(), value, mark, sign + width)
 
 
 def speed_table(heading: str, profiles: Sequence[Profile]) -> Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -28,12 +28,26 @@ FORMATS = ("markdown", "latex", "html")
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A rounded cell: ``place`` is ``best`` or ``second`` of its column or row, or nothing; ``more`` stands behind it."""
+
+    text: str
+    place: str = ""
+    more: str = ""
+
+
+@dataclass(frozen=True)
 class Markup:
     """How a format shows text as it is, what is best, and what is second; templates take the cell."""
 
     escape: Callable[[str], str]
     best: str
     second: str
+
+    def of(self, cell: Shown) -> str:
+        """A cell in this format."""
+        template = {"best": self.best, "second": self.second}.get(cell.place, "{}")
+        return template.format(self.escape(cell.text)) + self.escape(cell.more)
 
 
 def escape(text: str) -> str:
@@ -65,10 +79,8 @@ HTML = Markup(html.escape, "<strong>{}</strong>", "<u>{}</u>")
 TERMINAL = Markup(rich.markup.escape, "[bold]{}[/bold]", "[underline]{}[/underline]")
 
 
-def cells(
-    table: pd.DataFrame, markup: Markup = TERMINAL, *, best_in: str = "column", widths: pd.DataFrame | None = None
-) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows as text; ``±`` stands behind a mIoU whose interval is known.
+def shown(table: pd.DataFrame, *, best_in: str = "column", widths: pd.DataFrame | None = None) -> tuple[list[str], list[list[Shown]]]:
+    """The header and the rows in words.
 
     :param widths: half the widths of the intervals of other cells, by the table's row and column; NaN where there is none.
     """
@@ -77,21 +89,23 @@ def cells(
         known = known.assign(mIoU=(table[BOUNDS[1]] - table[BOUNDS[0]]) / 2)
     table = without_bounds(table)
     if table.index.name is not None:
-        table = table.reset_index()
+        table, known = table.reset_index(), known.reset_index(drop=True)
     names = [str(name) for name in table.columns]
-    text = [[markup.escape(_FORMATS.get(name, _percent)(value)) for value in table[name]] for name in names]
-    scores = [i for i, name in enumerate(names) if name not in TEXT and (best_in == "row" or name not in _FORMATS)]
-    if best_in == "row":
-        for row in range(len(table)):
-            for i, mark in zip(scores, _marks([table.iloc[row, i] for i in scores], markup), strict=True):
-                text[i][row] = mark.format(text[i][row])
-    else:
-        for i in scores:
-            text[i] = [mark.format(cell) for mark, cell in zip(_marks(list(table.iloc[:, i]), markup), text[i], strict=True)]
-    for name in known.columns.intersection(names):
-        i = names.index(name)
-        text[i] = [cell + markup.escape(plus_minus(width)) for cell, width in zip(text[i], known[name], strict=True)]
-    return [markup.escape(name) for name in names], [list(row) for row in zip(*text, strict=True)]
+    scores = table[[name for name in names if name not in TEXT and (best_in == "row" or name not in _FORMATS)]]
+    by_row = best_in == "row"
+    found = zip(*map(_places, scores.itertuples(index=False)), strict=True) if by_row else (_places(scores[name]) for name in scores)
+    places, nothing = dict(zip(scores, found, strict=False)), [""] * len(table)
+    columns = []
+    for name in names:
+        more = map(plus_minus, known[name]) if name in known else nothing
+        columns.append(list(map(Shown, map(_FORMATS.get(name, _percent), table[name]), places.get(name, nothing), more)))
+    return names, [list(row) for row in zip(*columns, strict=True)]
+
+
+def cells(table: pd.DataFrame, markup: Markup = TERMINAL, **options: Any) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows as text of a format; ``options`` are those of :func:`shown`."""
+    names, rows = shown(table, **options)
+    return [markup.escape(name) for name in names], [[markup.of(cell) for cell in row] for row in rows]
 
 
 def arranged(table: pd.DataFrame, columns: Sequence[str] = (), sort: str | None = None) -> pd.DataFrame:
@@ -125,26 +139,26 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def to_markdown(table: pd.DataFrame, **options: Any) -> str:
-    """A GitHub table; ``options`` are those of :func:`cells`."""
+    """A GitHub table; ``options`` are those of :func:`shown`."""
     header, rows = cells(table, MARKDOWN, **options)
     return markdown_lines(header, rows, text=TEXT)
 
 
 def to_latex(table: pd.DataFrame, **options: Any) -> str:
-    """A ``tabular`` with the rules of the booktabs package, which the document must load; ``options`` are those of :func:`cells`."""
+    """A ``tabular`` with the rules of the booktabs package, which the document must load; ``options`` are those of :func:`shown`."""
     header, rows = cells(table, LATEX, **options)
     columns = "".join("l" if name in TEXT else "r" for name in header)
     return "% \\usepackage{booktabs}\n" + str(pd.DataFrame(rows, columns=header).to_latex(index=False, escape=False, column_format=columns))
 
 
 def to_html(table: pd.DataFrame, **options: Any) -> str:
-    """A ``<table>`` without styles; ``options`` are those of :func:`cells`."""
+    """A ``<table>`` without styles; ``options`` are those of :func:`shown`."""
     header, rows = cells(table, HTML, **options)
     return str(pd.DataFrame(rows, columns=header).to_html(index=False, escape=False, border=0)) + "\n"
 
 
 def page_of(table: pd.DataFrame, form: str, signature: str, notes: Sequence[str], **options: Any) -> str:
-    """A table in one of :data:`FORMATS` with its signature and notes below it; ``options`` are those of :func:`cells`."""
+    """A table in one of :data:`FORMATS` with its signature and notes below it; ``options`` are those of :func:`shown`."""
     if form == "markdown":
         return "\n".join([to_markdown(table, **options), f"Signature: `{signature}`\n", *(f"{escape(note)}\n" for note in notes)])
     if form == "latex":
@@ -166,12 +180,13 @@ def without_bounds(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=list(BOUNDS), errors="ignore")
 
 
-def _marks(values: Sequence[float], markup: Markup) -> list[str]:
-    """A template for each value."""
+def _places(values: Iterable[float]) -> list[str]:
+    """What each value is among these: ``best``, ``second`` or nothing; a lone value is the best of nothing."""
+    values = list(values)
     defined = [value for value in values if not pd.isna(value)]
-    places = sorted(set(defined), reverse=True)[:2] if len(defined) > 1 else []
-    templates = dict(zip(places, (markup.best, markup.second), strict=False))
-    return [templates.get(value, "{}") for value in values]
+    first = sorted(set(defined), reverse=True)[:2] if len(defined) > 1 else []
+    names = dict(zip(first, ("best", "second"), strict=False))
+    return [names.get(value, "") for value in values]
 
 
 def _percent(value: Any) -> str:

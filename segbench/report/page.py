@@ -16,9 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from segbench.boards import Board
 from segbench.core.scores import METRICS_VERSION
 from segbench.profiles import Profile
-from segbench.report.board_texts import RANKS, rules_of
+from segbench.report.board_texts import evaluated, notes_of, rules_of
 from segbench.report.cells import Table, measured_table, reported_tables, speed_table
-from segbench.report.intervals import interval_note
 from segbench.report.payload import model_data, score_plots, speed_plot
 from segbench.report.speed import by_machine
 from segbench.report.strips import strips_of
@@ -99,13 +98,7 @@ def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
 def _measured(board: Board, group: Group, ranks: Sequence[int | None], ids: Sequence[str]) -> Table:
     settings = by_setting(group.records, board.profiles)
     (name, profiles), *_ = list(settings.items()) or [("", [])]
-    sizes = sorted({tuple(r.model["macs_input"]) for r in group.records if r.model.get("macs") and r.model.get("macs_input")})
-    notes = [
-        *([RANKS] if ranks else []),
-        *([f"{note}."] if (note := interval_note(group.records)) else []),
-        *([f"MACs are for one image of {' or '.join(f'{h}x{w}' for h, w in sizes)} pixels (height x width)."] if sizes else []),
-        *([f"Speed: {name}. {_repeats(profiles)}"] if name else []),
-    ]
+    notes = notes_of(group.records, name, profiles, ranks=bool(ranks))
     heading = f"Measured: {group.difference}" if group.difference else "Measured"
     return measured_table(heading, leaderboard(group.records, profiles, ranks), ids, signature=group.signature, notes=notes)
 
@@ -116,13 +109,5 @@ def _other_profiles(board: Board, groups: Sequence[Group]) -> list[Profile]:
     return [profile for profile in board.profiles if profile not in shown]
 
 
-def _repeats(profiles: Sequence[Profile]) -> str:
-    return f"Medians of {' or '.join(map(str, sorted({profile.repeats for profile in profiles})))} runs."
-
-
 def _evaluated(group: Group) -> str:
-    record = group.records[0]
-    data, classes = record.dataset, len(record.labels.classes)
-    images = f"{data['images']} of {data['of']}" if data.get("of", data["images"]) != data["images"] else f"{data['images']}"
-    difference = f" ({group.difference})" if group.difference else ""
-    return f"{data['name']}, split {data['split']}: {images} images, {classes} classes ({record.labels.name}){difference}"
+    return evaluated(group) + (f" ({group.difference})" if group.difference else "")

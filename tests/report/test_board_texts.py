@@ -110,7 +110,7 @@ def test_a_board_of_published_numbers_alone_is_a_page_and_a_line_of_the_index(tm
     write_text(tmp_path / "toy" / "board.yaml", RULES)
     files = pages(tmp_path)
     assert set(files) == {"README.md", "toy/leaderboard.md"}
-    assert "| [toy](toy/leaderboard.md) | **toy**, split **val**: 4 images | 0 | – | – | 3 |" in files["README.md"]
+    assert "| [toy](toy/leaderboard.md) | toy, split val: 4 images | 0 | – | – | 3 |" in files["README.md"]
     assert "How to read this" not in files["toy/leaderboard.md"]
 
 

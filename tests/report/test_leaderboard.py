@@ -58,7 +58,7 @@ def test_a_board_prints_the_intervals_of_the_matrices_beside_a_record(root: Path
     assert f"| a | **77.3** ± {text[7:]} |" in page
     assert re.search(r"\| b \| <u>[\d.]+</u> \|", page)
     assert "\n± is half the width of the 95 % bootstrap interval over 2 images (10000 replicates, seed 0).\n" in page
-    assert f"| [first](first/leaderboard.md) | **toy**, split **val**: 4 images, 3 classes (toy-3) | 2 | a | {text} |" in index
+    assert f"| [first](first/leaderboard.md) | toy, split val: 4 images, 3 classes (toy-3) | 2 | a | {text} |" in index
     rows = list(csv.DictReader(files["first/leaderboard.csv"].splitlines()))
     assert [float(rows[0]["mIoU low"]), float(rows[0]["mIoU high"])] == interval.bounds["miou"].tolist()
     assert rows[1]["mIoU low"] == rows[1]["mIoU high"] == ""
@@ -99,7 +99,7 @@ def test_every_link_of_a_page_leads_to_a_file(root: Path):
 
 def test_the_index_lists_every_board_with_its_best_row(root: Path):
     index = boards.rebuild(root)[root / "README.md"].decode()
-    assert "| [first](first/leaderboard.md) | **toy**, split **val**: 4 images, 3 classes (toy-3) | 2 | a | 77.3 ± " in index
+    assert "| [first](first/leaderboard.md) | toy, split val: 4 images, 3 classes (toy-3) | 2 | a | 77.3 ± " in index
 
 
 def test_writing_twice_writes_once_and_then_check_is_content(root: Path):

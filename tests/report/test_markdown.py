@@ -40,7 +40,7 @@ def test_a_page_of_one_group_has_no_heading_for_it():
 def test_the_page_says_what_was_evaluated_and_how_to_read_it():
     page = board_page("my board", [run_record("a", GOOD)])
     assert page.startswith("# my board\n")
-    assert "**toy**, split **val**: 4 images, 3 classes (toy-3)" in page
+    assert "toy, split val: 4 images, 3 classes (toy-3)" in page
     assert f"Metrics version {METRICS_VERSION}" in page
     assert "never averaged over images" in page
 
