@@ -10,19 +10,9 @@ from typing import Any
 from segbench.comparing import Compared, Difference, compare_records
 from segbench.records import dump_json
 from segbench.report.formats import DASH
+from segbench.report.metrics import METRICS
 from segbench.report.terminal import console, percent, table
 
-METRICS = {
-    "mIoU": "miou",
-    "acc": "acc",
-    "acc_cls": "acc_cls",
-    "fwIoU": "fwiou",
-    "category mIoU": "category_miou",
-    "iIoU": "iiou",
-    "boundary IoU": "boundary_miou",
-    "V_rand": "v_rand",
-    "V_info": "v_info",
-}
 OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class_iiou"}
 
 
@@ -35,7 +25,7 @@ def compare_and_print(a: Path, b: Path, groups: str | None, images: int, *, as_j
     names = _names(compared)
     show = console()
     columns = [*names, "difference", "95 % interval", "p"]
-    metrics = [replace(known, name=name) for name, field in METRICS.items() if (known := compared.metric(field))]
+    metrics = [replace(known, name=name) for name, metric in METRICS.items() if (known := compared.metric(metric.field))]
     show.print(table(["metric", *columns], list(map(_row, metrics))))
     for metric, field in OF_CLASSES.items():
         if classes := compared.classes(field):
@@ -58,7 +48,7 @@ def facts(compared: Compared, images: int) -> dict[str, Any]:
         "b": compared.b.name,
         "signature": compared.a.signature,
         "better": compared.better,
-        "metrics": [asdict(known) for field in METRICS.values() if (known := compared.metric(field))],
+        "metrics": [asdict(known) for metric in METRICS.values() if (known := compared.metric(metric.field))],
         "classes": {field: list(map(asdict, found)) for field in OF_CLASSES.values() if (found := compared.classes(field))},
         "images": [{"id": compared.ids[i], "a": x[i], "b": y[i], "difference": x[i] - y[i]} for i in compared.changed_most(images)],
         "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed")},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,12 @@ from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mappi
 from segbench.datasets.opening import label_space
 from segbench.per_image import intervals_of, write_per_image
 from segbench.records import RunRecord, data_facts, environment, write_text
-from segbench.report.cautions import averaging, cautions
+from segbench.report.cautions import cautions
 from segbench.report.cityscapes_json import cityscapes_result, to_text
 from segbench.report.intervals import half_width, interval_note
+from segbench.report.metrics import ALWAYS, METRICS
 from segbench.report.terminal import console, percent, progress_bar, table
 from segbench.scoring import FolderScores, score_folder
-
-HEADLINE = {"mIoU": "miou", "acc": "acc", "acc_cls": "acc_cls", "fwIoU": "fwiou"}
 
 
 def score_with_progress(preds: Path, dataset: Dataset, **options: Any) -> FolderScores:
@@ -97,16 +98,7 @@ def print_scores(record: RunRecord) -> None:
     if scores.category_iou:
         categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)
         show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
-    headline = {name: percent(getattr(scores, field), float(half_width(record, field))) for name, field in HEADLINE.items()}
-    if record.iiou:
-        headline["iIoU"] = percent(record.miiou, float(half_width(record, "iiou")))
-    if record.segments:
-        for name, field in (("V_rand", "v_rand"), ("V_info", "v_info")):
-            headline[name] = percent(getattr(record.segments, field), float(half_width(record, field)))
-    if record.boundary:
-        headline["boundary IoU"] = percent(record.boundary.miou, float(half_width(record, "boundary_miou")))
-    show.print("   ".join(f"{name} {value}" for name, value in headline.items()) + "   (per cent)")
-    show.print(averaging(record), style="dim", markup=False, soft_wrap=True)
+    show.print("   ".join(_headline(record)) + "   (per cent)")
     if note := interval_note([record]):
         show.print(note, style="dim")
     if record.boundary:
@@ -120,3 +112,10 @@ def print_conventions(result: FolderScores) -> None:
     counted = Counted(result.dataset.labels, result.pairs, result.per_image.confusion)
     rows = [[name, percent(of(counted))] for name, of in CONVENTIONS.items()]
     console().print(table(["the same label maps elsewhere", "%"], rows))
+
+
+def _headline(record: RunRecord) -> Iterator[str]:
+    for name, metric in METRICS.items():
+        value = metric.of(record)
+        if name in ALWAYS or not math.isnan(value):
+            yield f"{name} {percent(value, float(half_width(record, metric.field)))}"

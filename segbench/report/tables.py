@@ -22,23 +22,15 @@ from segbench.models import BUILTIN
 from segbench.profiles import Profile
 from segbench.records import RunRecord
 from segbench.report.intervals import half_width
+from segbench.report.metrics import ALWAYS, METRICS
 
-SCORES: dict[str, Callable[[RunRecord], float]] = {
-    "mIoU": lambda r: r.scores.miou,
-    "acc": lambda r: r.scores.acc,
-    "acc_cls": lambda r: r.scores.acc_cls,
-    "fwIoU": lambda r: r.scores.fwiou,
-    "iIoU": lambda r: r.miiou,
-    "category mIoU": lambda r: r.scores.category_miou,
-    "V_rand": lambda r: r.segments.v_rand if r.segments else math.nan,
-    "V_info": lambda r: r.segments.v_info if r.segments else math.nan,
-}
+# Without Boundary IoU: records with bands of other widths have the same signature.
+SCORES = {name: metric.of for name, metric in METRICS.items() if name != "boundary IoU"}
 SIZES: dict[str, Callable[[RunRecord], Any]] = {
     "params": lambda r: r.model.get("params"),
     "MACs": lambda r: r.model.get("macs"),
 }
 COLUMNS = SCORES | SIZES
-ALWAYS = ("mIoU", "acc", "acc_cls", "fwIoU")
 BOUNDS = ("mIoU low", "mIoU high")
 SPEEDS: dict[str, Callable[[Profile], float]] = {
     "network_ms": lambda p: p.network_ms,

@@ -14,7 +14,7 @@ from PIL import Image
 
 from segbench.core.uncertainty import bootstrap
 from segbench.errors import RecordError
-from segbench.report import curves, distributions, gallery, plots, samples, style
+from segbench.report import curves, distributions, gallery, placing, plots, samples, style
 from segbench.training_log import LogRow
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, many_records, profile, run_record
 
@@ -87,16 +87,16 @@ def test_a_model_without_any_score_is_drawn_too(tmp_path: Path):
 
 def test_labels_of_a_crowd_do_not_overlap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     boxes: list[Bbox] = []
-    place = plots._place_labels
+    place = placing.place_labels
 
     def spy(axes, *arguments):
         place(axes, *arguments)
         boxes.extend(note.get_window_extent() for note in axes.texts if note.get_text())
 
-    monkeypatch.setattr(plots, "_place_labels", spy)
+    monkeypatch.setattr(plots, "place_labels", spy)
     plots.miou_against_macs(many_records(LABELS, {f"model{i}": {} for i in range(12)}), tmp_path / "a.svg")
     assert len(boxes) == 12
-    assert sum(plots._overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i]) == 0
+    assert sum(placing.overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i]) == 0
 
 
 def test_void_is_grey_and_never_wrong(tmp_path: Path):
