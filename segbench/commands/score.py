@@ -18,7 +18,7 @@ from segbench.datasets.mapping import LabelMapping, describe_mapping, read_mappi
 from segbench.datasets.opening import label_space
 from segbench.per_image import intervals_of, write_per_image
 from segbench.records import RunRecord, data_facts, environment, write_text
-from segbench.report.cautions import cautions
+from segbench.report.cautions import averaging, cautions
 from segbench.report.cityscapes_json import cityscapes_result, to_text
 from segbench.report.intervals import half_width, interval_note
 from segbench.report.metrics import ALWAYS, METRICS
@@ -99,6 +99,7 @@ def print_scores(record: RunRecord) -> None:
         categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)
         show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
     show.print("   ".join(_headline(record)) + "   (per cent)")
+    show.print(averaging(record), style="dim", markup=False, soft_wrap=True)
     if note := interval_note([record]):
         show.print(note, style="dim")
     if record.boundary:
