@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
 from segbench.datasets.mapping import LabelMapping, MappingRule, outside_id
 from segbench.device_state import device_name
-from segbench.errors import WeightsError
+from segbench.errors import UnknownNameError, WeightsError
 from segbench.execution import AS_IT_IS, Execution
 from segbench.inference import Evaluated, evaluate
 from segbench.models import BUILTIN, GROUP
@@ -104,7 +105,19 @@ def map_labels(rule: MappingRule | None, segmenters: Sequence[Segmenter], datase
 
 def random_models(names: Sequence[str], classes: int, device: torch.device) -> list[Segmenter]:
     """Untrained networks at full width, for measuring size and speed."""
-    return [on_device(build(name, numbered_labels(classes)), device) for name in names]
+    return [on_device(numbered_model(name, classes), device) for name in names]
+
+
+def numbered_model(name: str, classes: int, **arguments: Any) -> Segmenter:
+    """A model for classes that are called 0, 1 ..., which is enough to learn what it is like.
+
+    :raises UnknownNameError: there is no such model, or it can be built for certain classes only.
+    """
+    try:
+        return build(name, numbered_labels(classes), **arguments)
+    except (KeyError, IndexError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise UnknownNameError(f"model {name!r} cannot be built for {classes} classes called 0, 1 ..., as it must be: {problem}") from error
 
 
 def numbered_labels(classes: int) -> LabelSpace:

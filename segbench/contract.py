@@ -24,6 +24,7 @@ from torch import Tensor
 from segbench.augmentation import Batch
 from segbench.cpu_training import sound_on_cpu
 from segbench.dataset_contract import check_dataset as check_dataset
+from segbench.errors import UnknownNameError
 from segbench.findings import ContractError, Finding, problem_of, require, some, title
 from segbench.models import ADAPTERS, BUILTIN, GROUP
 from segbench.models.base import Segmenter, forward, predict
@@ -142,7 +143,11 @@ def switches_modes_without_a_trace(segmenter: Segmenter) -> None:
 
 def is_rebuilt_by_its_arguments(segmenter: Segmenter) -> None:
     """Its name and arguments build it again, and the arguments hold every keyword of its factory."""
-    keywords = list(inspect.signature(resolve(segmenter.name, BUILTIN, GROUP, ADAPTERS)).parameters.values())[1:]
+    try:
+        factory = resolve(segmenter.name, BUILTIN, GROUP, ADAPTERS)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error}; a Segmenter is called as it is asked for, e.g. file.py:function") from error
+    keywords = list(inspect.signature(factory).parameters.values())[1:]
     missing = [k.name for k in keywords if k.kind in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY) and k.name not in segmenter.arguments]
     require(not missing, f"its arguments lack {', '.join(missing)}")
     again = build(segmenter.name, segmenter.labels, **segmenter.arguments)

@@ -318,3 +318,12 @@ def test_run_says_how_to_find_the_other_damaged_files(tmp_path: Path, small_mini
     assert result.exit_code == 2
     assert f"{damaged}: the file is damaged" in result.stderr
     assert "`segbench data check cityscapes` names every file that cannot be read" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["check"], ["profile"], ["models", "show"]], ids=" ".join)
+def test_a_model_that_knows_certain_classes_only_is_one_clear_error(tmp_path: Path, command: list[str]) -> None:
+    path = tmp_path / "narrow.py"
+    path.write_text("def narrow(labels):\n    return [{'road': 1}[name] for name in labels.class_names]\n")
+    result = segbench(*command, f"{path}:narrow")
+    assert result.exit_code == (1 if command == ["check"] else 2)
+    assert "narrow' cannot be built for 19 classes called 0, 1 ..., as it must be: KeyError: '0'" in result.output

@@ -89,8 +89,9 @@ def test_a_network_and_data_of_ones_own_are_evaluated_from_an_empty_folder(tmp_p
         assert len(block(name).splitlines()) <= lines + 1, "a line for its name"
     (commands,) = [text for kind, text in BLOCKS if kind == "sh" and "mynet.py" in text]
     for line in commands.splitlines():
-        assert segbench(line).exit_code == 0, line
-    record = read_run(tmp_path / "runs" / "mydata-val" / "records" / "mynet.json")
+        result = segbench(line)
+        assert result.exit_code == 0, (line, result.output)
+    record = read_run(tmp_path / "runs" / "mydata-val" / "records" / "mynet.py-mynet.json")
     assert record.dataset["images"] == 6
     assert record.labels.class_names == ("ground", "building", "green", "sky", "object")
     assert record.scores.miou > 0.25  # one colour everywhere: under 0.1

@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segbench.benchmark import numbered_labels
+from segbench.benchmark import numbered_model
 from segbench.models.base import InputRule, Paper, Segmenter, example_inputs
-from segbench.models.weights import build
 from segbench.network_size import count_macs, count_params
 from segbench.report.terminal import console, count, table
 
@@ -40,7 +39,7 @@ def facts(name: str, classes: int) -> dict[str, Any]:
 def on_meta(name: str, classes: int) -> Segmenter:
     """A model without memory for its parameters."""
     with torch.device("meta"):
-        return build(name, numbered_labels(classes))
+        return numbered_model(name, classes)
 
 
 def describe_inputs(segmenter: Segmenter) -> str:

@@ -8,14 +8,13 @@ from typing import Any
 
 import torch
 
-from segbench.benchmark import brings_weights, numbered_labels
+from segbench.benchmark import brings_weights, numbered_model
 from segbench.contract import check_dataset, check_model
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import is_dataset
 from segbench.errors import SegbenchError, WeightsError
 from segbench.findings import Finding
 from segbench.models import ADAPTERS, BUILTIN, GROUP
-from segbench.models.weights import build
 from segbench.registry import Factory, names, resolve
 from segbench.report.terminal import console, progress_bar
 
@@ -71,7 +70,7 @@ def reduced(factory: Factory, settings: dict[str, Any]) -> dict[str, Any]:
 def _check_model(name: str, classes: int, arguments: dict[str, Any]) -> Iterator[Finding]:
     torch.manual_seed(0)
     try:
-        segmenter = build(name, numbered_labels(classes), **arguments)
+        segmenter = numbered_model(name, classes, **arguments)
     except SegbenchError as error:
         yield Finding(name, "It can be built", str(error))
         return
