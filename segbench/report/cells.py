@@ -95,7 +95,7 @@ def speed_table(heading: str, profiles: Sequence[Profile]) -> Table:
         values = [None if pd.isna(row[name]) else row[name] for name in known]
         cells = [Cell(texts[name], value, more=_plus_minus(name, row)) for name, value in zip(known, values, strict=True)]
         rows.append(Row([model_cell(texts["network"]), *cells]))
-    return Table(heading, columns, rows, notes=[f"Sorted and {speed.speed_note(profiles)}. ± is half the width of that interval."])
+    return Table(heading, columns, rows, notes=[f"{speed.speed_note(profiles).capitalize()}. ± is half the width of such an interval."])
 
 
 _OF_PROFILES = ("rank", "predict_ms", "network_ms", "images_per_s", "params", "MACs", "peak_memory_mb", "runs")

@@ -92,10 +92,8 @@ def shown(table: pd.DataFrame, *, best_in: str = "column", widths: pd.DataFrame 
         table, known = table.reset_index(), known.reset_index(drop=True)
     names = [str(name) for name in table.columns]
     scores = table[[name for name in names if name not in TEXT and (best_in == "row" or name not in _FORMATS)]]
-    by_row = best_in == "row"
-    found = zip(*map(_places, scores.itertuples(index=False)), strict=True) if by_row else (_places(scores[name]) for name in scores)
-    places, nothing = dict(zip(scores, found, strict=False)), [""] * len(table)
-    columns = []
+    places = _places_in_rows(scores) if best_in == "row" else {name: _places(scores[name]) for name in scores}
+    columns, nothing = [], [""] * len(table)
     for name in names:
         more = map(plus_minus, known[name]) if name in known else nothing
         columns.append(list(map(Shown, map(_FORMATS.get(name, _percent), table[name]), places.get(name, nothing), more)))
@@ -178,6 +176,12 @@ def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, text
 def without_bounds(table: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read by people, who get ``±`` instead."""
     return table.drop(columns=list(BOUNDS), errors="ignore")
+
+
+def _places_in_rows(scores: pd.DataFrame) -> dict[str, Sequence[str]]:
+    """By column, what each value is among those of its row."""
+    rows = map(_places, scores.itertuples(index=False))
+    return dict(zip(scores, zip(*rows, strict=True), strict=False))  # no rows, no columns
 
 
 def _places(values: Iterable[float]) -> list[str]:
