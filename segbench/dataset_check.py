@@ -26,7 +26,7 @@ from segbench.dataset_contract import (
     reads,
 )
 from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.streaming import map_ordered
+from segbench.datasets.streaming import map_shared
 from segbench.findings import Finding, problem_of, title
 
 FILE_PROPERTIES = (has_targets_of_bytes, has_target_and_image_of_one_size, has_known_labels)
@@ -93,7 +93,7 @@ def check_files(
         problems[NO_STRAYS] = strays(dataset)
     problems |= {title(holds): [] for holds in (reads, *FILE_PROPERTIES)} | {NO_TWINS: []}
     census, pictures = Census(dataset.labels), dict[bytes, list[str]]()
-    for seen in map_ordered(partial(_look, dataset), dataset.samples, workers):
+    for seen in map_shared(partial(_look, dataset), dataset.samples, workers):
         for what, problem in seen.problems:
             problems[what].append(f"{seen.sample.id}: {problem}")
         if seen.digest is not None:

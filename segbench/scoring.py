@@ -36,7 +36,7 @@ from segbench.datasets.colors import read_colored
 from segbench.datasets.images import read_labels
 from segbench.datasets.mapping import LabelMapping
 from segbench.datasets.pairing import Pairing, pair_predictions
-from segbench.datasets.streaming import map_ordered
+from segbench.datasets.streaming import map_shared
 from segbench.errors import DataError, ImageError, LabelError
 
 Reading = Literal["auto", "ids", "train-ids", "color"]
@@ -107,7 +107,7 @@ def count_folder(
     # Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
     at_once = max(1, min(TOGETHER, len(pairing.pairs) // (4 * workers)))
     parts = list(_split(pairing.pairs, at_once))
-    return chain.from_iterable(map(count, parts) if workers == 1 else map_ordered(count, parts, workers))
+    return chain.from_iterable(map_shared(count, parts, workers))
 
 
 def score_folder(
