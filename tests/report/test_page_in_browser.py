@@ -337,7 +337,8 @@ def test_the_models_of_a_comparison_are_chosen_from_lists(page: Page):
     page.open("first/beta/gamma")
     page.js("document.querySelector('select[aria-label=\"model B\"]').focus()")
     webdriver.ActionChains(page.driver).send_keys("d").perform()
-    page.arrives_at("first/beta/delta")
+    WebDriverWait(page.driver, 10).until(lambda driver: "delta" in driver.title)  # the view is drawn after the address has changed
+    assert page.place == "first/beta/delta"
     focused = "const each = document.activeElement; return [each.getAttribute('aria-label'), each.value]"
     assert page.js(focused) == ["model B", "delta"], "the list is still at hand"
     page.driver.find_element("link text", "Exchange A and B").click()
