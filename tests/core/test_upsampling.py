@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from segbench.core import upsampling
 from segbench.core.bilinear import bilinear_axis, interpolate
 from segbench.core.upsampling import _largest, _pruned, count_enlarged, enlarged_classes
+from tests.guarded import guarded, needs_guards
 
 KINDS = ("noise", "smooth", "ties", "constant", "tiny", "huge", "nan", "infinite")
 
@@ -172,3 +173,22 @@ def test_most_cells_of_smooth_logits_are_filled_without_arithmetic() -> None:
         _judge_cells(logits, row, row + 1, low, high, size, largest, mark, staying, winner)
         plain += int((staying == 1).sum())
     assert plain > 0.6 * 63 * 128
+
+
+@needs_guards
+@pytest.mark.parametrize("at_end", [True, False])
+@pytest.mark.parametrize("kind", ["noise", "smooth", "constant"])
+def test_no_memory_beyond_logits_and_class_map_is_touched(kind: str, at_end: bool) -> None:
+    for (height, width), enlarged, size in (
+        ((3, 5), (90, 100), (90, 100)),
+        ((7, 33), (56, 264), (55, 259)),
+        ((40, 17), (97, 131), (97, 131)),
+    ):
+        logits = made_logits(kind, (1, 5, height, width), seed=width)
+        planes = torch.from_numpy(guarded(logits.numpy(), at_end=at_end))
+        classes = guarded(np.zeros(size, np.uint8), at_end=at_end)
+        _pruned(planes, enlarged, size)(0, classes, 0, size[0])
+        assert np.array_equal(classes, reference(logits, enlarged)[0, : size[0], : size[1]])
+        small = guarded(np.zeros((height, width), np.uint8), at_end=at_end)
+        _largest(planes)(0, small, 0, height)
+        assert np.array_equal(small, reference(logits, (height, width))[0])
