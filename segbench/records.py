@@ -15,7 +15,7 @@ import math
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -204,8 +204,19 @@ def data_facts(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]
         "of": len(dataset),
         "pixels": sum(int(histogram.sum()) for _, histogram in targets),
         "targets_sha256": targets_fingerprint(targets),
+        **({"unofficial": departures} if (departures := list(_departures(dataset, targets))) else {}),
         **dataset.facts,
     }
+
+
+def _departures(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]]) -> Iterator[str]:
+    """In what the data differ from what is handed out."""
+    if dataset.official_images not in (None, len(dataset)):
+        yield f"{len(dataset)} images instead of {dataset.official_images}"
+    if dataset.official_size is not None:
+        height, width = dataset.official_size
+        if resized := sum(int(histogram.sum()) != height * width for _, histogram in targets):
+            yield f"{resized} targets are not {width}x{height}"
 
 
 def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str:

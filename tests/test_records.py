@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from segbench.core.confusion import ConfusionMatrix
 from segbench.core.scores import METRICS_VERSION
 from segbench.core.uncertainty import bootstrap
+from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.cityscapes import LABELS
 from segbench.errors import RecordError
 from segbench.profiles import read_profile
 from segbench.records import (
     RUN_SCHEMA,
     RunRecord,
+    data_facts,
     dump_json,
     environment,
     read_run,
@@ -298,3 +300,25 @@ def test_the_environment_names_versions_and_no_person_host_or_path(monkeypatch: 
     assert str(Path.home()) not in text
     assert socket.gethostname() not in text
     assert f'"{getpass.getuser()}"' not in text
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "unofficial"),
+    [
+        (2, (4, 5), []),
+        (None, None, []),
+        (500, None, ["2 images instead of 500"]),
+        (2, (8, 10), ["2 targets are not 10x8"]),
+        (500, (8, 10), ["2 images instead of 500", "2 targets are not 10x8"]),
+    ],
+)
+def test_resized_targets_and_incomplete_splits_are_facts_of_a_record(
+    images: int | None, size: tuple[int, int] | None, unofficial: list[str]
+) -> None:
+    histogram = np.zeros(256, np.int64)
+    histogram[7] = 20
+    samples = tuple(Sample(name, None, Path(f"{name}.png")) for name in "ab")
+    dataset = Dataset("city", "val", plain_labels(9), samples, Path(), official_images=images, official_size=size)
+    facts = data_facts(dataset, [("a", histogram), ("b", histogram)])
+    assert facts.get("unofficial", []) == unofficial
+    assert facts["pixels"] == 40

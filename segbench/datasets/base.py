@@ -33,13 +33,14 @@ class Sample:
 class Dataset:
     """A label space and samples in a fixed (sorted) order.
 
-    ``read_target`` gives a sample's label ids, uint8[H, W]. ``prefix_pairing``: the prediction of a sample is the file whose name begins
-    with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself. ``read_depth`` gives float32[H, W]
-    in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth. ``official_images``: how many
-    this split has as it is handed out. ``shared_folders``: its folders hold other images too, of other splits for instance, and that is no
-    mistake. ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
-    ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean nothing.
-    ``facts``: what records say of where the data are from, a revision for instance.
+    ``read_target`` gives a sample's label ids, uint8[H, W]. ``prefix_pairing``: the prediction of a sample is the file whose name
+    begins with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself. ``read_depth`` gives
+    float32[H, W] in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth.
+    ``official_images``: how many this split has as it is handed out; ``official_size`` is the (height, width) of all its targets, where
+    they have one. ``shared_folders``: its folders hold other images too, of other splits for instance, and that is no mistake.
+    ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
+    ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean
+    nothing. ``facts``: what records say of where the data are from, a revision for instance.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Dataset:
     builtin: bool = False
     read_depth: Callable[[Sample], NDArray[np.float32]] | None = None
     official_images: int | None = None
+    official_size: tuple[int, int] | None = None
     shared_folders: bool = False
     opened_as: str = ""
     segments: str | None = None

@@ -82,6 +82,7 @@ INSTANCES = InstanceRule(
 )
 
 SPLITS = {"train": 2975, "val": 500, "test": 1525}
+SIZE = (1024, 2048)
 TARGET_SUFFIX = "_gtFine_labelIds.png"
 DISPARITY_UNIT = np.float32(256 * 32)
 
@@ -125,6 +126,7 @@ def read_layout(name: str, root: Path, split: str, *, builtin: bool = False, spl
         builtin=builtin,
         read_depth=read_disparity,
         official_images=splits[split],
+        official_size=None if builtin else SIZE,
     )
 
 

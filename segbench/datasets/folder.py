@@ -70,4 +70,6 @@ def _cityscapes_files(root: Path, targets: list[Path]) -> Dataset:
             f"{len(without)} of {len(samples)} instance maps are missing", problems, "add them, or remove them all to leave iIoU out"
         )
     rule = None if without else cityscapes.INSTANCES
-    return Dataset("cityscapes", "custom", cityscapes.LABELS, samples, root, instances=rule, prefix_pairing=True)
+    return Dataset(
+        "cityscapes", "custom", cityscapes.LABELS, samples, root, instances=rule, prefix_pairing=True, official_size=cityscapes.SIZE
+    )

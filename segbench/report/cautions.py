@@ -38,6 +38,9 @@ def cautions(record: RunRecord) -> list[str]:
         way_out = "the test server has the real ones: see `segbench pack`"
         return [f"every target pixel is void, so no score is defined; if these are the withheld targets of a test split, {way_out}"]
     said = []
+    if unofficial := record.dataset.get("unofficial"):
+        name, how = record.dataset["name"], "; ".join(unofficial)
+        said.append(f"these are not the data of {name} as they are handed out, so the scores compare with no others: {how}")
     if pixels - evaluated > MUCH_VOID * pixels:
         said.append(
             f"{_percent(pixels - evaluated, pixels)} of the target pixels are void and are not evaluated, whatever is predicted there: "

@@ -65,3 +65,12 @@ def test_what_is_the_same_for_all_models_is_said_once() -> None:
     other = [same[0], record([[5, 0, 0], [0, 0, 0]], name="b")]
     assert notes(other) == [f"{each.name}: {averaging(each)}" for each in other]
     assert [line.partition(":")[0] for line in warnings(other)] == ["b"]
+
+
+def test_data_that_are_not_those_that_are_handed_out_are_said_to_be_so() -> None:
+    odd = record([[50, 2, 0], [3, 45, 0]])
+    odd = replace(odd, dataset={**odd.dataset, "unofficial": ["3 images instead of 500", "3 targets are not 2048x1024"]})
+    assert cautions(odd) == [
+        "these are not the data of d as they are handed out, so the scores compare with no others: "
+        "3 images instead of 500; 3 targets are not 2048x1024"
+    ]
