@@ -201,12 +201,16 @@ def _defaults(model: str) -> dict[str, Any]:
     spec = importlib.util.find_spec(module) if module else None
     if spec is None or not isinstance(spec.loader, SourceFileLoader):
         return {}
+    constants: dict[str, ast.expr] = {}
     found: dict[str, Any] = {}
     for node in ast.parse(spec.loader.get_source(module) or "").body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants[node.targets[0].id] = node.value
         if isinstance(node, ast.FunctionDef) and node.name == function:
             for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
-                if isinstance(default, ast.Constant | ast.Tuple | ast.UnaryOp):
-                    found[argument.arg] = ast.literal_eval(default)
+                value = constants.get(default.id) if isinstance(default, ast.Name) else default
+                if isinstance(value, ast.Constant | ast.Tuple | ast.UnaryOp):
+                    found[argument.arg] = ast.literal_eval(value)
     return found
 
 

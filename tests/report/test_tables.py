@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import importlib
+import inspect
 import io
 import math
 
@@ -9,8 +11,9 @@ import pytest
 
 from segbench.core.labels import LabelClass, LabelSpace
 from segbench.errors import RecordError
+from segbench.models import BUILTIN
 from segbench.report.formats import escape, to_csv, to_markdown
-from segbench.report.tables import comparable, file_names, leaderboard, per_class, row_labels
+from segbench.report.tables import comparable, file_names, label, leaderboard, per_class, row_labels
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, profile, run_record
 
 NOWHERE = [[0, 0, 0, 0]] * 3
@@ -38,6 +41,13 @@ def test_width_reduced_networks_say_so():
     published = {"width": 1.0, "head_channels": None, "learn_upsampling": False}
     names = leaderboard([run_record("fcn8s", GOOD, arguments), run_record("fcn8s", FAIR, published)])["model"]
     assert list(names) == ["fcn8s (width=0.125, head_channels=96)", "fcn8s"]
+
+
+def test_no_builtin_network_at_its_defaults_shows_an_argument():
+    for name, target in BUILTIN.items():
+        module, _, function = target.partition(":")
+        parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters.values()
+        assert label(name, {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}) == name
 
 
 def test_a_default_that_is_switched_off_is_shown():
