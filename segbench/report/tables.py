@@ -133,7 +133,7 @@ def _by_class(records: Sequence[RunRecord], values: Callable[[RunRecord], Any]) 
 def label(name: str, arguments: Mapping[str, Any]) -> str:
     """A model's name and what it was built with other than the defaults: a network of reduced width is not the published one."""
     known = _defaults(name)
-    changed = [f"{key}={value}" for key, value in arguments.items() if key not in known or known[key] != value]
+    changed = [f"{key}={value}" for key, value in _with_tuples(arguments).items() if key not in known or known[key] != value]
     return f"{name} ({', '.join(changed)})" if changed else name
 
 
@@ -194,6 +194,11 @@ def speeds_of(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> list
     return speeds
 
 
+def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as functions have them by default: a file knows lists alone."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+
+
 @cache
 def _defaults(model: str) -> dict[str, Any]:
     """Default arguments of a builtin model, read from its source, because importing it would load torch. Empty for any other model."""
@@ -217,7 +222,8 @@ def _defaults(model: str) -> dict[str, Any]:
 def _belongs(profile: Profile, record: RunRecord) -> bool:
     """Whether the profile is of the record's network in the record's arithmetic: the speed of bf16 says nothing of the accuracy of fp32."""
     known = _defaults(record.name)
-    same = profile.model == record.name and known | dict(profile.arguments) == known | dict(record.model.get("arguments") or {})
+    of_profile, of_record = (known | _with_tuples(arguments) for arguments in (profile.arguments, record.model.get("arguments") or {}))
+    same = profile.model == record.name and of_profile == of_record
     return same and profile.precision == record.protocol.get("precision", profile.precision)
 
 
