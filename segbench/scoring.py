@@ -4,62 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
-from itertools import chain
 from pathlib import Path
-from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.boundaries import Boundaries, boundary_sums, boundary_width
-from segbench.core.boundary_counting import count_boundaries
+from segbench.core.boundaries import Boundaries
 from segbench.core.confusion import ConfusionMatrix, fold_pairs
-from segbench.core.counting import count_corner
-from segbench.core.encodings import (
-    FOREIGN,
-    Encoding,
-    foreign_bytes,
-    id_of_byte,
-    pairs_to_ids,
-    suspect_pred,
-    suspect_target,
-    to_ids,
-)
-from segbench.core.instances import InstanceHits, InstanceScores, count_instances
+from segbench.core.encodings import foreign_bytes, id_of_byte, pairs_to_ids, to_ids
+from segbench.core.instances import InstanceHits, InstanceScores
 from segbench.core.labels import LabelSpace
-from segbench.core.misreadings import misreading
 from segbench.core.replicates import PerImage
-from segbench.core.segments import SegmentScores
-from segbench.core.watershed import cell_scores
-from segbench.datasets.base import Dataset, Sample, read_instances
-from segbench.datasets.colors import read_colored
-from segbench.datasets.images import read_labels
+from segbench.datasets.base import Dataset
 from segbench.datasets.mapping import LabelMapping
-from segbench.datasets.pairing import Pairing, pair_predictions
-from segbench.datasets.streaming import map_shared
-from segbench.errors import DataError, ImageError, LabelError
+from segbench.datasets.pairing import pair_predictions
+from segbench.errors import DataError, LabelError
+from segbench.pair_counting import PairCounts, Reading, byte_encoding, count_folder, pred_table_of
+from segbench.suspicion import refuse_misreading, refuse_suspects, way_out_of
 
-Reading = Literal["auto", "ids", "train-ids", "color"]
-Item = TypeVar("Item")
-
-TOGETHER = 8  # pairs that are handed to a thread at once, at most
 BATCH = 16  # pairs whose counts are folded at once, at most
-
-
-@dataclass(frozen=True)
-class PairCounts:
-    """Of one pair of label maps: pair counts over *bytes*, instance hits if the dataset has instances; or what is wrong with it.
-
-    ``corner`` int64[R, K] is what :func:`~segbench.core.counting.count_corner` gives.
-    ``boundaries``: pixels near the edges of classes, if they were asked for. ``segments``: V_rand and V_info, if the dataset has them.
-    """
-
-    sample: Sample
-    corner: NDArray[np.int64]
-    hits: InstanceHits | None = None
-    problem: str | None = None
-    boundaries: Boundaries | None = None
-    segments: SegmentScores | None = None
 
 
 @dataclass(frozen=True)
@@ -89,27 +52,6 @@ class FolderScores:
         return ConfusionMatrix.from_pairs(self.dataset.labels, self.pairs)
 
 
-def count_folder(
-    pairing: Pairing,
-    dataset: Dataset,
-    *,
-    encoding: Reading = "auto",
-    target_encoding: Reading = "auto",
-    workers: int = 2,
-    boundary: float | None = None,
-    mapping: LabelMapping | None = None,
-) -> Iterator[PairCounts]:
-    """Read and count every pair, in the dataset's order, on threads; memory does not grow with the number of pairs."""
-
-    def count(pairs: Sequence[tuple[Sample, Path]]) -> list[PairCounts]:
-        return [_count_pair(*pair, dataset, encoding, target_encoding, boundary, mapping) for pair in pairs]
-
-    # Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
-    at_once = max(1, min(TOGETHER, len(pairing.pairs) // (4 * workers)))
-    parts = list(_split(pairing.pairs, at_once))
-    return chain.from_iterable(map_shared(count, parts, workers))
-
-
 def score_folder(
     preds: Path,
     dataset: Dataset,
@@ -130,14 +72,15 @@ def score_folder(
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
     """
     pairing = pair_predictions(preds, dataset)
-    problems, matrices, histograms = list(pairing.problems), [], []
+    problems, histograms = list(pairing.problems), list[tuple[str, NDArray[np.int64]]]()
     whole = dataset
     if mapping is not None:
         dataset = replace(dataset, labels=mapping.compared)
     labels = dataset.labels
-    target_table, pred_table = id_of_byte(labels, _byte_encoding(target_encoding)), _pred_table(labels, encoding, mapping)
+    target_table, pred_table = id_of_byte(labels, byte_encoding(target_encoding)), pred_table_of(labels, encoding, mapping)
     pred_labels = mapping.source if mapping else labels
-    raw = np.zeros((256, 256), np.int64)
+    raw, classes = np.zeros((256, 256), np.int64), len(labels.classes)
+    matrices = np.zeros((len(pairing.pairs), classes, classes + 1), np.int64)
     instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
     boundaries: list[Boundaries] = []
     segments: list[tuple[float, float]] = []
@@ -163,63 +106,24 @@ def score_folder(
             boundaries += [counts.boundaries] if counts.boundaries else []
             segments += [astuple(counts.segments)] if counts.segments else []
             good.append(index)
-        matrices.append(fold_pairs(corners[good], labels.index_of_id[target_table], labels.index_of_id[pred_table], len(labels.classes)))
+        folded = fold_pairs(corners[good], labels.index_of_id[target_table], labels.index_of_id[pred_table], classes)
+        matrices[len(histograms) :][: len(good)] = folded
         histograms += zip((batch[index].sample.id for index in good), to_ids(targets[good], target_table), strict=True)
     # Under a mapping the predictions' bytes cannot agree with the targets', so they look like nothing.
     reading = "ids" if mapping and encoding == "auto" else encoding
-    _refuse_suspects(raw, whole, reading, target_encoding, problems)
-    _refuse_misreading(raw, target_table, labels, reading, problems)
+    refuse_suspects(raw, whole, reading, target_encoding, problems)
+    refuse_misreading(raw, target_table, labels, reading, problems)
     if problems:
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
-        raise DataError(summary, problems, _way_out(raw, labels))
+        raise DataError(summary, problems, way_out_of(raw, labels))
     total = pairs_to_ids(raw, target_table, pred_table)
     per_image = PerImage(
-        np.concatenate(matrices),
+        matrices,
         np.stack([image.counts for image in boundaries]) if boundaries else None,
         np.stack(weighted) if weighted else None,
         np.array(segments) if segments else None,
     )
     return FolderScores(dataset, total, per_image, histograms, instances, tuple(boundaries), mapping)
-
-
-def _count_pair(
-    sample: Sample,
-    path: Path,
-    dataset: Dataset,
-    encoding: Reading,
-    target_encoding: Reading,
-    boundary: float | None,
-    mapping: LabelMapping | None,
-) -> PairCounts:
-    try:
-        target = dataset.read_target(sample) if target_encoding != "color" else read_colored(sample.target, dataset.labels)
-        pred = read_labels(path) if encoding != "color" else read_colored(path, mapping.source if mapping else dataset.labels)
-        if pred.shape != target.shape:
-            (height, width), (target_height, target_width) = pred.shape, target.shape
-            raise ImageError(path, f"size {width}x{height}, its target is {target_width}x{target_height} (width x height)")
-        hits = None
-        if dataset.instances is not None:
-            hits = count_instances(read_instances(sample, target.shape), pred, dataset.instances)
-    except ImageError as error:
-        return PairCounts(sample, np.zeros((0, 0), np.int64), problem=str(error))
-    boundaries = segments = None
-    labels = dataset.labels
-    if boundary is not None or dataset.segments is not None:
-        tables = (id_of_byte(labels, _byte_encoding(target_encoding)), _pred_table(labels, encoding, mapping))
-        # What a foreign byte becomes does not matter: a pair that holds one is not scored.
-        of_target, of_pred = (labels.index_of_id[table] for table in tables)
-    if boundary is not None:
-        width = boundary_width(target.shape, boundary)
-        table = count_boundaries(target, pred, of_target, of_pred, len(labels.classes), width)
-        boundaries = Boundaries(boundary_sums(table), boundary, (width,))
-    if dataset.segments is not None:
-        cells = labels.class_names.index(dataset.segments)
-        segments = cell_scores(of_target[target] == cells, of_pred[pred] == cells)
-    return PairCounts(sample, count_corner(target, pred), hits, boundaries=boundaries, segments=segments)
-
-
-def _split(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _batches(counted: Iterable[PairCounts], on_pair: Callable[[], None]) -> Iterator[list[PairCounts]]:
@@ -250,62 +154,8 @@ def _histograms(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return histograms
 
 
-def _pred_table(labels: LabelSpace, encoding: Reading, mapping: LabelMapping | None) -> NDArray[np.int16]:
-    """int16[256]: predicted byte to label id of ``labels``."""
-    reading = _byte_encoding(encoding)
-    return id_of_byte(labels, reading) if mapping is None else mapping.id_of_byte(reading)
-
-
-def _byte_encoding(reading: Reading) -> Encoding:
-    # Colours are decoded to label ids while reading.
-    return "train-ids" if reading == "train-ids" else "ids"
-
-
 def _foreign(*sides: tuple[str, NDArray[np.int64], NDArray[np.int16], LabelSpace]) -> str | None:
     for role, histogram, table, space in sides:
         if foreign := foreign_bytes(histogram, table):
             return f"{role} ids {foreign} are not in {space.name!r}"
     return None
-
-
-def _refuse_suspects(raw: NDArray[np.int64], dataset: Dataset, encoding: Reading, target_encoding: Reading, problems: list[str]) -> None:
-    """Say what the maps look like instead, from the counts of the whole set.
-
-    :raises DataError: targets or predictions look like another encoding, and the reading was left to us.
-    """
-    labels = dataset.labels
-    target_reading = suspect_target(labels, raw) if target_encoding == "auto" else None
-    target_table = id_of_byte(labels, target_reading or _byte_encoding(target_encoding))
-    pred_reading = suspect_pred(labels, raw, target_table) if encoding == "auto" else None
-    if target_reading is None and pred_reading is None:
-        return
-    suspects = {"targets": (target_reading, "--target-encoding"), "predictions": (pred_reading, "--encoding")}
-    summary = "; ".join(f"these {role} look like {r.replace('-', ' ')}, not like label ids" for role, (r, _) in suspects.items() if r)
-    options = " ".join(f"{option} {r}" for r, option in suspects.values() if r)
-    raise DataError(summary, problems, f"score them with {options}, or insist on label ids with the same option and the value ids")
-
-
-def _refuse_misreading(
-    raw: NDArray[np.int64], target_table: NDArray[np.int16], labels: LabelSpace, encoding: Reading, problems: list[str]
-) -> None:
-    """Say that the predicted bytes mean something else than label ids, from the counts of the whole set.
-
-    :raises DataError: they seem to, and the reading was left to us.
-    """
-    known = np.where((target_table != FOREIGN)[:, None], raw, 0)
-    if encoding != "auto" or (found := misreading(labels, to_ids(known.T, target_table).T)) is None:
-        return
-    raise DataError(
-        f"these predictions do not look like label ids of {labels.name!r}: {found}",
-        problems,
-        "write label ids; or say in YAML which ids they are (--pred-labels FILE --map by-name); or insist on label ids with --encoding ids",
-    )
-
-
-def _way_out(raw: NDArray[np.int64], labels: LabelSpace) -> str:
-    way_out = "every target needs exactly one prediction of its own size, in the labels' ids"
-    masks = [role for role, axis in (("targets", 1), ("predictions", 0)) if np.flatnonzero(raw.sum(axis=axis)).tolist() == [0, 255]]
-    if not masks or 255 in labels.known_ids:
-        return way_out
-    described = "--labels" if masks != ["predictions"] else "--pred-labels, with --map by-name"
-    return f"{way_out}; the {' and '.join(masks)} are masks of 0 and 255: say so with ids: [255] in the YAML of {described}"

@@ -20,9 +20,11 @@ from segbench.datasets.colors import color_image
 from segbench.datasets.folder import target_folder
 from segbench.datasets.images import read_labels, write_image, write_labels, write_uint16
 from segbench.datasets.mapping import MappingRule
+from segbench.datasets.pairing import pair_predictions
 from segbench.datasets.voc import LABELS as VOC
 from segbench.errors import DataError
-from segbench.scoring import BATCH, FolderScores, count_folder, pair_predictions, score_folder
+from segbench.pair_counting import count_folder
+from segbench.scoring import BATCH, FolderScores, score_folder
 
 Ids = NDArray[np.uint8]
 
