@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -18,17 +19,7 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], worke
     Threads, not processes: the decoders and the counting kernels release the interpreter's lock.
     """
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= workers + ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        yield from _in_order(pool, function, items, workers + ahead, lambda tasks: None)
 
 
 def map_shared(function: Callable[[Item], Result], items: Iterable[Item], threads: int, ahead: int = 4) -> Iterator[Result]:
@@ -40,17 +31,7 @@ def map_shared(function: Callable[[Item], Result], items: Iterable[Item], thread
         yield from map(function, items)
         return
     with ThreadPoolExecutor(threads - 1) as pool:
-        tasks: deque[_Task[Item, Result]] = deque()
-        try:
-            for item in items:
-                tasks.append(_Task(item, pool.submit(function, item)))
-                if len(tasks) >= threads + ahead:
-                    yield _first(function, tasks)
-            while tasks:
-                yield _first(function, tasks)
-        finally:
-            for task in tasks:
-                task.result.cancel()
+        yield from _in_order(pool, function, items, threads + ahead, partial(_work_until_first, function))
 
 
 @dataclass
@@ -59,12 +40,37 @@ class _Task(Generic[Item, Result]):
     result: Future[Result]
 
 
-def _first(function: Callable[[Item], Result], tasks: deque[_Task[Item, Result]]) -> Result:
-    """Take the first task's result; until it is there, do what no other thread has begun."""
+def _in_order(
+    pool: ThreadPoolExecutor,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    at_most: int,
+    before_waiting: Callable[[deque[_Task[Item, Result]]], None],
+) -> Iterator[Result]:
+    """The results; the tasks of those that are not there yet are given to ``before_waiting``, the next one first."""
+    tasks: deque[_Task[Item, Result]] = deque()
+
+    def first() -> Result:
+        before_waiting(tasks)
+        return tasks.popleft().result.result()
+
+    try:
+        for item in items:
+            tasks.append(_Task(item, pool.submit(function, item)))
+            if len(tasks) >= at_most:
+                yield first()
+        while tasks:
+            yield first()
+    finally:
+        for task in tasks:
+            task.result.cancel()
+
+
+def _work_until_first(function: Callable[[Item], Result], tasks: deque[_Task[Item, Result]]) -> None:
+    """Until the first result is there, do what no other thread has begun."""
     while not tasks[0].result.done() and (mine := next((task for task in tasks if task.result.cancel()), None)):
         mine.result = Future()
         try:
             mine.result.set_result(function(mine.item))
         except Exception as error:  # raised where its turn is
             mine.result.set_exception(error)
-    return tasks.popleft().result.result()
