@@ -56,7 +56,7 @@ FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
         "core.latency": ("", ""),
         "core.segments": ("", ""),
         "core.watershed": ("core.segments", "numba"),
-        "core.boundary_counting": ("", "llvmlite numba"),
+        "core.boundary_counting": ("core.blocks", "llvmlite numba"),
     },
     {
         "datasets": ("", ""),

@@ -23,6 +23,10 @@ from llvmlite import ir
 from numba import extending
 from numpy.typing import NDArray
 
+from segbench.core.blocks import lowest, ones
+
+# blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
+
 Row = NDArray[Any]
 intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic  # what it makes takes other arguments
 
@@ -85,18 +89,6 @@ def _nonzero(context: Any, row: Any, start: Any) -> Any:
 
 
 @intrinsic
-def _ones(context: Any, bits: Any) -> Any:
-    """How many bits of a uint64 are set."""
-    return numba.int64(bits), lambda context, builder, signature, arguments: builder.ctpop(arguments[0])
-
-
-@intrinsic
-def _lowest(context: Any, bits: Any) -> Any:
-    """The position of the lowest bit of a uint64 that is set."""
-    return numba.int64(bits), lambda context, builder, signature, arguments: builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-
-@intrinsic
 def _one_less(context: Any, number: Any) -> Any:
     """An unsigned number less 1, but not less than 0, in its own type: numba would widen it, and vectors of it, to 64 bits."""
 
@@ -119,7 +111,7 @@ def _find_runs(
     for block in range(0, size, 64):
         bits = _nonzero(changes, block)
         while bits:
-            starts[runs] = block + _lowest(bits) + 1
+            starts[runs] = block + lowest(bits) + 1
             runs += 1
             bits &= bits - np.uint64(1)
     for run in range(runs):
@@ -199,9 +191,9 @@ def _count_row(starts: Row, labels: Row, runs: int, void_label: int, edges: Row,
                 if end < (word + 1) << 6:
                     bits &= ~(~np.uint64(0) << np.uint64(end & 63))
                 a, b = edges[0, word] & bits, edges[1, word] & bits
-                first += _ones(a)
-                second += _ones(b)
-                both += _ones(a & b)
+                first += ones(a)
+                second += ones(b)
+                both += ones(a & b)
             table[0, 0, target, pred] += end - start - first - second + both
             table[0, 1, target, pred] += second - both
             table[1, 0, target, pred] += first - both
