@@ -268,27 +268,19 @@ def test_score_explains_what_the_same_maps_reach_elsewhere_and_warns_of_void(gts
     assert "the same label maps elsewhere" not in segbench("score", gts, gts, "--labels", label_file).stdout
 
 
+def run_segnet_on_cityscapes(root: Path, tmp_path: Path) -> Result:
+    weights = weights_file(tmp_path / "w.safetensors")
+    data = ("--dataset", "cityscapes", "--data", root)
+    return segbench("run", "--models", "segnet", *data, "--weights", f"segnet={weights}", "--out", tmp_path / "o")
+
+
 def test_run_names_every_missing_file_before_it_evaluates(tmp_path: Path, small_minicity: Path) -> None:
     root = tmp_path / "city"
     shutil.copytree(small_minicity, root)
     images = sorted(root.rglob("*_leftImg8bit.png"))
     for image in images[1:3]:
         image.unlink()
-    weights = weights_file(tmp_path / "w.safetensors")
-    words = (
-        "run",
-        "--models",
-        "segnet",
-        "--dataset",
-        "cityscapes",
-        "--data",
-        root,
-        "--weights",
-        f"segnet={weights}",
-        "--out",
-        tmp_path / "o",
-    )
-    result = segbench(*words)
+    result = run_segnet_on_cityscapes(root, tmp_path)
     assert result.exit_code == 2
     assert "2 of 8 files are missing" in result.stderr
     assert all(f"{image}: image of" in result.stderr for image in images[1:3])
@@ -300,21 +292,7 @@ def test_run_says_how_to_find_the_other_damaged_files(tmp_path: Path, small_mini
     shutil.copytree(small_minicity, root)
     damaged = sorted(root.rglob("*_labelIds.png"))[2]
     damaged.write_bytes(damaged.read_bytes()[:99])
-    weights = weights_file(tmp_path / "w.safetensors")
-    words = (
-        "run",
-        "--models",
-        "segnet",
-        "--dataset",
-        "cityscapes",
-        "--data",
-        root,
-        "--weights",
-        f"segnet={weights}",
-        "--out",
-        tmp_path / "o",
-    )
-    result = segbench(*words)
+    result = run_segnet_on_cityscapes(root, tmp_path)
     assert result.exit_code == 2
     assert f"{damaged}: the file is damaged" in result.stderr
     assert "`segbench data check cityscapes` names every file that cannot be read" in result.stderr
