@@ -37,13 +37,11 @@ class Scores:
         return count_enlarged(self.values, self.enlarged, targets)
 
 
-def protocol_class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
-    """uint8[N, H, W] class indices of uint8[N, H, W, 3] images; ``depth`` float32[N, H, W] or ``None``. Ties go to the lower index."""
-    return protocol_scores(segmenter, images, depth, protocol).class_map()
-
-
 def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Scores:
-    """What a network says of uint8[N, H, W, 3] images, at the smallest size from which the class map follows."""
+    """What a network says of uint8[N, H, W, 3] images, at the smallest size from which the class map follows.
+
+    :param depth: float32[N, H, W], if the network takes it.
+    """
     size = (images.shape[1], images.shape[2])
     if protocol.is_plain:
         return Scores(forward(segmenter, images, depth), covered_size(segmenter.input_rule, size), size)

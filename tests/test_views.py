@@ -9,8 +9,12 @@ from torch.nn import functional as F
 
 from segbench.models.base import InputRule, Paper, Segmenter, class_map
 from segbench.protocols import Protocol
-from segbench.views import protocol_class_map
+from segbench.views import protocol_scores
 from tests.tiny import LABELS, tiny
+
+
+def protocol_class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
+    return protocol_scores(segmenter, images, depth, protocol).class_map()
 
 
 @pytest.fixture(autouse=True)
