@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -72,6 +72,22 @@ def _compile(segmenter: Segmenter, inputs: Inputs, size: tuple[int, int]) -> For
     return compiled
 
 
+@dataclass(frozen=True, eq=False)
+class _Graph:
+    """A network's pass as it was recorded. ``pool_bytes``: the device's memory that is kept for what it computes."""
+
+    graph: torch.cuda.CUDAGraph
+    inputs: Inputs
+    logits: Tensor
+    pool_bytes: int
+
+    def __call__(self, *given: Tensor) -> Tensor:
+        for target, source in zip(self.inputs, given, strict=True):
+            target.copy_(source)
+        self.graph.replay()
+        return self.logits
+
+
 def _cuda_graphs(segmenter: Segmenter, inputs: Inputs, size: tuple[int, int]) -> Forward:
     if segmenter.device.type != "cuda":
         raise ProtocolError(f"cuda-graphs: needs a CUDA device, and {segmenter.name} is on {segmenter.device.type}")
@@ -83,16 +99,15 @@ def _cuda_graphs(segmenter: Segmenter, inputs: Inputs, size: tuple[int, int]) ->
             for _ in range(3):
                 segmenter.network(*static)
         torch.cuda.current_stream().wait_stream(side)
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_reserved()
         with torch.cuda.graph(graph):
             logits = segmenter.network(*static)
+    return _Graph(graph, static, logits, torch.cuda.memory_reserved() - before)
 
-    def replay(*given: Tensor) -> Tensor:
-        for target, source in zip(static, given, strict=True):
-            target.copy_(source)
-        graph.replay()
-        return logits  # type: ignore[no-any-return]
 
-    return replay
+def _half_graphs(segmenter: Segmenter, inputs: Inputs, size: tuple[int, int]) -> Forward:
+    return _cuda_graphs(replace(segmenter, network=_amp(segmenter, inputs, size)), inputs, size)  # type: ignore[arg-type]
 
 
 def _onnx(segmenter: Segmenter, inputs: Inputs, size: tuple[int, int]) -> Forward:
@@ -119,5 +134,7 @@ BACKENDS: Mapping[str, Backend] = {
     "channels-last": Backend("weights in channels-last memory too", _channels_last),
     "compile": Backend("torch.compile, for this size", _compile),
     "cuda-graphs": Backend("one recorded CUDA graph", _cuda_graphs),
+    "tf32-graphs": Backend("the same, products rounded to tf32", _cuda_graphs, "tf32"),
+    "bf16-graphs": Backend("the same in mixed precision, bf16, channels-last", _half_graphs, "bf16"),
     "onnx": Backend("exported to ONNX, run by onnxruntime", _onnx),
 }

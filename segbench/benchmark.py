@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from segbench.core.watershed import cell_scores
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.datasets.images import write_labels
 from segbench.datasets.mapping import LabelMapping, MappingRule, outside_id
-from segbench.device_state import device_name
+from segbench.device_state import device_name, device_software
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.execution import AS_IT_IS, Execution
 from segbench.inference import Evaluated, evaluate
@@ -104,8 +106,13 @@ def map_labels(rule: MappingRule | None, segmenters: Sequence[Segmenter], datase
 
 
 def random_models(names: Sequence[str], classes: int, device: torch.device) -> list[Segmenter]:
-    """Untrained networks at full width, for measuring size and speed."""
-    return [on_device(numbered_model(name, classes), device) for name in names]
+    """Untrained networks at full width, for measuring size and speed. Those of segbench are made on the device, which draws faster."""
+
+    def made(name: str) -> Segmenter:
+        with device if name in BUILTIN else nullcontext():
+            return numbered_model(name, classes)
+
+    return [on_device(made(name), device) for name in names]
 
 
 def numbered_model(name: str, classes: int, **arguments: Any) -> Segmenter:
@@ -157,9 +164,12 @@ def run(
     regions: list[list[tuple[float, float]]] = [[] for _ in segmenters]
     wanted = replace(dataset, samples=dataset.samples[:limit])
     keep_class_maps = keep_class_maps or dataset.segments is not None
-    how = partial(evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, mappings=mappings)
+    how = partial(evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, mappings=mappings, graphs=execution.graphs)
+    ways: list[Counter[str]] = [Counter() for _ in segmenters]
     for result in resumed(unfinished, wanted, how):
         on_image(result)
+        for counter, way in zip(ways, result.passes, strict=bool(result.passes)):
+            counter[way] += 1
         ids.append(result.sample.id)
         histograms.append(result.counts[0].sum(axis=1))
         for matrices, pairs, space in zip(results, result.counts, spaces, strict=True):
@@ -168,7 +178,8 @@ def run(
             for scores, class_map in zip(regions, result.class_maps, strict=True):
                 scores.append(_segment_scores(dataset, result.sample, class_map))
     data = data_facts(dataset, list(zip(ids, histograms, strict=True)))
-    facts = environment(device=device_name(segmenters[0].device), threads=torch.get_num_threads(), **execution.facts())
+    device = segmenters[0].device
+    facts = environment(device=device_name(device), threads=torch.get_num_threads(), **device_software(device), **execution.facts())
     size = timed_size(segmenters, dataset)
 
     def outcome(
@@ -177,6 +188,7 @@ def run(
         mapping: LabelMapping | None,
         space: LabelSpace,
         of_cells: list[tuple[float, float]],
+        passes: Counter[str],
     ) -> Outcome:
         per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, space)
         segments = np.array(of_cells) if of_cells else None
@@ -186,12 +198,13 @@ def run(
         how = protocol.to_dict()
         if mapping is not None:
             model, how = model | {"mapping": mapping.facts()}, how | {"map": mapping.signature}
-        record = RunRecord(model, data, how, facts, total, command=command, intervals=intervals)
+        machine = facts | ({"passes": dict(passes)} if device.type == "cuda" else {})
+        record = RunRecord(model, data, how, machine, total, command=command, intervals=intervals)
         if segments is not None:
             record = replace(record, segments=mean_scores(segments))
         return Outcome(record, tuple(ids), counted)
 
-    return [outcome(*each) for each in zip(segmenters, results, mappings, spaces, regions, strict=True)]
+    return [outcome(*each) for each in zip(segmenters, results, mappings, spaces, regions, ways, strict=True)]
 
 
 def _segment_scores(dataset: Dataset, sample: Sample, class_map: NDArray[np.uint8]) -> tuple[float, float]:

@@ -26,10 +26,23 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
+def device_software(device: torch.device) -> dict[str, Any]:
+    """What computes on a CUDA device, for records: CUDA, cuDNN, the driver, and whether cuDNN picks its algorithms by trying them."""
+    if device.type != "cuda":
+        return {}
+    return {
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "driver": _nvidia_smi(device)["driver"],
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+    }
+
+
 def device_settings(device: torch.device) -> dict[str, Any]:
     """What stays as it is while something is measured: how the processor or the GPU is set up for this process."""
     if device.type == "cuda":
-        return {"cudnn_benchmark": torch.backends.cudnn.benchmark, "tf32": torch.backends.cuda.matmul.allow_tf32}
+        return {"cudnn_benchmark": torch.backends.cudnn.benchmark}
     affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return {
         "threads": torch.get_num_threads(),
@@ -71,24 +84,28 @@ def available_mb() -> float | None:
 
 
 def _nvidia_smi(device: torch.device) -> dict[str, Any]:
-    unknown = dict.fromkeys(GPU_QUERIES.values())
     index = device.index if device.index is not None else torch.cuda.current_device()
     uuid = getattr(torch.cuda.get_device_properties(index), "uuid", None)
-    command = ["nvidia-smi", f"--query-gpu={','.join(GPU_QUERIES)}", "--format=csv,noheader,nounits"]
-    command += [] if uuid is None else [f"--id=GPU-{uuid}"]
+    which = [] if uuid is None else [f"--id=GPU-{uuid}"]
+    together = _ask_nvidia_smi(list(GPU_QUERIES), which)
+    # A driver that does not know one of the fields answers none of them.
+    values = together if together is not None else [(_ask_nvidia_smi([query], which) or [None])[0] for query in GPU_QUERIES]
+    return dict(zip(GPU_QUERIES.values(), values, strict=True))
+
+
+def _ask_nvidia_smi(queries: list[str], which: list[str]) -> list[float | str | None] | None:
+    command = ["nvidia-smi", f"--query-gpu={','.join(queries)}", "--format=csv,noheader,nounits", *which]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
-        return unknown
-    return parse_nvidia_smi(done.stdout)
+        return None
+    return parse_nvidia_smi(done.stdout, len(queries))
 
 
-def parse_nvidia_smi(text: str) -> dict[str, Any]:
-    """The first line of nvidia-smi's answer: numbers as numbers, ``None`` for what it does not support."""
+def parse_nvidia_smi(text: str, fields: int) -> list[float | str | None] | None:
+    """The first line of nvidia-smi's answer: numbers as numbers, ``None`` for what it does not support; ``None`` for an unclear answer."""
     values = [value.strip() for value in (text.splitlines() or [""])[0].split(",")]
-    if len(values) != len(GPU_QUERIES):
-        return dict.fromkeys(GPU_QUERIES.values())
-    return {name: _number(value) for name, value in zip(GPU_QUERIES.values(), values, strict=True)}
+    return [_number(value) for value in values] if len(values) == fields else None
 
 
 def _number(value: str) -> float | str | None:

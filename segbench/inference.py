@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -17,7 +19,8 @@ from torch import Tensor
 from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
 from segbench.datasets.mapping import LabelMapping
 from segbench.datasets.streaming import map_ordered
-from segbench.errors import DataError, ImageError, LabelError
+from segbench.errors import DataError, ImageError, LabelError, ProtocolError
+from segbench.graphs import Outputs, ReplayedPass
 from segbench.models.base import Segmenter
 from segbench.protocols import Precision, Protocol
 from segbench.transfer import Array, download, upload
@@ -32,12 +35,14 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 class Evaluated:
     """One sample: for each segmenter, pair counts int64[256, 256] of (target label id, predicted class index), and its class map.
 
-    ``class_maps`` uint8[H, W] class indices; empty unless they were asked for.
+    ``class_maps`` uint8[H, W] class indices; empty unless they were asked for. ``passes``: how each pass was run; see
+    :mod:`segbench.graphs`.
     """
 
     sample: Sample
     counts: list[NDArray[np.int64]]
     class_maps: list[NDArray[np.uint8]]
+    passes: list[str] = field(default_factory=list)
 
 
 def evaluate(
@@ -48,6 +53,7 @@ def evaluate(
     limit: int | None = None,
     keep_class_maps: bool = False,
     mappings: Sequence[LabelMapping | None] = (),
+    graphs: bool = True,
 ) -> Iterator[Evaluated]:
     """Run every segmenter on every sample, in the dataset's order.
 
@@ -55,6 +61,7 @@ def evaluate(
 
     :param mappings: for each segmenter what its classes stand for, ``None`` where they are the dataset's; class indices are the dataset's
         then, and C is outside.
+    :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them.
     :raises DataError: an image and its target differ in size, or cannot be read.
     """
@@ -74,14 +81,34 @@ def evaluate(
         segmenters, mappings = [segmenter for segmenter, _ in masked], [mapping for _, mapping in masked]
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
     device = segmenters[0].device
-    reads = map_ordered(lambda s: _read(s, dataset, with_depth, device), islice(dataset.samples, limit), workers=2)
-    runs = ((read.sample, _run(segmenters, read, protocol, keep_class_maps)) for read in reads)
-    for sample, (take_counts, take_class_maps) in _delayed(runs, by=1 if device.type == "cuda" else 0):
+    if protocol.precision == "tf32" and device.type != "cuda":
+        raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {device.type}; leave out --precision")
+    workers = decoders(device)
+    read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
+    reads = map_ordered(read, islice(dataset.samples, limit), workers=workers, ahead=2 * workers)
+    passes = [pass_of(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
+    runs = ((each.sample, _run(passes, each, protocol, keep_class_maps)) for each in reads)
+    for sample, (take_counts, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
         counts, class_maps = list(take_counts()), [take()[0] for take in take_class_maps]
         counts = [mapping.fold(pairs) if mapping else pairs for mapping, pairs in zip(mappings, counts, strict=True)]
         if keep_class_maps:
             class_maps = [mapping.pred_index[pred] if mapping else pred for mapping, pred in zip(mappings, class_maps, strict=True)]
-        yield Evaluated(sample, counts, class_maps)
+        yield Evaluated(sample, counts, class_maps, ways)
+
+
+def decoders(device: torch.device) -> int:
+    """How many threads read images for a device. A CPU is busy with the network; a GPU leaves all cores but two idle."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(2, cores - 2) if device.type == "cuda" else 2
+
+
+def pass_of(segmenter: Segmenter, protocol: Protocol, *, graphs: bool) -> ReplayedPass:
+    """A segmenter's pass from (images, targets[, depth]) to class maps and counts."""
+
+    def work(images: Tensor, targets: Tensor, depth: Tensor | None = None) -> Outputs:
+        return protocol_scores(segmenter, images, depth, protocol).counts(targets)
+
+    return ReplayedPass(work, "" if graphs and protocol.post == "none" else "not asked for")
 
 
 def _without_void(segmenter: Segmenter, mapping: LabelMapping | None) -> tuple[Segmenter, LabelMapping | None]:
@@ -104,15 +131,17 @@ class _Read:
 
 @torch.inference_mode()
 def _run(
-    segmenters: Sequence[Segmenter], read: _Read, protocol: Protocol, keep: bool
-) -> tuple[Callable[[], Array], list[Callable[[], Array]]]:
-    """Start every network on a sample: what waits for the counts int64[models, 256, 256], and for each class map if they are kept."""
-    images, targets, depth = read.take()
-    assert images is not None
-    assert targets is not None
-    with autocast(images.device, protocol.precision):
-        results = [protocol_scores(segmenter, images, depth, protocol).counts(targets) for segmenter in segmenters]
-    return download(torch.cat([counts for _, counts in results])), [download(pred) for pred, _ in results] if keep else []
+    passes: Sequence[ReplayedPass], read: _Read, protocol: Protocol, keep: bool
+) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
+    """Start every network on a sample.
+
+    Returns what waits for the counts int64[models, 256, 256], and for each class map if they are kept; and how each pass was run.
+    """
+    inputs = [plane for plane in read.take() if plane is not None]
+    with arithmetic(inputs[0].device, protocol.precision):
+        results = [each(*inputs) for each in passes]
+    class_maps = [download(pred) for (pred, _), _ in results] if keep else []
+    return download(torch.cat([counts for (_, counts), _ in results])), class_maps, [how for _, how in results]
 
 
 def _delayed(items: Iterable[Item], by: int) -> Iterator[Item]:
@@ -125,9 +154,28 @@ def _delayed(items: Iterable[Item], by: int) -> Iterator[Item]:
     yield from waiting
 
 
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """The arithmetic that a precision stands for."""
-    return nullcontext() if precision == "fp32" else torch.autocast(device.type, _DTYPES[precision])
+@contextmanager
+def arithmetic(device: torch.device, precision: Precision) -> Iterator[None]:
+    """The arithmetic that a precision stands for: ``fp32`` is IEEE's on a GPU too, where cuDNN rounds to ``tf32`` unless told not to.
+
+    Behind it the process's settings are as they were.
+    """
+    with ExitStack() as settings:
+        if device.type == "cuda":
+            settings.enter_context(_tf32(precision == "tf32"))
+        if precision in _DTYPES:  # casts of weights are not kept: a recorded graph would go on reading them after they were freed
+            settings.enter_context(torch.autocast(device.type, _DTYPES[precision], cache_enabled=False))
+        yield
+
+
+@contextmanager
+def _tf32(allowed: bool) -> Iterator[None]:
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.device) -> _Read:

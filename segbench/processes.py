@@ -67,5 +67,5 @@ def _measure(request: Request) -> Profile | str:
         (segmenter,) = random_models([request.model], request.classes, torch.device(request.device))
         run = runner(segmenter, request.size, batch_size=request.batch_size, backend=request.backend)
         return measure([run], request.effort, best_batch=request.best_batch, memory_before_mb=before)[0]
-    except (SegbenchError, MemoryError, torch.OutOfMemoryError) as error:
+    except (SegbenchError, MemoryError, RuntimeError) as error:
         return str(error) or type(error).__name__

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from segbench.backends import BACKENDS, Forward, prepare
 from segbench.device_state import available_mb, device_load, device_name, device_settings, memory_mb
-from segbench.inference import autocast
+from segbench.execution import AS_IT_IS
+from segbench.inference import arithmetic
 from segbench.models.base import Segmenter, example_inputs, finish
 from segbench.network_size import MB, count_pass, resident_bytes, size_facts, weight_bytes
 from segbench.profiles import Profile, Timing
@@ -48,7 +49,7 @@ class Runner:
 
     def run(self, mark: Callable[[], Any] = lambda: None) -> tuple[Any, Any, Any, Any]:
         """One pass from images to class maps; marks at its start, before and after the network, and at its end."""
-        with torch.inference_mode(), autocast(self.images.device, self.precision):
+        with torch.inference_mode(), arithmetic(self.images.device, self.precision):
             start = mark()
             given = self.first()
             before = mark()
@@ -80,10 +81,15 @@ def runner(
     def first() -> Tensor:
         return segmenter.input_rule.pad(segmenter.normalize(images)) if segmenter.inputs[0] == "rgb" else inputs[0]
 
+    if backend in BACKENDS:
+        precision = BACKENDS[backend].precision or precision
+    if backend != "channels-last":
+        segmenter = AS_IT_IS.on(segmenter.device, precision).prepare(segmenter)
     with torch.inference_mode():
         example = (first(), *inputs[1:])
-    forward = prepare(backend, segmenter, example, size)
-    return Runner(segmenter, backend, BACKENDS[backend].precision or precision, images, first, inputs[1:], forward)
+    with _tuned(segmenter.device), arithmetic(segmenter.device, precision):
+        forward = prepare(backend, segmenter, example, size)
+    return Runner(segmenter, backend, precision, images, first, inputs[1:], forward)
 
 
 def profile(
@@ -175,7 +181,9 @@ def _peak_memory(run: Runner, before_mb: float | None) -> tuple[float | None, st
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         run.once()
-        own = torch.cuda.max_memory_allocated(device) - before + resident_bytes(run.segmenter.network)
+        own = (
+            torch.cuda.max_memory_allocated(device) - before + resident_bytes(run.segmenter.network) + getattr(run.forward, "pool_bytes", 0)
+        )
         return own / MB, "the network and the most that a pass allocates beside it on the device"
     highest = None if before_mb is None else memory_mb("VmHWM")
     if before_mb is None or highest is None:

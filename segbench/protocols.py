@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from segbench.errors import ProtocolError
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Post = Literal["none", "dense-crf"]
 Void = Literal["predictable", "masked"]
 Size = tuple[int, int]
@@ -20,7 +20,8 @@ class Protocol:
 
     Sizes are (height, width) in pixels. Whatever is chosen, class maps come out at the image's own size and are scored there.
 
-    :param precision: the network's arithmetic (mixed precision for bf16 and fp16); counting is always exact.
+    :param precision: the network's arithmetic: IEEE single precision, the same with products rounded to tf32 (CUDA), or mixed precision
+        (bf16, fp16); counting is always exact.
     :param input_size: images are resized to this before the network sees them (bilinear, antialiased where they shrink); one number is the
         length of the shorter side, and the proportions stay.
     :param crop: windows of this size slide over the image, and their logits are averaged where they overlap.

@@ -49,6 +49,7 @@ class Suite:
     groups: str | None = None
     channels_last: bool | None = None
     compile: bool = False
+    graphs: bool = True
 
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
         """The suite with what the command line said instead; ``None`` and an empty collection say nothing."""
@@ -123,7 +124,7 @@ def _protocol(values: dict[str, Any]) -> dict[str, Any]:
 
 
 _PROTOCOL_KEYS: dict[str, Reader] = {
-    "precision": plain(one_of("fp32", "bf16", "fp16")),
+    "precision": plain(one_of("fp32", "tf32", "bf16", "fp16")),
     "input_size": plain(parse_input_size),
     "crop": plain(parse_size),
     "stride": plain(parse_size),
@@ -150,6 +151,7 @@ _KEYS: dict[str, Reader] = {
     "groups": plain(one_of(*GROUPS)),
     "channels_last": plain(exactly(bool)),
     "compile": plain(exactly(bool)),
+    "graphs": plain(exactly(bool)),
 }
 
 

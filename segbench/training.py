@@ -25,7 +25,7 @@ from segbench.cpu_training import sound_on_cpu
 from segbench.datasets.base import Dataset
 from segbench.datasets.streaming import map_ordered
 from segbench.errors import RecordError, TrainingError, WeightsError
-from segbench.inference import autocast, evaluate
+from segbench.inference import arithmetic, evaluate
 from segbench.losses import enet_weights, median_frequency_weights
 from segbench.models.base import Segmenter, forward
 from segbench.models.weights import save
@@ -119,7 +119,7 @@ def _step(
 ) -> float:
     recipe = objective.recipe
     precision: Precision = "fp16" if scaler.is_enabled() else "bf16" if recipe.precision == "bf16" else "fp32"
-    with autocast(batch.images.device, precision):
+    with arithmetic(batch.images.device, precision):
         output = forward(segmenter, batch.images, batch.depth)
     loss = objective(output, batch)
     optimizer.zero_grad(set_to_none=True)

@@ -48,9 +48,11 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored) for scale, mirrored in protocol.views)
     if len(protocol.views) == 1 and protocol.post == "none":
         return Scores(next(views), size, size)
-    scores = torch.zeros(())
+    scores: Tensor | None = None
     for logits in views:  # added one after the other: full-size scores of all views at once would not fit
-        scores = enlarged_logits(logits, size, size).softmax(1) + scores.to(logits.device)
+        view_scores = enlarged_logits(logits, size, size).softmax(1)
+        scores = view_scores if scores is None else view_scores + scores
+    assert scores is not None  # a protocol has one view at least
     scores = scores / len(protocol.views)
     if protocol.post == "dense-crf":
         scores = _refined(scores, images)

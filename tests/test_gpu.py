@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,19 @@ import torch
 from segbench.backends import prepare
 from segbench.benchmark import load_models, run
 from segbench.core import counting, counting_torch
+from segbench.datasets.base import Dataset
 from segbench.datasets.minicity import minicity
+from segbench.graphs import REPLAYED, ReplayedPass
+from segbench.inference import arithmetic, evaluate, pass_of
+from segbench.models.base import InputRule, Segmenter
 from segbench.profiling import profile
+from segbench.protocols import Precision, Protocol
 from segbench.recipes import Recipe
 from segbench.timing import Effort
 from segbench.training import train
 from tests.tiny import LABELS, tiny, tiny_dataset
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="this torch finds no CUDA device")]
+pytestmark = pytest.mark.gpu
 CUDA = torch.device("cuda")
 
 
@@ -64,3 +70,73 @@ def test_a_recorded_graph_gives_the_logits_of_the_network_and_new_ones_for_new_i
     with torch.inference_mode():
         for images in (first, second):
             torch.testing.assert_close(replay(images), segmenter.network(images))
+
+
+def on_cuda(segmenter: Segmenter) -> Segmenter:
+    """The segmenter with its network on the device, ready to predict."""
+    return replace(segmenter, network=segmenter.network.to(CUDA).eval())
+
+
+def uniform_dataset(root: Path, images: int = 8) -> Dataset:
+    """The tiny data set with images of one size, so that passes are recorded."""
+    dataset = tiny_dataset(root, images=1)
+    return replace(dataset, samples=tuple(replace(dataset.samples[0], id=f"s{index}") for index in range(images)))
+
+
+WAITING_RULES = {"plain": InputRule(), "padded": InputRule(divisor=32), "context": InputRule(divisor=8, context=5)}
+
+
+@pytest.mark.parametrize("rule", WAITING_RULES.values(), ids=WAITING_RULES)
+@pytest.mark.parametrize("channels", [None, (2, 0)], ids=["all channels", "some channels"])
+@pytest.mark.parametrize("protocol", [Protocol(), Protocol(scales=(1.0, 1.5), flip=True)], ids=["one view", "four views"])
+def test_the_host_never_waits_inside_a_pass(rule: InputRule, channels: tuple[int, ...] | None, protocol: Protocol) -> None:
+    segmenter = replace(on_cuda(tiny(LABELS)), input_rule=rule, channels=channels)
+    one = pass_of(segmenter, protocol, graphs=False)
+    images, targets = torch.zeros(1, 75, 118, 3, dtype=torch.uint8, device=CUDA), torch.zeros(1, 75, 118, dtype=torch.uint8, device=CUDA)
+    for number in range(3):
+        torch.cuda.synchronize()
+        with warnings.catch_warnings(action="ignore"):  # that the mode is a prototype
+            torch.cuda.set_sync_debug_mode("error" if number == 2 else "default")
+        try:
+            with torch.inference_mode(), arithmetic(CUDA, "fp32"):
+                one(images, targets)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+def test_replayed_passes_count_what_plain_ones_do(tmp_path: Path, precision: Precision) -> None:
+    segmenter, dataset = on_cuda(tiny(LABELS)), uniform_dataset(tmp_path)
+    plain, replayed = (list(evaluate([segmenter], dataset, protocol=Protocol(precision), graphs=on)) for on in (False, True))
+    assert [result.passes[0] for result in replayed].count(REPLAYED) == len(dataset) - 3
+    for one, other in zip(plain, replayed, strict=True):
+        np.testing.assert_array_equal(one.counts, other.counts)
+
+
+def test_a_pass_that_reads_the_device_or_keeps_state_is_not_replayed() -> None:
+    """The first fails while it is recorded; the second gives other counts than without a graph."""
+    inputs, calls = torch.arange(4.0, device=CUDA), [0]
+
+    def reading(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x, (x.sum().item() + x).to(torch.int64).reshape(1, 2, 2)
+
+    def counting_calls(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        calls[0] += 1
+        return x, (x * calls[0]).to(torch.int64).reshape(1, 2, 2)
+
+    for work, reason in ((reading, "recording failed"), (counting_calls, "pixels of an image changed")):
+        one = ReplayedPass(work)
+        for _ in range(5):
+            (_, counts), way = one(inputs)
+        assert reason in way
+        assert counts.sum() > 0
+
+
+def test_ieee_arithmetic_is_told_apart_from_tf32() -> None:
+    a = torch.full((64, 64), 1 + 2**-12, device=CUDA)  # tf32 keeps 10 bits behind the point
+    with arithmetic(CUDA, "fp32"):
+        exact = (a @ torch.eye(64, device=CUDA))[0, 0].item()
+    with arithmetic(CUDA, "tf32"):
+        rounded = (a @ torch.eye(64, device=CUDA))[0, 0].item()
+    assert exact == 1 + 2**-12
+    assert rounded == 1.0

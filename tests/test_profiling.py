@@ -125,12 +125,12 @@ def test_samples_of_two_processes_stand_side_by_side() -> None:
 
 def test_nvidia_smi_is_read_and_what_it_does_not_support_stays_unknown() -> None:
     text = "1755, 2619, 41, 113.70, 0x0000000000000004, 550.54.15\n"
-    known = parse_nvidia_smi(text)
+    known = dict(zip(GPU_QUERIES.values(), parse_nvidia_smi(text, 6) or [], strict=True))
     assert known["sm_clock_mhz"] == 1755
     assert known["throttle_reasons"] == "0x0000000000000004"
     assert known["driver"] == "550.54.15"
-    assert parse_nvidia_smi(text.replace("113.70", "[N/A]"))["power_w"] is None
-    assert parse_nvidia_smi("") == dict.fromkeys(GPU_QUERIES.values())
+    assert (parse_nvidia_smi(text.replace("113.70", "[N/A]"), 6) or [0])[3] is None
+    assert parse_nvidia_smi("", 6) is None
 
 
 def test_the_state_of_a_cpu_is_what_the_system_says() -> None:

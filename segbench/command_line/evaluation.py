@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
 
 PROTOCOL_OPTIONS = together(
-    click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of the network's arithmetic.  [default: fp32]"),
+    click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Of the network's arithmetic.  [default: fp32]"),
     click.option("--input-size", metavar="HxW|N", help="Resize images to this, or the shorter side to N; targets keep their size."),
     click.option("--crop", metavar="HxW", help="Sliding windows of this size; logits are averaged where they overlap."),
     click.option("--stride", metavar="HxW", help="From window to window."),
@@ -58,6 +58,7 @@ PROTOCOL_OPTIONS = together(
 @click.option("--repeats", type=click.IntRange(min=0), help="Timed runs of each model; 0 measures no speed.  [default: 10]")
 @click.option("--channels-last/--no-channels-last", default=None, help="Memory order of weights and images.  [default: as they are]")
 @click.option("--compile", is_flag=True, default=None, help="Run networks through torch.compile.")
+@click.option("--graphs/--no-graphs", default=None, help="On a GPU, replay passes from CUDA graphs.  [default: where that works]")
 def run(suite: str | None, device: str, **flags: Any) -> None:
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
     from segbench.commands import run as running

@@ -86,6 +86,10 @@ def device_named(name: str) -> torch.device:
         raise click.BadParameter(f"{name!r} is not a device", param_hint="--device") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise click.BadParameter("this torch finds no CUDA device", param_hint="--device")
+    if device.type == "cuda":
+        if (device.index or 0) >= (there := torch.cuda.device_count()):
+            raise click.BadParameter(f"there is no {name}: this torch finds {there}, the last is cuda:{there - 1}", param_hint="--device")
+        torch.cuda.set_device(device)  # what names no device (streams, graphs, kernels) goes there too
     return device
 
 

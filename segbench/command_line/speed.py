@@ -18,7 +18,10 @@ from segbench.command_line.options import DEVICE_OPTION, FOLDER, device_named, n
     "--batch", "--batch-size", "batch", default="1", show_default=True, metavar="N,...|auto", help="auto: double it while that gains."
 )
 @click.option(
-    "--backends", default="eager", show_default=True, help="Ways to run: eager, amp, channels-last, compile, cuda-graphs, onnx; or `all`."
+    "--backends",
+    default="eager",
+    show_default=True,
+    help="Ways to run: eager, amp, channels-last, compile, cuda-graphs, tf32-graphs, bf16-graphs, onnx; or `all`.",
 )
 @click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
 @click.option("--repeats", type=click.IntRange(min=1), default=500, show_default=True, help="Timed passes of each, at most.")

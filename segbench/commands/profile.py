@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -120,6 +121,9 @@ def _in_turns(plan: Plan, cases: Sequence[Case], done: Progress) -> Iterator[tup
 
 def _together(plan: Plan, cases: Sequence[Case], done: Progress) -> Iterator[tuple[Case, Profile]]:
     """In this process: the cases of one size and batch in turn."""
+    if plan.device.type == "cuda":
+        yield from _one_after_the_other(plan, cases, done)
+        return
     with progress_bar("timing") as bar:
         for size, batch in product(plan.sizes, plan.batches or (1,)):
             runners: dict[Case, Runner] = {}
@@ -139,6 +143,27 @@ def _together(plan: Plan, cases: Sequence[Case], done: Progress) -> Iterator[tup
                     on_turn=lambda share, task=task: bar.update(task, completed=100 * share),
                 )
                 yield from zip(runners, measured, strict=True)
+
+
+def _one_after_the_other(plan: Plan, cases: Sequence[Case], done: Progress) -> Iterator[tuple[Case, Profile]]:
+    """In this process, on a CUDA device: a case's memory is given back before the next one, and whatever ends one is its own."""
+    with progress_bar("timing", "now") as bar:
+        task = bar.add_task("timing", total=len(cases), now="")
+        for case in cases:
+            bar.update(task, now=case.title)
+            if case not in done.profiles:
+                try:
+                    yield case, _alone(plan, case)
+                except (SegbenchError, RuntimeError) as error:  # out of memory, a library's refusal, an operator that is not there
+                    done.refused[case] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                gc.collect()
+                torch.cuda.empty_cache()
+            bar.advance(task)
+
+
+def _alone(plan: Plan, case: Case) -> Profile:
+    (segmenter,) = random_models([case.name], plan.classes, plan.device)
+    return measure([runner(segmenter, case.size, batch_size=case.batch, backend=case.backend)], plan.effort, best_batch=not plan.batches)[0]
 
 
 def print_profiles(profiles: Sequence[Profile]) -> None:

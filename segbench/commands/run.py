@@ -49,7 +49,8 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
     protocol = Protocol(**suite.protocol)
     if suite.groups:
         groups_of([sample.id for sample in dataset.samples[: suite.limit]], suite.groups)  # or there are none, before hours have gone by
-    execution = Execution(suite.channels_last, suite.compile)
+    chosen = Execution(suite.channels_last, suite.compile, suite.graphs)
+    execution = chosen.on(device, protocol.precision)
     segmenters = [execution.prepare(segmenter) for segmenter in load_models(names, dataset, suite.weights, device)]
     mappings = map_labels(read_mapping(suite.map) if suite.map else None, segmenters, dataset)
     print_feeds(segmenters, mappings, protocol)
@@ -66,7 +67,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> None:
         dataset,
         protocol,
         out,
-        command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map, suite.groups, execution),
+        command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map, suite.groups, chosen),
         limit=suite.limit,
         save_predictions=suite.save_predictions,
         repeats=suite.repeats,

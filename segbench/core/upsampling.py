@@ -17,6 +17,7 @@ it: once in a process its interpolation is compared with the formula of :mod:`se
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
@@ -61,7 +62,7 @@ def count_enlarged(logits: Tensor, enlarged: Size, targets: Tensor) -> tuple[Ten
 
 def _run(logits: Tensor, enlarged: Size, size: Size, targets: Tensor | None) -> tuple[Tensor, Tensor | None]:
     logits = logits.detach()
-    if logits.is_cuda and _has_triton():
+    if logits.is_cuda and _kernel_runs(logits.device):
         from segbench.core.upsampling_cuda import enlarge
 
         return enlarge(logits.contiguous(), enlarged, size, targets)
@@ -182,5 +183,21 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 @cache
-def _has_triton() -> bool:
-    return importlib.util.find_spec("triton") is not None
+def _kernel_runs(device: torch.device) -> bool:
+    """Whether the Triton kernel can be built and run on a device. It needs Triton and, when it is first run, a C compiler.
+
+    Warns once where it cannot: torch's way rounds differently, needs the full-size logits, and is slower.
+    """
+    if importlib.util.find_spec("triton") is None:
+        problem = "the package triton is not installed"
+    else:
+        from segbench.core.upsampling_cuda import enlarge
+
+        try:
+            enlarge(torch.zeros(1, 2, 2, 2, device=device), (4, 4), (4, 4), torch.zeros(1, 4, 4, dtype=torch.uint8, device=device))
+            torch.cuda.synchronize(device)
+            return True
+        except Exception as error:  # the compiler, the linker, the driver: each has errors of its own
+            problem = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
+    warnings.warn(f"class maps are made by torch's own operators, because segbench's CUDA kernel cannot run ({problem})", stacklevel=2)
+    return False

@@ -3,15 +3,20 @@
 A program owns a tile of the class map. It reads the logits around it, class by class, keeps the largest value and its class, and writes one
 byte a pixel: 1-5 MB of logits in and 2 MB out for Cityscapes, where the full-size logits are 160 MB. No cell is dropped as on a CPU: a GPU
 has the arithmetic to spare. Weights and order of operations are those of :mod:`segbench.core.bilinear`, with explicit fused multiply-adds,
-so the integers are the same ones: Triton's interpreter says so; no device has been asked yet.
+so the integers are the same ones.
 
 A tile holds few different pairs. They are counted one after the other: take the largest pair that is left, count it, add the number to its
-cell with one atomic operation, strike it out.
+cell with one atomic operation, strike it out. Maps of noise hold many: after :data:`PAIRS_OF_A_TILE` of them every pixel that is left adds
+itself. The atomics are relaxed: with Triton's default order each would empty the cache in which the logits are.
+
+Arguments of the functions under ``@jit`` have no annotations but ``tl.constexpr``: Triton's compiler refuses others, its interpreter
+does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -19,38 +24,42 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from segbench.core.bilinear import Axis, bilinear_axis
+from segbench.core.bilinear import bilinear_axis
 
 ROWS, COLUMNS = 8, 128
+PAIRS_OF_A_TILE = 16
+# Of Triton: without fusion a product is rounded before it is added, but where the kernel says `fma`.
+LAUNCH = {"num_warps": 4, "enable_fp_fusion": False}
 
 jit: Callable[[Callable[..., Any]], Any] = triton.jit
 
 
 @jit
-def _mix(a: Any, weight: Any, b: Any, next_weight: Any) -> Any:
+def _mix(a, weight, b, next_weight):  # type: ignore[no-untyped-def]
     return tl.fma(a, weight, b * next_weight)
 
 
 @jit
-def _enlarge(
-    logits: Any,
-    row_index: Any,
-    row_weight: Any,
-    column_index: Any,
-    column_weight: Any,
-    targets: Any,
-    classes: Any,
-    counts: Any,
-    count: Any,
-    size: Any,
-    logits_width: Any,
-    height: Any,
-    width: Any,
+def _enlarge(  # type: ignore[no-untyped-def]
+    logits,
+    row_index,
+    row_weight,
+    column_index,
+    column_weight,
+    targets,
+    classes,
+    counts,
+    count,
+    size,
+    logits_width,
+    height,
+    width,
     enlarging: tl.constexpr,
     counted: tl.constexpr,
     rows: tl.constexpr,
     columns: tl.constexpr,
-) -> None:
+    pairs_of_a_tile: tl.constexpr,
+):
     image = tl.program_id(2).to(tl.int64)
     y, x = tl.program_id(0) * rows + tl.arange(0, rows), tl.program_id(1) * columns + tl.arange(0, columns)
     in_y, in_x = y < height, x < width
@@ -80,14 +89,19 @@ def _enlarge(
     pixels = image * height * width + y[:, None] * width + x[None, :]
     tl.store(classes + pixels, found.to(tl.uint8), mask=inside)
     if counted:
+        cells = counts + image * 65536
         pairs = tl.load(targets + pixels, mask=inside, other=0).to(tl.int32) * 256 + found
         pairs = tl.where(inside, pairs, -1)
         pair = tl.max(tl.max(pairs, 1), 0)
-        while pair >= 0:
+        left = pairs_of_a_tile
+        while (pair >= 0) & (left > 0):
             here = pairs == pair
-            tl.atomic_add(counts + image * 65536 + pair, tl.sum(tl.sum(here.to(tl.int64), 1), 0))
+            tl.atomic_add(cells + pair, tl.sum(tl.sum(here.to(tl.int32), 1), 0).to(tl.int64), sem="relaxed")
             pairs = tl.where(here, -1, pairs)
             pair = tl.max(tl.max(pairs, 1), 0)
+            left -= 1
+        if pair >= 0:
+            tl.atomic_add(cells + pairs, tl.full((rows, columns), 1, tl.int64), mask=pairs >= 0, sem="relaxed")
 
 
 def enlarge(
@@ -98,20 +112,25 @@ def enlarge(
     :param logits: contiguous float32, bfloat16 or float16 [N, C, h, w].
     """
     images, count, logits_height, logits_width = logits.shape
-    axes = bilinear_axis(logits_height, enlarged[0], size[0]), bilinear_axis(logits_width, enlarged[1], size[1])
-    (row_index, row_weight), (column_index, column_weight) = (_on_device(axis, logits.device) for axis in axes)
+    row_index, row_weight = _axis_on_device(logits_height, enlarged[0], size[0], logits.device)
+    column_index, column_weight = _axis_on_device(logits_width, enlarged[1], size[1], logits.device)
     classes = torch.empty((images, *size), dtype=torch.uint8, device=logits.device)
     counts = None if targets is None else torch.zeros((images, 256, 256), dtype=torch.int64, device=logits.device)
-    _enlarge[triton.cdiv(size[0], ROWS), triton.cdiv(size[1], COLUMNS), images](
-        logits, row_index, row_weight, column_index, column_weight,
-        classes if targets is None else targets.contiguous(), classes, classes if counts is None else counts,
-        count, logits_height * logits_width, logits_width, *size,
-        enlarging=(logits_height, logits_width) != enlarged, counted=targets is not None, rows=ROWS, columns=COLUMNS,
-    )  # fmt: skip
+    with torch.cuda.device_of(logits):  # type: ignore[no-untyped-call]  # Triton launches on the current device, whatever the tensors say
+        _enlarge[triton.cdiv(size[0], ROWS), triton.cdiv(size[1], COLUMNS), images](
+            logits, row_index, row_weight, column_index, column_weight,
+            classes if targets is None else targets.contiguous(), classes, classes if counts is None else counts,
+            count, logits_height * logits_width, logits_width, *size,
+            enlarging=(logits_height, logits_width) != enlarged, counted=targets is not None,
+            rows=ROWS, columns=COLUMNS, pairs_of_a_tile=PAIRS_OF_A_TILE, **LAUNCH,
+        )  # fmt: skip
     return classes, counts
 
 
-def _on_device(axis: Axis, device: torch.device) -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=64)
+def _axis_on_device(length: int, enlarged: int, kept: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """int32[2, kept] pixels before and after each output pixel, float32[2, kept] their weights. Copied once: a copy makes the host wait."""
+    axis = bilinear_axis(length, enlarged, kept)
     index = torch.from_numpy(axis.before), torch.from_numpy(axis.after)
     weight = torch.from_numpy(axis.weight), torch.from_numpy(axis.next_weight)
     return torch.stack(index).to(device), torch.stack(weight).to(device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal
 
@@ -42,9 +43,18 @@ class Normalize:
         images = images.flip(3) if self.order == "BGR" else images
         number, height, width, channels = images.shape
         rows = images.reshape(number, height, width * channels).to(torch.float32, copy=True)
-        mean = torch.tensor(self.mean, device=rows.device).repeat(width)  # whole rows: torch is slow with three numbers at a time
-        std = torch.tensor(self.std, device=rows.device).repeat(width)
+        mean, std = (_row_on_device(values, width, rows.device) for values in (self.mean, self.std))
         return rows.sub_(mean).div_(std).view(images.shape).permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=64)
+def _row_on_device(values: tuple[float, ...], width: int, device: torch.device) -> Tensor:
+    """float32[width * channels]: the values of a pixel, for a whole row: torch is slow with three numbers at a time.
+
+    Copied to the device once: a copy from the host's memory would make the host wait in every pass.
+    """
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device).repeat(width)
 
 
 @dataclass(frozen=True)
@@ -70,19 +80,18 @@ class InputRule:
         height, width = images.shape[-2:]
         if (self.padded(height), self.padded(width)) == (height, width):
             return images
-        rows = _mirror_index(height, self.context, self.padded(height)).to(images.device)
-        columns = _mirror_index(width, self.context, self.padded(width)).to(images.device)
+        rows = _mirror_index(height, self.context, self.padded(height), images.device)
+        columns = _mirror_index(width, self.context, self.padded(width), images.device)
         return images[..., rows[:, None], columns[None, :]]
 
 
-def _mirror_index(size: int, before: int, padded: int) -> Tensor:
-    """Source index of each padded position: a triangle wave that does not repeat the edge, for any padding however large."""
-    position = torch.arange(padded) - before
-    if size == 1:
-        return torch.zeros(padded, dtype=torch.long)
-    period = 2 * (size - 1)
-    position = position % period
-    return torch.minimum(position, period - position)
+@lru_cache(maxsize=64)
+def _mirror_index(size: int, before: int, padded: int, device: torch.device) -> Tensor:
+    """int64[padded] source index of each padded position, on the device: a triangle wave that does not repeat the edge, for any padding."""
+    with torch.inference_mode(False):
+        period = max(1, 2 * (size - 1))
+        position = (torch.arange(padded) - before) % period
+        return torch.minimum(position, period - position).to(device)
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,13 @@ def forward(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -
 
 
 def _classes(segmenter: Segmenter, logits: Tensor) -> Tensor:
-    return logits if segmenter.channels is None else logits[:, segmenter.channels]
+    return logits if segmenter.channels is None else logits.index_select(1, _channel_index(segmenter.channels, logits.device))
+
+
+@lru_cache(maxsize=64)
+def _channel_index(channels: tuple[int, ...], device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(channels, device=device)
 
 
 def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:

@@ -7,13 +7,14 @@ As in the reference: element-wise dropout of 0.5 after pool3, pool4, pool5 and a
 is the mean of the softmax over samples of the dropped units, its variance the uncertainty of the model. Parameters are named as in
 segnet.py, so that its weights load.
 
-What differs: the masks come from a generator of their own with a fixed seed, and all images of a batch share them, so that a prediction
+What differs: the masks are a hash of a fixed seed and the position, and all images of a batch share them, so that a prediction
 depends on its image alone. The part before pool3 has no dropout and runs once. ``samples=0`` is the paper's "weight averaging": one pass
 without dropout.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
@@ -36,6 +37,8 @@ PAPER = Paper(
 RATE = 0.5
 FIRST_DROPPED_POOL = 3
 LAST_DROPPED_GROUP = 3
+SHIFTS, FACTORS = (16, 15, 16), (0x7FEB352D, 0x846CA68B)
+MASKS = 2 * LAST_DROPPED_GROUP  # of a sample
 
 Dropout = Callable[[Tensor], Tensor]
 
@@ -68,9 +71,9 @@ class BayesianSegNet(SegNet):
     def sample(self, x: Tensor) -> Iterator[Tensor]:
         """The logits [N, classes, H, W] of each sample in turn: what uncertainty is estimated from. Repeatable."""
         shallow = self._begin(x)
-        generator = torch.Generator().manual_seed(self.seed)
-        for _ in range(self.samples):
-            yield self._finish(shallow, lambda maps: maps * _mask(maps, generator))
+        for sample in range(self.samples):
+            masks = itertools.count(sample * MASKS)
+            yield self._finish(shallow, lambda maps, masks=masks: maps * _mask(maps, self.seed, next(masks)))  # type: ignore[misc]
 
     def _begin(self, x: Tensor) -> list[Stage]:
         """The stages up to the first with dropout."""
@@ -108,12 +111,28 @@ def _stages(layers: list[nn.Module], x: Tensor, dropout: Dropout) -> list[Stage]
     return stages
 
 
-def _mask(maps: Tensor, generator: torch.Generator) -> Tensor:
-    """[1, C, H, W] of zeros and ones over the share kept. Drawn on the CPU: the same on every device."""
+def _mask(maps: Tensor, seed: int, number: int) -> Tensor:
+    """[1, C, H, W] of zeros and ones over the share kept: a hash of (seed, number of the mask, position), the same on every device."""
     if maps.is_meta:
         return maps.new_empty((1, *maps.shape[1:]))  # there are only shapes, and drawing takes long
-    kept = torch.rand((1, *maps.shape[1:]), generator=generator, device="cpu") >= RATE
-    return kept.to(maps.device, maps.dtype) / (1 - RATE)
+    shape = maps.shape[1:]
+    bits = torch.arange(shape.numel(), dtype=torch.int32, device=maps.device).bitwise_xor_(_signed(_mixed(_mixed(seed) + number)))
+    for shift, factor in zip(SHIFTS, (*FACTORS, 1), strict=True):
+        bits.bitwise_xor_(bits.bitwise_right_shift(shift).bitwise_and_((1 << (32 - shift)) - 1)).mul_(_signed(factor))
+    return (bits >= 0).to(maps.dtype).div_(1 - RATE).reshape(1, *shape)  # the sign is as good a bit as any
+
+
+def _mixed(value: int) -> int:
+    """An unsigned 32-bit hash of an integer ("lowbias32", C. Wellons, github.com/skeeto/hash-prospector); :func:`_mask` has it in torch."""
+    value &= 0xFFFFFFFF
+    for shift, factor in zip(SHIFTS, (*FACTORS, 1), strict=True):
+        value = (value ^ value >> shift) * factor & 0xFFFFFFFF
+    return value
+
+
+def _signed(value: int) -> int:
+    """The signed 32-bit integer of the same bits."""
+    return value - (1 << 32) if value >= 1 << 31 else value
 
 
 def bayesian_segnet(labels: LabelSpace, *, width: float = 1.0, samples: int = 40, seed: int = 0) -> Segmenter:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.bayesian_segnet import BayesianSegNet, _mask, bayesian_segnet
+from segbench.models.bayesian_segnet import BayesianSegNet, _mask, _mixed, bayesian_segnet
 from segbench.models.segnet import SegNet
 from tests.models.checks import toy
 
@@ -98,10 +98,26 @@ def test_half_of_the_units_after_pools_3_to_5_and_decoders_5_to_3_are_dropped_in
 
 def test_masks_drop_half_and_keep_the_mean() -> None:
     """Element-wise, not whole channels."""
-    mask = _mask(torch.zeros(2, 8, 50, 50), torch.Generator().manual_seed(0))
+    mask = _mask(torch.zeros(2, 8, 50, 50), 0, 0)
     assert mask.shape == (1, 8, 50, 50)
     assert set(mask.unique().tolist()) == {0.0, 2.0}
     assert mask.mean(dim=(0, 2, 3)).sub(1).abs().max() < 0.1
+
+
+def test_masks_of_other_numbers_and_seeds_have_nothing_in_common() -> None:
+    """Of two independent masks half of the places agree: 20000 places, so by four standard deviations within 0.014."""
+    masks = [_mask(torch.zeros(1, 8, 50, 50), seed, number) for seed, number in ((0, 0), (0, 1), (0, 6), (1, 0), (2**31, 0))]
+    for index, first in enumerate(masks):
+        for second in masks[index + 1 :]:
+            assert abs((first == second).double().mean() - 0.5) < 0.015
+        pairs = (first.flatten()[1:] == first.flatten()[:-1]).double().mean()
+        assert abs(pairs - 0.5) < 0.015  # nor has a place with its neighbour
+
+
+def test_the_mask_of_tensors_is_the_hash_of_integers() -> None:
+    mask = _mask(torch.zeros(1, 3, 7, 11), 5, 9).flatten()
+    expected = [2.0 if _mixed(place ^ _mixed(_mixed(5) + 9)) < 1 << 31 else 0.0 for place in range(len(mask))]
+    assert mask.tolist() == expected
 
 
 @pytest.mark.parametrize("samples", [0, 2])
