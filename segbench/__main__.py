@@ -1,6 +1,6 @@
 """``python -m segbench``."""
 
-from segbench.cli import main
+from segbench.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segbench.core.labels import LabelSpace
-from segbench.models.base import AuxLogits, Paper, Segmenter, TrainingOutput
+from segbench.labels.space import LabelSpace
+from segbench.models.segmenter import AuxLogits, Paper, Segmenter, TrainingOutput
 from tests.tiny import LABELS, tiny
 
 CLASSES = len(LABELS.classes)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from segbench.core.confusion import ConfusionMatrix
-from segbench.core.labels import LabelClass, LabelSpace
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.metrics.confusion import ConfusionMatrix
 
 Maps = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

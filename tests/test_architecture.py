@@ -1,4 +1,4 @@
-"""The floors of the design as data: what each module may import. A module without a row fails; so does a row that allows too much."""
+"""The import direction of the packages as data, one row for each package. A module without a room fails; so does an arrow that runs up."""
 
 from __future__ import annotations
 
@@ -16,267 +16,123 @@ from segbench.datasets import BUILTIN as DATASETS
 from segbench.models import BUILTIN
 
 PACKAGE = Path(__file__).parents[1] / "segbench"
+MOST_ENTRIES = 24
 
-FROZEN = "models.adapters.base models.adapters.description models.adapters.frozen models.base"
-# Module: siblings of its own floor; packages beyond the standard library and numpy that it may import when it is imported itself.
-FLOORS: tuple[dict[str, tuple[str, str]], ...] = (
-    {
-        "segbench": ("", ""),
-        "errors": ("", ""),
-        "findings": ("", ""),
-        "outputs": ("errors", ""),
-        "registry": ("errors", ""),
-        "keyed_yaml": ("errors", "yaml"),
-    },
-    {
-        "core": ("", ""),
-        "core.labels": ("", ""),
-        "core.blocks": ("", "llvmlite numba"),
-        "core.counting": ("core.blocks", "numba"),
-        "core.counting_torch": ("", "torch"),
-        "core.bilinear": ("", ""),
-        "core.upsampling": ("core.bilinear core.counting core.counting_torch core.upsampling_cpu core.upsampling_cuda", "torch"),
-        "core.upsampling_cpu": ("", "llvmlite numba"),
-        "core.upsampling_cuda": ("core.bilinear", "torch triton"),
-        "core.confusion": ("core.labels", ""),
-        "core.scores": ("core.confusion", ""),
-        "core.instance_counting": ("core.blocks core.counting", "numba"),
-        "core.instances": ("core.confusion core.instance_counting core.labels", ""),
-        "core.permutohedral": ("", "numba"),
-        "core.dense_crf": ("core.permutohedral", ""),
-        "core.border_weights": ("", "numba"),
-        "core.encodings": ("core.labels", ""),
-        "core.misreadings": ("core.labels", ""),
-        "core.replicates": ("core.labels", ""),
-        "core.image_scores": ("", ""),
-        "core.conventions": ("core.confusion core.image_scores core.labels core.scores", ""),
-        "core.uncertainty": ("core.labels core.replicates", ""),
-        "core.ranking": ("core.confusion core.labels core.scores core.uncertainty", ""),
-        "core.boundaries": ("core.scores", ""),
-        "core.latency": ("", ""),
-        "core.segments": ("", ""),
-        "core.watershed": ("core.segments", "numba"),
-        "core.boundary_counting": ("core.blocks", "llvmlite numba"),
-    },
-    {
-        "datasets": ("", ""),
-        "datasets.inflating": ("", ""),
-        "datasets.memory": ("", ""),
-        "datasets.unfiltering": ("", "numba"),
-        "datasets.png": ("datasets.inflating datasets.memory datasets.unfiltering", ""),
-        "datasets.images": ("datasets.png", "PIL"),
-        "datasets.streaming": ("", ""),
-        "datasets.base": ("datasets.images", ""),
-        "datasets.colors": ("datasets.images", ""),
-        "datasets.pairing": ("datasets.base", ""),
-        "datasets.cityscapes": ("datasets.base datasets.images", ""),
-        "datasets.label_table": ("", ""),
-        "datasets.layout": ("datasets.base", ""),
-        "datasets.folder": ("datasets.base datasets.cityscapes datasets.isbi2012 datasets.pairing", "yaml"),
-        "datasets.opening": ("datasets datasets.base", ""),
-        "datasets.wildcards": ("", ""),
-        "datasets.hf": ("datasets.base datasets.label_table datasets.own", ""),
-        "datasets.own": ("datasets.base datasets.colors datasets.images datasets.label_table datasets.opening datasets.wildcards", ""),
-        "datasets.mapping": ("", "yaml"),
-        "datasets._palette": ("", ""),
-        "datasets._paint": ("datasets._palette", ""),
-        "datasets._houses": ("datasets._paint datasets._palette", ""),
-        "datasets._people": ("datasets._paint datasets._palette", ""),
-        "datasets._roadside": ("datasets._paint datasets._palette", ""),
-        "datasets._vehicles": ("datasets._paint datasets._palette", ""),
-        "datasets._street": (
-            "datasets._houses datasets._paint datasets._palette datasets._people datasets._roadside datasets._vehicles",
-            "",
-        ),
-        "datasets.minicity": ("datasets._street datasets.base datasets.cityscapes datasets.images", "PIL platformdirs"),
-        "models": ("", ""),
-        "models.layers": ("", "torch"),
-        "models.base": ("", "torch"),
-        "models._vgg": ("models.layers", "torch"),
-        "models.checkpoints": ("", "torch safetensors"),
-        "models.sources": ("", ""),
-        "models.sources.base": ("models.base", "torch"),
-        "models.sources.torchvision": ("datasets.voc models.sources.base", ""),
-        "models.sources.torchseg": ("models.sources.base models.sources.torchvision", ""),
-        "models.sources.coincheung": ("models.base models.sources.base models.sources.torchseg models.sources.torchvision", ""),
-        "models.sources.enet": ("models.sources.base", ""),
-        "models.sources.erfnet": ("models.sources.base", ""),
-        "models.sources.fast_scnn": ("models.sources.base", ""),
-        "models.sources.segformer": ("models.sources.base", "torch"),
-        "models.sources.unrenamed": ("models.sources.base models.sources.torchseg models.sources.torchvision", ""),
-        "models.importing": ("models.base models.sources.base models.weights", "torch"),
-        "models.weights": ("models models.base", "torch safetensors"),
-        "models.adapters": ("", ""),
-        "models.adapters.base": ("models.base", ""),
-        "models.adapters.description": ("datasets.opening models.adapters.base models.base", "yaml"),
-        "models.adapters.frozen": ("models.adapters.base models.adapters.description models.base", "torch"),
-        "models.adapters.torchscript": (FROZEN, "torch"),
-        "models.adapters.exported": (FROZEN, "torch"),
-        "models.adapters.onnx": (FROZEN, "torch"),
-        "models.adapters.hf": ("models.adapters.base models.adapters.hf_networks models.base", ""),
-        "models.adapters.hf_networks": ("models.adapters.base", "torch"),
-        "models.adapters.torchvision": ("models.adapters.base models.base", "torch"),
-        "models.adapters.smp": ("models.adapters.base models.base", ""),
-        "models._resnet": ("models.layers", "torch"),
-        "models._xception": ("models.layers", "torch"),
-        "models.blocks": ("", "torch"),
-        "models.pooling": ("", "torch"),
-        "losses": ("", "torch"),
-        "border_losses": ("", "torch"),
-        "protocols": ("", ""),
-        "recipes": ("", "yaml"),
-        "training_log": ("", ""),
-        "suites": ("datasets.mapping per_image protocols", ""),
-        "records": ("datasets.base", ""),
-        "per_image": ("records", ""),
-        "board_rules": ("keyed_yaml", ""),
-        "provenance": ("", ""),
-        "profiles": ("records", ""),
-    },
-    {
-        "boards": ("", ""),
-        "comparing": ("", ""),
-        "submission": ("boards", ""),
-        "pair_counting": ("", ""),
-        "suspicion": ("pair_counting", ""),
-        "scoring": ("pair_counting suspicion", ""),
-        "starting": ("", ""),
-        "servers": ("", ""),
-        "packing": ("servers", "PIL"),
-        "contract": ("augmentation cpu_training dataset_contract objective", "torch"),
-        "dataset_contract": ("", ""),
-        "dataset_check": ("dataset_contract", ""),
-        "views": ("", "torch"),
-        "execution": ("", "torch"),
-        "graphs": ("", "torch"),
-        "transfer": ("", "torch"),
-        "inference": ("graphs transfer views", "torch"),
-        "network_size": ("", "torch"),
-        "timing": ("", "torch"),
-        "device_state": ("", "torch"),
-        "backends": ("exporting", "torch"),
-        "profiling": ("backends device_state execution inference network_size timing", "torch"),
-        "processes": ("benchmark device_state profiling timing", "torch"),
-        "augmentation": ("", "torch"),
-        "cpu_training": ("", "torch"),
-        "objective": ("augmentation", "torch"),
-        "training": ("cpu_training augmentation inference objective", "torch"),
-        "exporting": ("", "torch"),
-        "resuming": ("inference", ""),
-        "benchmark": ("device_state execution inference profiling resuming", "torch"),
-    },
-    {
-        "report": ("", ""),
-        "report.intervals": ("", ""),
-        "report.metrics": ("", ""),
-        "report.cautions": ("", ""),
-        "report.terminal": ("report.intervals", "rich"),
-        "report.cityscapes_json": ("", ""),
-        "report.tables": ("report.intervals report.metrics", "pandas"),
-        "report.formats": ("report.intervals report.tables report.terminal", "pandas rich"),
-        "report.board_texts": ("report.formats report.intervals report.tables", ""),
-        "report.markdown": ("report.board_texts report.formats report.intervals report.tables report.terminal", "jinja2"),
-        "report.style": ("", "matplotlib"),
-        "report.pareto": ("", ""),
-        "report.placing": ("report.style", "matplotlib"),
-        "report.cells": ("report.board_texts report.formats report.speed report.tables", "pandas"),
-        "report.payload": (
-            "report.cells report.intervals report.markdown report.pareto report.speed report.tables report.terminal",
-            "",
-        ),
-        "report.strips": ("report.gallery report.samples report.terminal", "PIL"),
-        "report.page": (
-            "report.board_texts report.cells report.payload report.speed report.strips report.tables",
-            "jinja2",
-        ),
-        "report.plots": ("report.pareto report.placing report.style report.tables report.terminal", "matplotlib"),
-        "report.samples": ("report.style", "matplotlib"),
-        "report.speed": ("report.formats report.tables report.terminal", "pandas"),
-        "report.speed_plots": ("report.speed report.style", "matplotlib"),
-        "report.speed_page": ("report.formats report.speed report.tables", ""),
-        "report.gallery": ("report.samples report.style", ""),
-        "report.distributions": ("report.style", "matplotlib"),
-        "report.curves": ("report.style", "matplotlib"),
-        "report.leaderboard": (
-            "report.board_texts report.distributions report.formats report.markdown report.page report.plots report.speed_page "
-            "report.speed_plots report.tables",
-            "",
-        ),
-    },
-    {
-        "commands": ("", ""),
-        "commands.anatomy": ("", "torch"),
-        "commands.check": ("", "torch"),
-        "commands.compare": ("", ""),
-        "commands.data": ("", ""),
-        "commands.export": ("", "torch"),
-        "commands.profile": ("", "torch"),
-        "commands.models": ("commands.anatomy commands.readme", ""),
-        "commands.readme": ("", ""),
-        "commands.run": ("commands.pictures", "torch"),
-        "commands.pictures": ("", ""),
-        "commands.score": ("", ""),
-        "commands.pack": ("", ""),
-        "commands.table": ("", "click pandas"),
-        "commands.weights": ("", ""),
-        "commands.train": ("", "torch yaml"),
-    },
-    {
-        "command_line": ("", ""),
-        "command_line.options": ("", "click"),
-        "command_line.evaluation": ("command_line.options", "click"),
-        "command_line.networks": ("command_line.options", "click"),
-        "command_line.speed": ("command_line.options", "click"),
-        "command_line.results": ("command_line.options", "click"),
-        "command_line.data": ("command_line.options", "click"),
-    },
-    {
-        "cli": ("", "click"),
-        "__main__": ("cli", ""),
-    },
-)
-# An architecture has its row by being registered: it may import what architectures share, and the one that it is a variant of.
-SHARED = {f"models.{name}" for name in ("base", "layers", "blocks", "pooling", "_vgg", "_resnet", "_xception")}
+# What is in a package, from low to high. What stands between two signs does not import its siblings; * is all that is not named.
+# In a package without a row nothing imports a sibling.
+DIRECTION = {
+    "": """errors parallel kernels < files registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
+        < training profiling < report checks < benchmark console < cli < __main__""",
+    "kernels": """blocks bilinear counting_torch upsampling_cpu permutohedral border_weights watershed
+        < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
+    "files": "atomic names yaml_schema < json_text",
+    "labels": "space < encodings misreadings tables files < mapping",
+    "metrics": """confusion image_scores latency per_image region_scores < scores uncertainty instance_iou region_scores_of_masks
+        < boundary_iou conventions ranking""",
+    "images": "folders buffers inflate unfilter < png < files < colors",
+    "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
+    "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
+    "models": """segmenter checkpoints < layers weights < zoo adapters sources
+        < size loading public_weights exporting < facts anatomy""",
+    "models.layers": "layers blocks pooling < resnet vgg xception",
+    "models.adapters": "base < description hf_networks < frozen < *",
+    "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
+    "records": "run_record profile data_facts environment device provenance portable < per_image < comparison",
+    "evaluation": "protocol graphs transfer < execution precision parsing multi_view < inference < resume < run",
+    "scoring": "pairing test_servers cityscapes_json < pair_counting packing < encoding_check < folder < record",
+    "leaderboards": "rules < board < submission",
+    "training": "recipe log losses border_losses cpu_workarounds < batches < objective < trainer",
+    "profiling": "timing backends device_state < profiler < fresh_process",
+    "report": "tables < plots < pages",
+    "report.tables": "cautions intervals metrics < numbers frames < formats < speed",
+    "report.plots": "style pareto < placing samples < gallery < *",
+    "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
+    "checks": "findings < dataset_contract < model_contract dataset_files",
+    "benchmark": "suite command pictures < run_suite",
+    "console": "terminal readme < *",
+    "cli": "options numba_start < data evaluation networks results speed < main",
+}
+
+# Packages beyond the standard library and numpy that are imported when a module is; a module's row is the longest that begins its name.
+PACKAGES = {
+    "errors": "",
+    "parallel": "",
+    "registry": "",
+    "kernels": "llvmlite numba",
+    "kernels.bilinear": "",
+    "kernels.dense_crf": "",
+    "kernels.counting_torch": "torch",
+    "kernels.upsampling": "torch",
+    "kernels.upsampling_cuda": "torch triton",
+    "files": "yaml",
+    "labels": "yaml",
+    "metrics": "",
+    "images": "numba PIL",
+    "images.png": "",
+    "datasets": "",
+    "datasets.minicity": "PIL platformdirs",
+    "datasets.isbi2012": "PIL",
+    "models": "torch safetensors",
+    "models.layers": "torch",
+    "models.zoo": "torch",
+    "models.adapters": "torch",
+    "models.adapters.base": "",
+    "models.adapters.description": "yaml",
+    "models.adapters.hf": "",
+    "models.adapters.smp": "",
+    "models.sources": "torch",
+    "records": "",
+    "records.device": "torch",
+    "evaluation": "torch",
+    "evaluation.protocol": "",
+    "evaluation.parsing": "",
+    "scoring": "",
+    "scoring.packing": "PIL",
+    "leaderboards": "",
+    "training": "torch",
+    "training.recipe": "yaml",
+    "training.log": "",
+    "profiling": "torch",
+    "report.tables": "pandas rich",
+    "report.tables.intervals": "",
+    "report.tables.numbers": "",
+    "report.plots": "matplotlib",
+    "report.plots.pareto": "",
+    "report.plots.strips": "PIL",
+    "report.pages": "jinja2 pandas",
+    "checks": "",
+    "checks.model_contract": "torch",
+    "benchmark": "",
+    "benchmark.run_suite": "torch",
+    "console": "torch yaml",
+    "console.terminal": "rich",
+    "console.score": "",
+    "console.table": "click pandas",
+    "cli": "click",
+    "cli.numba_start": "",
+    "__main__": "",
+}
+
+# An architecture may import what architectures share, and the one that it is a variant of.
+ARCHITECTURES_SHARE = ("models.segmenter", "models.layers")
 VARIANT_OF = {
-    "models.bayesian_segnet": "models.segnet",
-    "models.deeplab_v2": "models.deeplab_v1",
-    "models.fcn_other": "models.fcn",
-    "models.pidnet": "models.ddrnet",
-    "models.segnet_basic": "models.segnet",
-    "models.unet_same": "models.unet",
+    "models.zoo.bayesian_segnet": "models.zoo.segnet",
+    "models.zoo.deeplab_v2": "models.zoo.deeplab_v1",
+    "models.zoo.fcn_other": "models.zoo.fcn",
+    "models.zoo.pidnet": "models.zoo.ddrnet",
+    "models.zoo.segnet_basic": "models.zoo.segnet",
+    "models.zoo.unet_same": "models.zoo.unet",
 }
-# So has a reader of a dataset: it may import what readers share, Cityscapes' label space, and the one that it is a variant of.
-READERS_SHARE = {f"datasets.{name}" for name in ("base", "cityscapes", "colors", "images", "label_table", "layout", "png")}
-READER_OF = {"datasets.sunrgbd": "datasets.nyudv2"}
-READER_PACKAGES = {"datasets.isbi2012": "PIL"}
-ARCHITECTURES = {target.removeprefix("segbench.").partition(":")[0] for target in BUILTIN.values()}
+# So may a reader of a dataset: what readers share, Cityscapes' label space, and the one that it is a variant of.
+READERS_SHARE = ("datasets.base", "datasets.layout", "datasets.cityscapes", "images", "labels", "metrics.instance_iou", "errors")
+READER_OF = {"datasets.sunrgbd": "datasets.nyudv2", "datasets.minicity": "datasets.minicity_scenes.street"}
 
 
-@dataclass(frozen=True)
-class Row:
-    floor: int
-    siblings: frozenset[str]
-    packages: frozenset[str]
-    optional: frozenset[str] = frozenset()
+def _modules_of(table: dict[str, str]) -> set[str]:
+    return {target.removeprefix("segbench.").partition(":")[0] for target in table.values()}
 
 
-ROWS = {
-    name: Row(floor, frozenset(siblings.split()), frozenset(packages.split()))
-    for floor, rows in enumerate(FLOORS)
-    for name, (siblings, packages) in rows.items()
-} | {name: Row(2, frozenset(VARIANT_OF.get(name, "").split()), frozenset({"torch"}), frozenset(SHARED)) for name in ARCHITECTURES}
-
-
-READERS = {target.removeprefix("segbench.").partition(":")[0] for target in DATASETS.values()} - set(ROWS)
-ROWS |= {
-    name: Row(
-        2,
-        frozenset(READER_OF.get(name, "").split()),
-        frozenset(READER_PACKAGES.get(name, "").split()),
-        frozenset(READERS_SHARE),
-    )
-    for name in READERS
-}
+ARCHITECTURES, READERS = _modules_of(BUILTIN), _modules_of(DATASETS)
 
 
 def _module(path: Path) -> str:
@@ -328,35 +184,93 @@ def _imports(path: Path) -> list[Import]:
 IMPORTS = {module: _imports(path) for module, path in FILES.items()}
 
 
-def _graph() -> dict[str, set[str]]:
-    return {module: {i.own for i in imports if i.own is not None} for module, imports in IMPORTS.items()}
+GRAPH = {module: {i.own for i in imports if i.own is not None} for module, imports in IMPORTS.items()}
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_a_module_has_a_row(module: str) -> None:
-    assert module in ROWS, f"give {module} a row in FLOORS, or a line in segbench.models.BUILTIN if it is an architecture"
+def _within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(f"{prefix}.")
 
 
-def test_a_row_has_a_module() -> None:
-    assert not set(ROWS) - set(FILES)
+def _levels(package: str) -> dict[str, int]:
+    """How high each thing in a package stands."""
+    row = DIRECTION.get(package, "*")
+    return {name: level for level, names in enumerate(row.split("<")) for name in names.split()}
 
 
-@pytest.mark.parametrize("module", sorted(set(FILES) & set(ROWS)))
-def test_a_module_imports_its_named_siblings_and_what_lies_below(module: str) -> None:
-    row, own = ROWS[module], _graph()[module]
-    below = {name for name, other in ROWS.items() if other.floor < row.floor}
-    assert not own - below - row.siblings - row.optional, f"{module} is on floor {row.floor}"
-    assert not row.siblings - own, f"the row of {module} names siblings that it does not import"
+def _children(package: str) -> set[str]:
+    """What is in a package: the next part of its modules' names."""
+    names = FILES if not package else [module[len(package) + 1 :] for module in FILES if module.startswith(f"{package}.")]
+    return {name.partition(".")[0] for name in names if name not in {"", "segbench"}}
 
 
-@pytest.mark.parametrize("module", sorted(set(FILES) & set(ROWS)))
-def test_a_module_imports_only_the_packages_of_its_row(module: str) -> None:
-    used = {i.package for i in IMPORTS[module] if i.early} - sys.stdlib_module_names - {"segbench", "numpy"}
-    assert used == ROWS[module].packages
+def _parting(module: str, other: str) -> tuple[str, str, str]:
+    """The package in which the ways to two modules part, and what each goes into there; nothing where one holds the other."""
+    ours, theirs = module.split("."), other.split(".")
+    same = next((at for at, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+    return ("", "", "") if same is None else (".".join(ours[:same]), ours[same], theirs[same])
+
+
+@pytest.mark.parametrize(
+    "package", ["", *(module for module, path in FILES.items() if path.name == "__init__.py" and module != "segbench")]
+)
+def test_everything_in_a_package_has_a_place_in_its_row_and_the_other_way_round(package: str) -> None:
+    placed, there = set(_levels(package)), _children(package)
+    if "*" not in placed:
+        assert not there - placed, f"give {', '.join(there - placed)} a place in DIRECTION[{package!r}]"
+    assert not placed - there - {"*"}
+
+
+def test_a_row_belongs_to_a_package() -> None:
+    assert not set(DIRECTION) - set(FILES) - {""}
+
+
+@pytest.mark.parametrize("module", sorted(set(FILES) - {"segbench"}))
+def test_no_arrow_runs_up(module: str) -> None:
+    for other in GRAPH[module] - {"segbench", VARIANT_OF.get(module)}:
+        package, ours, theirs = _parting(module, other)
+        levels = _levels(package)
+        if ours:
+            assert levels.get(theirs, levels.get("*", -1)) < levels.get(ours, levels.get("*", -1)), f"{module} imports {other}"
+
+
+def test_segbench_itself_imports_nothing() -> None:
+    assert not IMPORTS["segbench"]
+
+
+@pytest.mark.parametrize("module", sorted(ARCHITECTURES))
+def test_an_architecture_imports_what_architectures_share_and_the_one_that_it_is_a_variant_of(module: str) -> None:
+    siblings = {other for other in GRAPH[module] if other.startswith("models.") and not any(_within(other, s) for s in ARCHITECTURES_SHARE)}
+    assert siblings == {VARIANT_OF[module]} if module in VARIANT_OF else not siblings
+    assert {file for file in FILES if file.startswith("models.zoo.")} == ARCHITECTURES
+
+
+@pytest.mark.parametrize("module", sorted(READERS))
+def test_a_reader_imports_what_readers_share_and_the_one_that_it_is_a_variant_of(module: str) -> None:
+    others = {other for other in GRAPH[module] if not any(_within(other, shared) for shared in READERS_SHARE)}
+    assert others == {READER_OF[module]} if module in READER_OF else not others
+
+
+def _row(module: str) -> str:
+    """The key of a module's row in PACKAGES."""
+    return max((prefix for prefix in PACKAGES if _within(module, prefix)), key=len, default="")
+
+
+def test_a_row_names_exactly_the_packages_that_its_modules_import() -> None:
+    used: dict[str, set[str]] = {row: set() for row in PACKAGES}
+    for module in set(FILES) - {"segbench", "report"}:
+        assert _row(module), f"give {module} a row in PACKAGES"
+        used[_row(module)] |= {i.package for i in IMPORTS[module] if i.early} - sys.stdlib_module_names - {"segbench", "numpy"}
+    assert used == {row: set(packages.split()) for row, packages in PACKAGES.items()}
+    assert not set(PACKAGES) - set(FILES)
+
+
+def test_the_top_of_segbench_can_be_taken_in_at_a_glance() -> None:
+    entries = {path.name for path in PACKAGE.iterdir()} - {"__pycache__"}
+    assert len(entries) <= MOST_ENTRIES, sorted(entries)
 
 
 def test_no_two_modules_import_each_other_in_a_circle() -> None:
-    graph, done = _graph(), set()
+    graph, done = GRAPH, set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, " -> ".join([*path[path.index(module) :], module])
@@ -391,18 +305,19 @@ def _loaded_by(*modules: str) -> set[str]:
 @pytest.mark.parametrize(
     ("modules", "expected"),
     [
-        (("segbench", "segbench.cli", "segbench.registry", "segbench.models", "segbench.datasets"), set()),
+        (("segbench", "segbench.cli.main", "segbench.registry", "segbench.models", "segbench.datasets"), set()),
         (
             (
-                "segbench.scoring",
-                "segbench.records",
-                "segbench.datasets.folder",
-                "segbench.report.cityscapes_json",
-                "segbench.commands.score",
+                "segbench.scoring.folder",
+                "segbench.scoring.record",
+                "segbench.records.run_record",
+                "segbench.datasets.target_folder",
+                "segbench.scoring.cityscapes_json",
+                "segbench.console.score",
             ),
             {"numba"},
         ),
-        (("segbench.core.scores", "segbench.records"), set()),
+        (("segbench.metrics.scores", "segbench.records.run_record"), set()),
     ],
     ids=["help", "score", "records"],
 )
@@ -411,4 +326,4 @@ def test_what_a_command_does_not_need_is_not_loaded(modules: tuple[str, ...], ex
 
 
 def test_the_leaderboard_loads_no_torch() -> None:
-    assert "torch" not in _loaded_by("segbench.report.leaderboard", "segbench.report.plots", "segbench.report.samples")
+    assert "torch" not in _loaded_by("segbench.report.pages.board_files", "segbench.report.plots.accuracy", "segbench.report.plots.samples")

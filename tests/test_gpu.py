@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.backends import prepare
-from segbench.benchmark import load_models, run
-from segbench.core import counting, counting_torch
 from segbench.datasets.base import Dataset
 from segbench.datasets.minicity import minicity
-from segbench.graphs import REPLAYED, ReplayedPass
-from segbench.inference import arithmetic, evaluate, pass_of
-from segbench.models.base import InputRule, Segmenter
-from segbench.profiling import profile
-from segbench.protocols import Precision, Protocol
-from segbench.recipes import Recipe
-from segbench.timing import Effort
-from segbench.training import train
+from segbench.evaluation.graphs import REPLAYED, ReplayedPass
+from segbench.evaluation.inference import evaluate, pass_of
+from segbench.evaluation.precision import arithmetic
+from segbench.evaluation.protocol import Precision, Protocol
+from segbench.evaluation.run import run
+from segbench.kernels import counting, counting_torch
+from segbench.models.loading import load_models
+from segbench.models.segmenter import InputRule, Segmenter
+from segbench.profiling.backends import prepare
+from segbench.profiling.profiler import profile
+from segbench.profiling.timing import Effort
+from segbench.training.recipe import Recipe
+from segbench.training.trainer import train
 from tests.tiny import LABELS, tiny, tiny_dataset
 
 pytestmark = pytest.mark.gpu

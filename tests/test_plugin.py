@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from segbench.cli import main
-from segbench.records import read_run
+from segbench.cli.main import main
+from segbench.records.run_record import read_run
 
 PLUGIN = Path(__file__).parent / "plugin"
 

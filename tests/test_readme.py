@@ -15,20 +15,20 @@ import torch
 from click.testing import CliRunner, Result
 from torch import Tensor, nn
 
-from segbench.cli import main
-from segbench.commands import readme
+from segbench.benchmark.suite import preset_names, read_suite
+from segbench.cli.main import main
+from segbench.console import readme
 from segbench.datasets import ADAPTERS as DATASET_ADAPTERS
 from segbench.datasets import BUILTIN as DATASETS
 from segbench.datasets import minicity
 from segbench.datasets.cityscapes import LABELS
-from segbench.datasets.folder import read_label_space
-from segbench.datasets.own import read_own
+from segbench.datasets.yaml_dataset import read_own
+from segbench.labels.files import read_label_space
 from segbench.models import ADAPTERS as MODEL_ADAPTERS
 from segbench.models import BUILTIN as MODELS
-from segbench.models.base import predict
+from segbench.models.segmenter import predict
 from segbench.models.weights import build
-from segbench.records import read_run
-from segbench.suites import preset_names, read_suite
+from segbench.records.run_record import read_run
 
 TEXT = readme.readme("models", "adapters", "datasets")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.images import write_image, write_labels
-from segbench.models.base import Paper, Segmenter
+from segbench.images.files import write_image, write_labels
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.models.segmenter import Paper, Segmenter
 
 LABELS = LabelSpace(
     "tiny-3",

@@ -28,7 +28,7 @@ BUILTIN = {
 }
 
 ADAPTERS = {
-    "folder": "segbench.datasets.own:own_dataset",
+    "folder": "segbench.datasets.yaml_dataset:own_dataset",
     "hf-dataset": "segbench.datasets.hf:hf_dataset",
 }
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from segbench.datasets.base import Dataset
-from segbench.datasets.label_table import read_label_table
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
+from segbench.labels.tables import read_label_table
 
 LABELS = read_label_table("ade20k-150")
 SPLITS = {"train": 20210, "val": 2000}

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.instances import InstanceRule
-from segbench.core.labels import LabelSpace
-from segbench.datasets.images import Picture, read_image, read_labels, read_uint16
 from segbench.errors import DataError, ImageError
+from segbench.images.files import Picture, read_image, read_labels, read_uint16
+from segbench.labels.space import LabelSpace
+from segbench.metrics.instance_iou import InstanceRule
 
 
 @dataclass(frozen=True)

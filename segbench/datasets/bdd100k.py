@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
+from segbench.labels.space import LabelClass, LabelSpace
 
 LABELS = LabelSpace(
     name="bdd100k-19",

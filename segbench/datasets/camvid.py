@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset
 from segbench.datasets.layout import folder_of, listed_samples, read_list, require_split
+from segbench.labels.space import LabelClass, LabelSpace
 
 _CLASSES = (
     ("sky", (128, 128, 128)),

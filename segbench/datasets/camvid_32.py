@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset
-from segbench.datasets.colors import read_colored
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
+from segbench.images.colors import read_colored
+from segbench.labels.space import LabelClass, LabelSpace
 
 # label_colors.txt of the dataset, in its order.
 _CLASSES = (

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.instances import InstanceRule
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.images import read_uint16
 from segbench.errors import DataError
+from segbench.images.files import read_uint16
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.metrics.instance_iou import InstanceRule
 
 # name, id, category, has instances, evaluated, colour
 _TABLE = (

@@ -11,12 +11,12 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-from segbench.core.labels import LabelSpace
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
-from segbench.datasets.png import SIGNATURE
 from segbench.errors import DataError, ImageError
+from segbench.images.png import SIGNATURE
+from segbench.labels.space import LabelSpace
 
 LABELS = LabelSpace(
     "gta5-19",

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.label_table import voc_color
-from segbench.datasets.own import LABEL_KEYS, check_labels, labels_of
+from segbench.datasets.yaml_dataset import LABEL_KEYS, check_labels, labels_of
 from segbench.errors import DataError, ImageError, LabelError, MissingPackageError, SegbenchError
-from segbench.keyed_yaml import exactly, plain, read_yaml, section
+from segbench.files.yaml_schema import exactly, plain, read_yaml, section
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.labels.tables import voc_color
 
 IMAGES = ("image", "pixel_values", "img", "images")
 TARGETS = ("annotation", "label", "labels", "mask", "segmentation_mask", "semantic_segmentation", "segmentation")

@@ -7,8 +7,8 @@ The targets of the challenge's test are withheld, so scores are of parts of the 
 second fold and ``train-2`` the rest, ``val`` and ``train`` are those of the fifth, ``all`` is everything. Six slices that resemble each
 other say little: report all folds.
 
-What counts is which cells are told apart, by V_rand and V_info after thinning (:mod:`segbench.core.segments`); membranes are drawn wider or
-narrower by taste, and pixel IoU sees little else.
+What counts is which cells are told apart, by V_rand and V_info after thinning (:mod:`segbench.metrics.region_scores`); membranes are drawn
+wider or narrower by taste, and pixel IoU sees little else.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
 from segbench.errors import DataError, ImageError
+from segbench.labels.space import LabelClass, LabelSpace
 
 CELLS = "cell interior"
 LABELS = LabelSpace("isbi2012", (LabelClass("membrane", (0,), (0, 0, 0)), LabelClass(CELLS, (255,), (255, 255, 255))))

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.core.labels import LabelSpace
 from segbench.datasets.base import Dataset
-from segbench.datasets.label_table import read_label_table
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
+from segbench.labels.space import LabelSpace
+from segbench.labels.tables import read_label_table
 
 LABELS_V12 = read_label_table("mapillary-vistas-v1.2-65")
 LABELS_V20 = read_label_table("mapillary-vistas-v2.0-116")

@@ -16,11 +16,11 @@ from pathlib import Path
 from PIL import Image
 from platformdirs import user_cache_dir
 
-from segbench.datasets._street import Scene, draw_scene
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import read_layout
-from segbench.datasets.images import write_labels, write_uint16
+from segbench.datasets.minicity_scenes.street import Scene, draw_scene
 from segbench.errors import DataError
+from segbench.images.files import write_labels, write_uint16
 
 __all__ = ["Scene", "draw_scene", "minicity", "write_minicity"]
 

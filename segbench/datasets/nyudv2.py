@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample, require
-from segbench.datasets.images import read_uint16
-from segbench.datasets.label_table import voc_color
 from segbench.datasets.layout import folder_of, listed_samples, read_list, require_split
 from segbench.errors import DataError
+from segbench.images.files import read_uint16
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.labels.tables import voc_color
 
 NAMES = (
     *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture", "counter", "blinds", "desk"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from segbench.core.labels import LabelSpace
 from segbench.datasets import ADAPTERS, BUILTIN, GROUP, LABEL_SPACES
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError
+from segbench.labels.space import LabelSpace
 from segbench.registry import names, resolve, resolve_attribute
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
-from segbench.datasets.images import read_wide_rgb
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
 from segbench.errors import ImageError
+from segbench.images.files import read_wide_rgb
+from segbench.labels.space import LabelClass, LabelSpace
 
 OFFICIAL = {"train": 9_400}
 # Cityscapes' name to SYNTHIA's number.

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset
-from segbench.datasets.label_table import voc_color
 from segbench.datasets.layout import folder_of, listed_samples, read_list, require_split
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.labels.tables import voc_color
 
 NAMES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse"),

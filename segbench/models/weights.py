@@ -18,11 +18,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import UnknownNameError, WeightsError
+from segbench.files.atomic import replacing
+from segbench.labels.space import LabelSpace
 from segbench.models import ADAPTERS, BUILTIN, GROUP
-from segbench.models.base import Normalize, Segmenter
-from segbench.outputs import replacing
+from segbench.models.segmenter import Normalize, Segmenter
 from segbench.registry import resolve
 
 SCHEMA = "segbench.weights/1"

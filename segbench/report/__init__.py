@@ -1,1 +1,1 @@
-"""Floor 4: records to things that people look at. No torch."""
+"""Records to things that people look at, on three shelves: tables, plots, pages. No torch."""

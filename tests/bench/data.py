@@ -18,8 +18,8 @@ from PIL import Image
 from platformdirs import user_cache_dir
 
 from segbench.datasets.cityscapes import LABELS
-from segbench.datasets.images import write_labels, write_uint16
 from segbench.datasets.minicity import draw_scene
+from segbench.images.files import write_labels, write_uint16
 
 VERSION = "1"
 HEIGHT, WIDTH = SIZE = (1024, 2048)

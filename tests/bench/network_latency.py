@@ -11,10 +11,10 @@ import statistics
 import torch
 from torch.utils.benchmark import Timer
 
-from segbench.benchmark import random_models
-from segbench.profiling import Runner, runner
-from segbench.profiling import measure as profiles_of
-from segbench.timing import Effort
+from segbench.models.loading import random_models
+from segbench.profiling.profiler import Runner, runner
+from segbench.profiling.profiler import measure as profiles_of
+from segbench.profiling.timing import Effort
 from tests.bench.rows import Row
 
 NETWORKS = ("enet", "bisenet_r18")

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.boundaries import boundary_sums
-from segbench.core.boundary_counting import count_boundaries
-from segbench.datasets import png
 from segbench.datasets.cityscapes import LABELS, read_layout
-from segbench.datasets.images import read_labels
-from segbench.datasets.inflating import inflater
-from segbench.scoring import FolderScores, score_folder
+from segbench.images import png
+from segbench.images.files import read_labels
+from segbench.images.inflate import inflater
+from segbench.kernels.boundary_counting import count_boundaries
+from segbench.metrics.boundary_iou import boundary_sums
+from segbench.scoring.folder import FolderScores, score_folder
 from tests.bench.data import HEIGHT, WIDTH, paths
 
 Result = tuple[object, float]

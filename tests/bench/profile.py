@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.core.confusion import fold_pairs
-from segbench.core.counting import count_corner
-from segbench.core.encodings import id_of_byte, to_ids
-from segbench.core.instances import InstanceHits, InstanceScores, count_instances
-from segbench.datasets import png
 from segbench.datasets.cityscapes import INSTANCES, LABELS, read_layout
-from segbench.datasets.inflating import inflater
-from segbench.datasets.memory import borrow
-from segbench.datasets.unfiltering import LEAD, SLACK, unfilter
-from segbench.scoring import BATCH, _stacked
+from segbench.images import png
+from segbench.images.buffers import borrow
+from segbench.images.inflate import inflater
+from segbench.images.unfilter import LEAD, SLACK, unfilter
+from segbench.kernels.counting import count_corner
+from segbench.labels.encodings import id_of_byte, to_ids
+from segbench.metrics.confusion import fold_pairs
+from segbench.metrics.instance_iou import InstanceHits, InstanceScores, count_instances
+from segbench.scoring.folder import BATCH, _stacked
 from tests.bench.data import HEIGHT, WIDTH, bench_set, paths
 from tests.bench.workers import ROOT
 
@@ -39,20 +39,21 @@ import click
 mark("click")
 import numpy
 mark("numpy")
-from segbench.starting import quick_start
+from segbench.cli.numba_start import quick_start
 import contextlib
 with contextlib.ExitStack() as stack:
     stack.enter_context(quick_start())
     mark("numba")
-    from segbench.commands import score
+    from segbench.console import score
+    from segbench.scoring.record import record_of
     mark("segbench, rich, Pillow")
     from pathlib import Path
-    from segbench.datasets.folder import target_folder
+    from segbench.datasets.target_folder import target_folder
     root = Path({root!r})
     dataset = target_folder(root)
     result = score.score_with_progress(root / "results", dataset, workers=1)
     mark("loading kernels, and the pair")
-    record = score.record_of(result, "x")
+    record = record_of(result, "x")
     mark("intervals (10 000 replicates) and the record")
     score.print_scores(record)
     mark("printing")
@@ -108,7 +109,7 @@ def pair_stages(pairs: int = 24, rounds: int = 5) -> Stages:
 
 
 def _decoded(name: str, path: Path, stages: _Stages) -> NDArray[Any]:
-    """What :func:`segbench.datasets.png.decode` does, stage by stage."""
+    """What :func:`segbench.images.png.decode` does, stage by stage."""
     dtype = np.dtype(np.uint16 if name == "instances" else np.uint8)
     content = stages.time(f"{name}: reading the file", path.read_bytes)
     stream = stages.time(f"{name}: chunks and their checksums", partial(png._chunks, content))[2]

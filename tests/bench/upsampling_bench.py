@@ -18,16 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segbench.benchmark import numbered_labels
-from segbench.core.confusion import ConfusionMatrix
-from segbench.core.upsampling import count_enlarged, enlarged_classes
 from segbench.datasets.base import read_photograph
 from segbench.datasets.opening import open_dataset
-from segbench.models.base import forward, logits_at
+from segbench.evaluation.multi_view import protocol_scores
+from segbench.evaluation.protocol import Protocol
+from segbench.evaluation.transfer import download, upload
+from segbench.kernels.upsampling import count_enlarged, enlarged_classes
+from segbench.metrics.confusion import ConfusionMatrix
+from segbench.models.loading import numbered_labels
+from segbench.models.segmenter import forward, logits_at
 from segbench.models.weights import build, bundled, load
-from segbench.protocols import Protocol
-from segbench.transfer import download, upload
-from segbench.views import protocol_scores
 from tests.bench.rows import Row
 
 SIZE = (1024, 2048)

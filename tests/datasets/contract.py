@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segbench.dataset_check import strays
-from segbench.dataset_contract import check_dataset
+from segbench.checks.dataset_contract import check_dataset
+from segbench.checks.dataset_files import strays
 from segbench.datasets.base import Dataset
 
 

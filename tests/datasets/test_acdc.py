@@ -7,8 +7,8 @@ import pytest
 
 from segbench.datasets.acdc import acdc
 from segbench.datasets.cityscapes import LABELS
-from segbench.datasets.images import write_image, write_labels
 from segbench.errors import DataError
+from segbench.images.files import write_image, write_labels
 from tests.datasets.contract import broken
 
 

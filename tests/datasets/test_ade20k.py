@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from segbench.datasets.ade20k import LABELS, ade20k
-from segbench.datasets.images import write_labels
 from segbench.errors import DataError
-from segbench.scoring import score_folder
+from segbench.images.files import write_labels
+from segbench.scoring.folder import score_folder
 from tests.datasets.contract import broken
 from tests.pictures import write_photograph
 

@@ -7,9 +7,9 @@ import pytest
 
 from segbench.datasets import cityscapes
 from segbench.datasets.bdd100k import LABELS, OF_2018, TODAY, bdd100k
-from segbench.datasets.images import write_labels
 from segbench.errors import DataError
-from segbench.scoring import score_folder
+from segbench.images.files import write_labels
+from segbench.scoring.folder import score_folder
 from tests.datasets.contract import broken
 from tests.pictures import write_photograph
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from segbench.datasets.camvid import LABELS, camvid
-from segbench.datasets.images import write_image, write_labels
 from segbench.errors import DataError
-from segbench.scoring import score_folder
+from segbench.images.files import write_image, write_labels
+from segbench.scoring.folder import score_folder
 
 REAL = Path(__file__).parents[3] / "shared" / "camvid"
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from segbench.datasets.camvid_32 import LABELS, camvid_32, split_of
-from segbench.datasets.colors import color_table
-from segbench.datasets.images import write_image
 from segbench.errors import DataError, ImageError
+from segbench.images.colors import color_table
+from segbench.images.files import write_image
 from tests.datasets.contract import broken
 
 NAMES = {

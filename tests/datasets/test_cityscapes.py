@@ -8,8 +8,8 @@ import pytest
 
 from segbench.datasets.base import read_depth
 from segbench.datasets.cityscapes import INSTANCES, LABELS, cityscapes
-from segbench.datasets.images import write_uint16
 from segbench.errors import DataError
+from segbench.images.files import write_uint16
 
 
 def test_the_official_layout_is_read_in_sorted_order(cityscapes_set: Path) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbench.dataset_contract import check_dataset
+from segbench.checks.dataset_contract import check_dataset
 from segbench.datasets.coco_stuff import LABELS, coco_stuff
-from segbench.datasets.images import write_labels
 from segbench.errors import DataError
-from segbench.scoring import score_folder
+from segbench.images.files import write_labels
+from segbench.scoring.folder import score_folder
 from tests.datasets.contract import broken
 from tests.pictures import write_photograph
 

@@ -8,8 +8,8 @@ import pytest
 from segbench.datasets import gta5 as module
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
 from segbench.datasets.gta5 import LABELS, gta5
-from segbench.datasets.images import write_image, write_labels
 from segbench.errors import DataError, ImageError
+from segbench.images.files import write_image, write_labels
 from tests.datasets.contract import broken
 
 PALETTE = np.arange(256 * 3, dtype=np.uint8).reshape(256, 3)

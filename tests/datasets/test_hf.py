@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from segbench.cli import main
+from segbench.cli.main import main
 from segbench.datasets.base import read_photograph
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
-from segbench.datasets.images import write_labels
 from segbench.datasets.opening import open_dataset
 from segbench.errors import DataError, ImageError, MissingPackageError
+from segbench.images.files import write_labels
 from tests.datasets import fake_hub
 from tests.datasets.contract import broken
 from tests.datasets.fake_hub import COMMIT, ClassLabel, List, Table

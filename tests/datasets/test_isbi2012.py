@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from segbench.datasets.base import read_photograph
-from segbench.datasets.images import write_labels
 from segbench.datasets.isbi2012 import LABELS, belongs, isbi2012
 from segbench.errors import DataError, ImageError
+from segbench.images.files import write_labels
 from tests.datasets.contract import broken
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from segbench.datasets.cityscapes import LABELS
-from segbench.datasets.images import write_image, write_labels
 from segbench.datasets.kitti import kitti
 from segbench.errors import DataError
+from segbench.images.files import write_image, write_labels
 from tests.datasets.contract import broken
 
 

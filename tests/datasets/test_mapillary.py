@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from segbench.datasets.base import Dataset
-from segbench.datasets.images import write_labels
 from segbench.datasets.mapillary import LABELS_V12, LABELS_V20, mapillary_vistas_v12, mapillary_vistas_v20
 from segbench.errors import DataError
-from segbench.scoring import score_folder
+from segbench.images.files import write_labels
+from segbench.scoring.folder import score_folder
 from tests.datasets.contract import broken
 from tests.pictures import write_photograph
 

@@ -11,9 +11,9 @@ import pytest
 from segbench.datasets import minicity as module
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import LABELS, read_layout
-from segbench.datasets.images import read_image, read_labels, read_uint16
 from segbench.datasets.minicity import draw_scene, minicity, write_minicity
 from segbench.errors import DataError
+from segbench.images.files import read_image, read_labels, read_uint16
 
 KNOWN_IDS = {i for one in (*LABELS.classes, *LABELS.void) for i in one.ids if i >= 0}
 INSTANCE_IDS = [i for one in (*LABELS.classes, *LABELS.void) if one.has_instances for i in one.ids]

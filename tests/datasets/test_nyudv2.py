@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from segbench.datasets.base import read_depth
-from segbench.datasets.images import write_image, write_labels, write_uint16
 from segbench.datasets.nyudv2 import LABELS, nyudv2
 from segbench.errors import DataError
-from segbench.inference import evaluate
-from segbench.models.rednet import rednet
+from segbench.evaluation.inference import evaluate
+from segbench.images.files import write_image, write_labels, write_uint16
+from segbench.models.zoo.rednet import rednet
 from tests.datasets.contract import broken
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from segbench.datasets.base import Dataset
-from segbench.datasets.images import write_labels
 from segbench.datasets.pascal_context import LABELS_59, LABELS_60, NAMES, pascal_context59, pascal_context60
 from segbench.errors import DataError
-from segbench.scoring import score_folder
+from segbench.images.files import write_labels
+from segbench.scoring.folder import score_folder
 from tests.datasets.contract import broken
 from tests.pictures import write_photograph
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from segbench.datasets.base import read_depth
-from segbench.datasets.images import write_labels, write_uint16
 from segbench.datasets.sunrgbd import LABELS, sunrgbd
 from segbench.errors import DataError
+from segbench.images.files import write_labels, write_uint16
 from tests.datasets.contract import broken
 
 SCENES = {

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
-from segbench.datasets.images import write_image, write_labels
 from segbench.datasets.synthia import LABELS, synthia
 from segbench.errors import DataError, ImageError
+from segbench.images.files import write_image, write_labels
 from tests.datasets.contract import broken
 from tests.pngs import RGB, SIGNATURE, chunk, filtered, header
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbench.datasets.images import write_labels
-from segbench.datasets.label_table import voc_color
 from segbench.datasets.voc import LABELS, pascal_voc2012
 from segbench.errors import DataError
-from segbench.scoring import score_folder
+from segbench.images.files import write_labels
+from segbench.labels.tables import voc_color
+from segbench.scoring.folder import score_folder
 from tests.datasets.contract import broken
 from tests.pictures import write_photograph
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segbench.core.upsampling import count_enlarged
+from segbench.kernels.upsampling import count_enlarged
 from tests.device.clocks import device_ms, kernels_ms
 from tests.device.step import Step, device
 
@@ -87,7 +87,7 @@ def torchs(logits: Tensor, targets: Tensor, *, narrow: bool = False) -> Tensor:
 
 def say_compiled(step: Step) -> None:
     """Registers, spilled bytes and shared memory of each variant."""
-    from segbench.core import upsampling_cuda
+    from segbench.kernels import upsampling_cuda
 
     for cache in upsampling_cuda._enlarge.device_caches.values():
         for built in list(cache[0].values())[:8]:

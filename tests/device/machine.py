@@ -9,9 +9,10 @@ import time
 
 import torch
 
-from segbench.core.counting_torch import count_pairs
-from segbench.core.upsampling import count_enlarged, enlarged_classes
-from segbench.device_state import device_load, device_settings, device_software
+from segbench.kernels.counting_torch import count_pairs
+from segbench.kernels.upsampling import count_enlarged, enlarged_classes
+from segbench.profiling.device_state import device_load, device_settings
+from segbench.records.device import device_software
 from tests.device.clocks import device_ms, host_ms
 from tests.device.step import Step, device, synchronize
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from segbench.benchmark import load_models
-from segbench.core.confusion import ConfusionMatrix
-from segbench.core.scores import score
 from segbench.datasets.base import Dataset
 from segbench.datasets.minicity import minicity
-from segbench.inference import evaluate
-from segbench.protocols import Precision, Protocol
+from segbench.evaluation.inference import evaluate
+from segbench.evaluation.protocol import Precision, Protocol
+from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.scores import score
+from segbench.models.loading import load_models
 from tests.device.drawn import drawn_minicity
 from tests.device.step import Step, device
 

@@ -15,14 +15,15 @@ from dataclasses import replace
 
 import torch
 
-from segbench.benchmark import on_device
 from segbench.datasets.base import Dataset, read_photograph
 from segbench.datasets.cityscapes import LABELS, read_layout
-from segbench.execution import Execution
-from segbench.inference import arithmetic, decoders, evaluate, pass_of
-from segbench.models.base import Segmenter
+from segbench.evaluation.execution import Execution
+from segbench.evaluation.inference import decoders, evaluate, pass_of
+from segbench.evaluation.precision import arithmetic
+from segbench.evaluation.protocol import Precision, Protocol
+from segbench.models.loading import on_device
+from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build
-from segbench.protocols import Precision, Protocol
 from tests.device.clocks import host_ms, kernels_ms
 from tests.device.drawn import drawn_city
 from tests.device.step import Step, device

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from segbench.benchmark import random_models
-from segbench.inference import arithmetic, pass_of
+from segbench.evaluation.inference import pass_of
+from segbench.evaluation.precision import arithmetic
+from segbench.evaluation.protocol import Protocol
+from segbench.evaluation.transfer import upload
 from segbench.models import BUILTIN
-from segbench.protocols import Protocol
-from segbench.transfer import upload
+from segbench.models.loading import random_models
 from tests.device.step import Step, device
 
 SIZE = (256, 512)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.datasets.cityscapes import LABELS
-from segbench.datasets.images import write_labels, write_uint16
+from segbench.images.files import write_labels, write_uint16
 
 CITIES = ("lindau", "aachen")
 WITH_INSTANCES = np.array([label.byte_ids[0] for label in LABELS.labels if label.has_instances], np.uint8)

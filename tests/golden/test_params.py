@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from segbench.commands.anatomy import on_meta
 from segbench.models import BUILTIN
-from segbench.network_size import count_params
+from segbench.models.anatomy import on_meta
+from segbench.models.size import count_params
 
 with Path(__file__).with_name("params.csv").open(encoding="utf-8") as file:
     GOLDEN = list(csv.DictReader(file))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbench.core.segments import segment_scores
-from segbench.core.watershed import connected_segments, thinned_segments
+from segbench.kernels.watershed import connected_segments, thinned_segments
+from segbench.metrics.region_scores import segment_scores
 from tests.golden.membranes import membranes
 
 GOLDEN = json.loads(Path(__file__).with_name("fiji-segments.json").read_text())["pairs"]

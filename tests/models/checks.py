@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.core.labels import LabelClass, LabelSpace
-from segbench.models.base import Segmenter, TrainingOutput
-from segbench.network_size import count_params
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.models.segmenter import Segmenter, TrainingOutput
+from segbench.models.size import count_params
 
 Factory = Callable[..., Segmenter]
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.models import BUILTIN
-from segbench.models.base import predict
+from segbench.models.segmenter import predict
 from segbench.models.weights import build, bundled, describe, load, load_strictly, save
 from tests.tiny import LABELS
 

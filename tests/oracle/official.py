@@ -16,10 +16,10 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from segbench.core.instances import InstanceScores
 from segbench.datasets.cityscapes import read_layout
-from segbench.report.cityscapes_json import cityscapes_result, to_text
-from segbench.scoring import score_folder
+from segbench.metrics.instance_iou import InstanceScores
+from segbench.scoring.cityscapes_json import cityscapes_result, to_text
+from segbench.scoring.folder import score_folder
 
 VERSION = "2.3.0"
 PACKAGES = (f"cityscapesScripts=={VERSION}", "numpy==1.26.4")

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segbench.core.confusion import ConfusionMatrix
-from segbench.core.labels import LabelClass, LabelSpace
-from segbench.profiles import Profile, Timing
-from segbench.records import RunRecord
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.metrics.confusion import ConfusionMatrix
+from segbench.records.profile import Profile, Timing
+from segbench.records.run_record import RunRecord
 
 LABELS = LabelSpace(
     "toy-3",

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from segbench.boards import Board, read_boards
-from segbench.core.labels import LabelClass, LabelSpace
-from segbench.core.uncertainty import bootstrap
-from segbench.records import write_text
-from segbench.report.gallery import Failure
-from segbench.report.strips import write_strips
+from segbench.files.json_text import write_text
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.leaderboards.board import Board, read_boards
+from segbench.metrics.uncertainty import bootstrap
+from segbench.report.plots.gallery import Failure
+from segbench.report.plots.strips import write_strips
 from tests.report.fakes import profile, run_record
 
 LABELS = LabelSpace(

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from segbench.core.labels import MAX_CLASSES, LabelClass, LabelSpace
 from segbench.errors import MissingPackageError, ProtocolError, WeightsError
-from segbench.models.base import InputRule, Normalize, Segmenter
+from segbench.labels.space import MAX_CLASSES, LabelClass, LabelSpace
+from segbench.models.segmenter import InputRule, Normalize, Segmenter
 
 NAMED_CLASSES = 5
 

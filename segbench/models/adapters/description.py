@@ -22,11 +22,11 @@ from typing import Any
 
 import yaml
 
-from segbench.core.labels import LabelSpace
 from segbench.datasets.opening import label_space
 from segbench.errors import SegbenchError, WeightsError
+from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import named_classes
-from segbench.models.base import InputRule, Normalize, Paper, Segmenter
+from segbench.models.segmenter import InputRule, Normalize, Paper, Segmenter
 
 SCHEMA = "segbench.exported/1"
 ANY_SIZE = InputRule()

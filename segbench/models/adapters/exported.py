@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import WeightsError
+from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import existing_file
 from segbench.models.adapters.description import KEY, Description, read_description
 from segbench.models.adapters.frozen import Frozen, frozen_segmenter
-from segbench.models.base import Segmenter
+from segbench.models.segmenter import Segmenter
 
 EXAMPLE = "segbench run --models exported:enet.pt2 --dataset cityscapes --data DIR"
 

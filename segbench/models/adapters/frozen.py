@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from segbench.errors import ProtocolError, WeightsError
 from segbench.models.adapters.base import refuse_size, sha256_of_files
 from segbench.models.adapters.description import Description
-from segbench.models.base import Segmenter
+from segbench.models.segmenter import Segmenter
 
 
 class Frozen(nn.Module):

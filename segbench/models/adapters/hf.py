@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import UnknownNameError, WeightsError
+from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import from_unit_range, import_package, named_classes, sha256_of_files
-from segbench.models.base import InputRule, Normalize, Segmenter
+from segbench.models.segmenter import InputRule, Normalize, Segmenter
 
 EXAMPLE = "segbench run --models hf:nvidia/segformer-b0-finetuned-cityscapes-1024-1024 --dataset cityscapes --data DIR"
 PIP = "transformers huggingface_hub"

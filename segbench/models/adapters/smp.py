@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import UnknownNameError
+from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import from_unit_range, import_package
-from segbench.models.base import InputRule, Normalize, Segmenter
+from segbench.models.segmenter import InputRule, Normalize, Segmenter
 
 EXAMPLE = "segbench train smp:unet/resnet34 --dataset camvid --data DIR --out unet.safetensors"
 # Five halvings; every one of its decoders takes what is a multiple of it.

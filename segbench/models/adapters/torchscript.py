@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import WeightsError
+from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import existing_file
 from segbench.models.adapters.description import KEY, Description, read_description
 from segbench.models.adapters.frozen import Frozen, frozen_segmenter
-from segbench.models.base import Segmenter
+from segbench.models.segmenter import Segmenter
 
 EXAMPLE = "segbench run --models torchscript:enet.pt --dataset cityscapes --data DIR"
 

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import UnknownNameError, WeightsError
+from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import from_unit_range, import_package, named_classes, sha256_of_files
-from segbench.models.base import Segmenter
+from segbench.models.segmenter import Segmenter
 
 EXAMPLE = "segbench run --models torchvision:deeplabv3_resnet101 --dataset pascal_voc2012 --data DIR --map by-name"
 

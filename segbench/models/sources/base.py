@@ -1,7 +1,8 @@
 """What a source of public weights is: where its names go in our network, and what its values expect of their input.
 
 A source is data. ``modules`` maps the reference's modules to ours, whole subtrees at once; the longest name that fits decides. Everything
-else about a file (wrappers such as ``module.``, the number of classes, precision) is read off the file by ``segbench.models.importing``.
+else about a file (wrappers such as ``module.``, the number of classes, precision) is read off the file by
+``segbench.models.public_weights``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
-from segbench.core.labels import LabelSpace
-from segbench.models.base import Normalize
+from segbench.labels.space import LabelSpace
+from segbench.models.segmenter import Normalize
 
 State = dict[str, Tensor]
 UNIT = Normalize((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))

@@ -6,7 +6,7 @@ minus Cityscapes' own mean, over its own deviation; the weights for COCO-Stuff a
 
 from __future__ import annotations
 
-from segbench.models.base import Normalize
+from segbench.models.segmenter import Normalize
 from segbench.models.sources.base import Source, within
 from segbench.models.sources.torchseg import BISENET_R18 as TORCHSEG_R18
 from segbench.models.sources.torchvision import resnet

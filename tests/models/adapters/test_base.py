@@ -8,11 +8,11 @@ from types import ModuleType
 import pytest
 from torch import nn
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import MissingPackageError, UnknownNameError, WeightsError
+from segbench.labels.space import LabelSpace
 from segbench.models import ADAPTERS
 from segbench.models.adapters.base import feeds, from_unit_range, import_package, named_classes, sha256_of_files
-from segbench.models.base import InputRule, Normalize, Segmenter
+from segbench.models.segmenter import InputRule, Normalize, Segmenter
 from segbench.models.weights import build
 from tests.tiny import LABELS
 

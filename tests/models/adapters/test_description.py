@@ -7,7 +7,7 @@ import pytest
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
 from segbench.errors import WeightsError
 from segbench.models.adapters.description import Description, describe, read_description, sidecar
-from segbench.models.base import InputRule, Normalize
+from segbench.models.segmenter import InputRule, Normalize
 from tests.tiny import LABELS, tiny
 
 COMPLETE = "labels: [left, right]\nnormalize: {mean: [1, 2, 3], std: [4, 5, 6], order: BGR}\n"

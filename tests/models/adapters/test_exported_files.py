@@ -11,17 +11,18 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 from torch import nn
 
-from segbench.cli import main
+from segbench.cli.main import main
 from segbench.datasets.cityscapes import LABELS
 from segbench.errors import DataError, ProtocolError, WeightsError
-from segbench.exporting import WRITERS, difference, export
 from segbench.models.adapters.description import sidecar
 from segbench.models.adapters.frozen import Frozen
-from segbench.models.base import InputRule, Normalize, Segmenter, predict
-from segbench.models.rednet import rednet
+from segbench.models.exporting import WRITERS, difference, export
+from segbench.models.facts import model_facts
+from segbench.models.segmenter import InputRule, Normalize, Segmenter, predict
 from segbench.models.weights import build
-from segbench.profiling import model_facts, profile
-from segbench.timing import Effort
+from segbench.models.zoo.rednet import rednet
+from segbench.profiling.profiler import profile
+from segbench.profiling.timing import Effort
 
 SIZE = (64, 96)
 YAML = "labels: [a, b]\nnormalize: {mean: [0, 0, 0], std: [255, 255, 255], order: RGB}\n"

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from segbench.core.labels import LabelSpace
 from segbench.errors import ProtocolError, UnknownNameError, WeightsError
+from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import feeds, sha256_of_files
 from segbench.models.adapters.hf_networks import CHUNK, mask_scores, task_tokens
-from segbench.models.base import InputRule, Normalize, Segmenter, forward, predict
+from segbench.models.facts import model_facts
+from segbench.models.segmenter import InputRule, Normalize, Segmenter, forward, predict
 from segbench.models.weights import build
-from segbench.profiling import model_facts
 from tests.tiny import LABELS
 
 transformers = pytest.importorskip("transformers", reason="hf:REPO takes transformers: pip install 'segbench[hf]'")

@@ -11,7 +11,7 @@ import pytest
 from torch import nn
 
 from segbench.errors import UnknownNameError
-from segbench.models.base import InputRule, Normalize
+from segbench.models.segmenter import InputRule, Normalize
 from segbench.models.weights import build, load, save
 from tests.tiny import LABELS
 

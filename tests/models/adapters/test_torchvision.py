@@ -15,9 +15,9 @@ from torch import nn
 
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.models.adapters.base import feeds, sha256_of_files
-from segbench.models.base import Normalize, predict
+from segbench.models.segmenter import Normalize, predict
+from segbench.models.size import count_params
 from segbench.models.weights import build
-from segbench.network_size import count_params
 from tests.tiny import LABELS
 
 URL = "https://download.pytorch.org/models/{}-0123abcd.pth"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from segbench.core.labels import LabelSpace
-from segbench.models.base import Segmenter
+from segbench.labels.space import LabelSpace
+from segbench.models.segmenter import Segmenter
 
 
 def pixelwise(labels: LabelSpace, *, channels: int = 16) -> Segmenter:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segbench.core.labels import LabelClass, LabelSpace
 from segbench.datasets.base import Dataset, Sample
-from segbench.datasets.images import write_image, write_labels
 from segbench.errors import DataError
+from segbench.images.files import write_image, write_labels
+from segbench.labels.space import LabelClass, LabelSpace
 
 LABELS = LabelSpace(
     "squares",

@@ -1,0 +1,1 @@
+"""One `segbench run`: from a suite to a folder of records, tables and plots. Nothing here prints."""

@@ -1,0 +1,175 @@
+"""Models and label maps against targets: `segbench run`, `segbench score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segbench.cli.numba_start import quick_start
+from segbench.cli.options import (
+    DATASET_OPTIONS,
+    DEVICE_OPTION,
+    FILE,
+    FOLDER,
+    GROUPS_OPTION,
+    MAP_OPTION,
+    cores,
+    dataset_named,
+    device_named,
+    names_in,
+    together,
+)
+from segbench.errors import DataError
+from segbench.files.atomic import require_writable
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
+
+PROTOCOL_OPTIONS = together(
+    click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Of the network's arithmetic.  [default: fp32]"),
+    click.option("--input-size", metavar="HxW|N", help="Resize images to this, or the shorter side to N; targets keep their size."),
+    click.option("--crop", metavar="HxW", help="Sliding windows of this size; logits are averaged where they overlap."),
+    click.option("--stride", metavar="HxW", help="From window to window."),
+    click.option("--scales", metavar="S,S,...", help="Average the scores over these enlargements, e.g. 0.75,1,1.25."),
+    click.option("--flip", is_flag=True, default=None, help="Also average over the mirrored image."),
+    click.option(
+        "--void", type=click.Choice(["predictable", "masked"]), help="What --map maps to no class.  [default: predictable, wrong]"
+    ),
+    click.option("--post", type=click.Choice(["none", "dense-crf"]), help="Post-processing; it is part of the signature.  [default: none]"),
+)
+
+
+@click.command()
+@click.option("--suite", metavar="FILE|PRESET", help="A YAML file that names models, dataset, protocol and outputs; flags override it.")
+@click.option("--models", help="Names, separated by commas, or `all` that have weights for the dataset; see `segbench models`.")
+@DATASET_OPTIONS
+@MAP_OPTION
+@click.option("--weights", multiple=True, metavar="NAME=FILE", help="Weights of a model, as `segbench train` writes them; repeatable.")
+@DEVICE_OPTION
+@PROTOCOL_OPTIONS
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N images; for a quick look, the record says so.")
+@click.option("--out", type=FOLDER, help="Where records, tables and plots go.  [default: runs/DATASET-SPLIT]")
+@click.option("--per-class", is_flag=True, default=None, help="Also print the IoU of every class.")
+@click.option("--save-predictions", is_flag=True, default=None, help="Also write class maps as label ids under OUT/predictions/MODEL.")
+@GROUPS_OPTION
+@click.option("--gallery", is_flag=True, default=None, help="Also draw, for each class, the image on which a model does worst.")
+@click.option("--repeats", type=click.IntRange(min=0), help="Timed runs of each model; 0 measures no speed.  [default: 10]")
+@click.option("--channels-last/--no-channels-last", default=None, help="Memory order of weights and images.  [default: as they are]")
+@click.option("--compile", is_flag=True, default=None, help="Run networks through torch.compile.")
+@click.option("--graphs/--no-graphs", default=None, help="On a GPU, replay passes from CUDA graphs.  [default: where that works]")
+def run(suite: str | None, device: str, **flags: Any) -> None:
+    """Evaluate models and print one table; write records, CSV, Markdown and plots."""
+    from segbench.benchmark.run_suite import run_suite
+    from segbench.benchmark.suite import Suite, read_suite
+    from segbench.console import run as running
+
+    flags["models"] = names_in(flags["models"]) if flags["models"] else ()
+    flags["weights"] = _weights(flags["weights"])
+    flags["protocol"] = _protocol(flags)
+    wanted = (read_suite(suite) if suite else Suite()).overridden(flags)
+    if not wanted.models:
+        raise click.UsageError("no models: give --models NAMES (see `segbench models`), or name them in the suite")
+    done = run_suite(wanted, dataset_named(wanted.dataset, wanted.data, wanted.split), device_named(device), running)
+    running.print_results(done.records, done.profiles, done.folder, per_class=wanted.per_class)
+
+
+def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:
+    weights = {}
+    for pair in pairs:
+        name, equals, file = pair.partition("=")
+        if not (name and equals and file):
+            raise click.BadParameter(f"{pair!r} is not NAME=FILE", param_hint="--weights")
+        weights[name] = Path(file)
+    return weights
+
+
+def _protocol(flags: dict[str, Any]) -> dict[str, Any]:
+    """Takes the flags of :data:`PROTOCOL_OPTIONS` out; those that were given, as fields of a Protocol."""
+    from segbench.evaluation.parsing import parse_input_size, parse_scales, parse_size
+
+    readers = {"input_size": parse_input_size, "crop": parse_size, "stride": parse_size, "scales": parse_scales}
+    given = {key: flags.pop(key) for key in ("precision", "flip", "post", "void", *readers)}
+    try:
+        return {key: readers[key](value) if key in readers else value for key, value in given.items() if value is not None}
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command()
+@click.argument("preds", type=FOLDER)
+@click.argument("gts", type=FOLDER, required=False)
+@DATASET_OPTIONS
+@click.option("--labels", type=FILE, help="YAML with a label space of your own: name, classes, void.")
+@MAP_OPTION
+@click.option("--pred-labels", metavar="NAME|YAML", help="With --map: the label space that PREDS are in.")
+@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="Of PREDS.")
+@click.option("--target-encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True)
+@click.option("--json", "json_file", type=FILE, help="Write the run record here.")
+@click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
+@click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
+@click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
+@click.option("--boundary-ratio", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True, help="Of the diagonal.")
+@click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
+@GROUPS_OPTION
+@click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
+@quick_start()
+def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
+    """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data)."""
+    from segbench.console import score as command
+    from segbench.scoring.record import record_of, write_official, write_record
+
+    dataset = _targets(gts, options.pop("dataset"), options.pop("data"), options.pop("split"), options.pop("labels"))
+    if official_json and dataset.instances is None:
+        way_out = "leave it out, or put *_gtFine_instanceIds.png beside the targets"
+        raise DataError("--official-json needs Cityscapes targets with their instance maps", way_out=way_out)
+    rule, known = options.pop("map"), options.pop("pred_labels")
+    if (rule is None) != (known is None):
+        raise click.UsageError("--map and --pred-labels go together: a rule, and the label space that it maps from")
+    for file in (json_file, official_json):
+        if file is not None:
+            require_writable(file.parent)
+    options["mapping"] = command.mapping_of(rule, known, dataset) if rule else None
+    if official_json and options["mapping"]:
+        raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
+    ratio, groups, explain = (options.pop(key) for key in ("boundary_ratio", "groups", "explain"))
+    result = command.score_with_progress(preds, dataset, boundary=ratio if options.pop("boundary") else None, **options)
+    record = record_of(result, name or preds.resolve().name, groups)
+    command.print_scores(record)
+    if explain:
+        command.print_conventions(result)
+    if json_file:
+        write_record(json_file, record, result)
+    if official_json:
+        write_official(official_json, result)
+
+
+@click.command()
+@click.argument("preds", type=FOLDER)
+@click.option("--server", required=True, metavar="NAME", help="The dataset whose test server it is: cityscapes, pascal_voc2012.")
+@click.option("--data", type=FOLDER, required=True, help="The dataset's folder, with the test images.")
+@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids"]), default="auto", show_default=True, help="Of PREDS.")
+@click.option("--out", type=FILE, help="The archive.  [default: PREDS-NAME.zip or .tgz, as the server has it]")
+@click.option("--check", is_flag=True, help="Write nothing.")
+@click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
+def pack(preds: Path, server: str, data: Path, out: Path | None, **options: Any) -> None:
+    """Check the label maps in PREDS and pack them for a test server, as label ids; every map that it would refuse is named."""
+    from segbench.console.pack import pack_with_progress
+
+    pack_with_progress(preds, server, data, out, **options)
+
+
+def _targets(gts: Path | None, name: str | None, data: Path | None, split: str | None, labels: Path | None) -> Dataset:
+    from segbench.datasets.opening import label_space
+    from segbench.datasets.target_folder import target_folder
+    from segbench.labels.files import read_label_space
+
+    if labels is not None and name is not None:
+        raise DataError("--labels and --dataset both say which labels these are", way_out="give one of them")
+    if gts is None:
+        if name is None and data is None:
+            raise DataError("no targets given", way_out="segbench score PREDS GTS, or segbench score PREDS --dataset NAME --data DIR")
+        return dataset_named(name, data, split)
+    space = read_label_space(labels) if labels else label_space(name) if name else None
+    return target_folder(gts, space, split or "val")

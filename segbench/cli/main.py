@@ -1,0 +1,59 @@
+"""The command line: one group, its commands, and how errors are told. The commands parse, call and print; what they can do, Python can do.
+
+Importing this loads click alone, so that `segbench --help` answers at once: heavy imports happen inside the commands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from segbench import __version__
+from segbench.cli import data, evaluation, networks, results, speed
+from segbench.errors import SegbenchError
+from segbench.files.atomic import refusal
+
+
+class _Main(click.Group):
+    """Errors of the input are one clear message and exit status 2; everything else keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SegbenchError as error:
+            click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+            ctx.exit(2)
+        except OSError as error:
+            if (refused := refusal(error)) is None:
+                raise
+            click.echo(click.style("error: ", fg="red", bold=True) + str(refused), err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted; `run`, `profile --out` and `train --resume` go on from here with the same command", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+def main() -> None:
+    """Benchmark and evaluate semantic segmentation: the official numbers, the protocol, and honest speed."""
+
+
+for _command in (
+    evaluation.run,
+    evaluation.score,
+    evaluation.pack,
+    networks.models,
+    networks.check,
+    networks.train,
+    networks.weights,
+    networks.export,
+    speed.profile,
+    results.table,
+    results.compare,
+    results.leaderboard,
+    results.submit,
+    data.data,
+):
+    main.add_command(_command)

@@ -1,0 +1,127 @@
+"""Networks and their weights: `segbench models`, `check`, `train`, `weights`, `export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.cli.options import DATASET_OPTIONS, DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, size_in
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table.")
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+@click.option("--refresh", is_flag=True, help="In a checkout: count again, and rewrite the committed table and README.md's.")
+@click.pass_context
+def models(ctx: click.Context, as_json: bool, classes: int, refresh: bool) -> None:
+    """List the registered models with paper, year, parameters and MACs at 1024x2048."""
+    from segbench.console import models as command
+
+    if refresh:
+        for path in command.refresh():
+            click.echo(f"wrote {path}")
+    elif ctx.invoked_subcommand is None:
+        command.list_models(classes, as_json=as_json)
+
+
+@models.command("show")
+@click.argument("name")
+@click.option("--size", default="1024x2048", show_default=True, metavar="HxW")
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+def models_show(name: str, size: str, classes: int) -> None:
+    """Print the stages of model NAME with their output sizes."""
+    from segbench.console.anatomy import show_model
+
+    show_model(name, size_in(size), classes)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.25; repeatable.")
+@click.option("--full", is_flag=True, help="Check networks as wide as published, not at an eighth of it.")
+@click.option("--classes", type=click.IntRange(min=2), default=19, show_default=True)
+@click.option("--data", type=FOLDER, help="The dataset's folder.")
+@click.option("--split", help="The dataset's split.  [default: the one that it is evaluated on]")
+def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes: int, data: Path | None, split: str | None) -> None:
+    """Check that models and datasets keep to the contract; NAME is registered, file.py:function, or `all` models."""
+    from segbench.console.check import check as check_names
+    from segbench.console.train import parse_settings
+
+    arguments = parse_settings(settings)
+    if check_names(names, arguments, full=full, classes=classes, open_dataset=lambda name: dataset_named(name, data, split)):
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("model")
+@DATASET_OPTIONS
+@click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
+@click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
+@click.option("--recipe", metavar="paper|minicity|FILE", help="A recipe that comes along, or YAML; the options below override its fields.")
+@click.option("--steps", type=click.IntRange(min=1))
+@click.option("--batch-size", type=click.IntRange(min=1))
+@click.option("--crop", metavar="HxW")
+@click.option("--learning-rate", type=float)
+@click.option("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]))
+@click.option("--class-weights", type=click.Choice(["none", "enet", "median"]))
+@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]))
+@click.option("--seed", type=int)
+@click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--resume", is_flag=True, help="Continue from OUT.ckpt.")
+@click.option("--full-precision", is_flag=True, help="Store float32 instead of float16.")
+@DEVICE_OPTION
+def train(model: str, dataset: str | None, data: Path | None, split: str | None, out: Path, **options: Any) -> None:
+    """Train MODEL and write its weights; validates on `val` as it goes."""
+    from segbench.console import train as command
+    from segbench.training.recipe import read_recipe
+
+    settings = command.parse_settings(options.pop("settings"))
+    run_options = {key: options.pop(key) for key in ("validate_every", "resume", "full_precision", "init")}
+    device = device_named(options.pop("device"))
+    recipe = read_recipe(options.pop("recipe"), options, model)
+    train_set = dataset_named(dataset, data, split or "train")
+    command.train_with_progress(model, settings, train_set, dataset_named(dataset, data, "val"), recipe, out, device, **run_options)
+
+
+@click.group()
+def weights() -> None:
+    """Bring in public weights of other code bases."""
+
+
+@weights.command("import")
+@click.argument("model")
+@click.argument("file", type=FILE)
+@click.option("--out", type=FILE, help="The weights file to write (safetensors).  [default: FILE-MODEL.safetensors]")
+@click.option("--labels", metavar="NAME|YAML", help="Which classes its scores are.  [default: what its source was trained on]")
+@click.option("--normalize", metavar="HOW", help="imagenet, unit (0..1) or MEAN/STD/ORDER in bytes.  [default: the source's]")
+@click.option("--half", is_flag=True, help="Store float16 instead of float32.")
+def weights_import(model: str, file: Path, out: Path | None, **options: Any) -> None:
+    """Translate the public weights in FILE (PyTorch or safetensors) for MODEL; every tensor fits, or the file is refused."""
+    from segbench.console.weights import import_weights
+
+    import_weights(model, file, out, **options)
+
+
+@weights.command("sources")
+def weights_sources() -> None:
+    """List the public weights that each model can take."""
+    from segbench.console.weights import list_sources
+
+    list_sources()
+
+
+@click.command()
+@click.argument("model")
+@click.option("--weights", type=FILE, required=True, help="Weights of MODEL, as `segbench train` writes them.")
+@click.option("--format", "kind", type=click.Choice(["onnx", "torchscript", "pt2"]), required=True)
+@click.option("--out", type=FILE, required=True, help="The file to write.")
+@click.option("--size", default="1024x2048", show_default=True, metavar="HxW", help="Of the images that it will be given.")
+@DEVICE_OPTION
+def export(model: str, weights: Path, kind: str, out: Path, size: str, device: str) -> None:
+    """Write MODEL as one file for another runtime; it says itself what it must be fed, and is compared with the network."""
+    from segbench.console.export import export_model
+
+    export_model(model, weights, kind, out, size_in(size), device_named(device))

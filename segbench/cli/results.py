@@ -1,0 +1,66 @@
+"""What is made of records: `segbench table`, `compare`, `leaderboard`, `submit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segbench.cli.options import FILE, FOLDER, GROUPS_OPTION, names_in
+from segbench.errors import DataError
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--format", "form", type=click.Choice(["terminal", "markdown", "csv", "latex", "html"]), help="[default: by OUT's ending]")
+@click.option("--out", type=FILE, help="Write the table here (.md .csv .tex .html).  [default: standard output]")
+@click.option("--sort", metavar="COLUMN", help="The best of this column first.  [default: mIoU]")
+@click.option("--columns", metavar="NAME,NAME,...", help="Only these columns, in this order.")
+@click.option("--per-class", is_flag=True, help="The IoU of every class, a column for each model.")
+def table(records: tuple[Path, ...], form: str | None, out: Path | None, sort: str | None, columns: str | None, per_class: bool) -> None:
+    """One table of run records (files, or folders that hold them); profiles among them add their speed."""
+    from segbench.console.table import write_table
+
+    write_table(records, form, out, columns=names_in(columns) if columns else (), sort=sort, classes=per_class)
+
+
+@click.command()
+@click.argument("a", type=FILE)
+@click.argument("b", type=FILE)
+@GROUPS_OPTION
+@click.option("--images", type=click.IntRange(min=0), default=10, show_default=True, help="How many of those that changed most to list.")
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON: fractions, null where undefined.")
+def compare(a: Path, b: Path, groups: str | None, images: int, as_json: bool) -> None:
+    """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most."""
+    from segbench.console.compare import compare_and_print
+
+    compare_and_print(a, b, groups, images, as_json=as_json)
+
+
+@click.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what the records give.")
+@click.option("--png", is_flag=True, help="Also write every plot as PNG, light and dark.")
+def leaderboard(folder: Path, check: bool, png: bool) -> None:
+    """Rebuild the boards of FOLDER from their records."""
+    from segbench.report.pages import board_files as boards
+
+    if not check:
+        for path in [*boards.write(folder), *(boards.write_png(folder) if png else ())]:
+            click.echo(f"wrote {path}")
+    elif differences := boards.check(folder):
+        raise DataError(f"{folder}: {len(differences)} files differ from their records", differences, f"segbench leaderboard {folder}")
+    else:
+        click.echo(f"{folder}: every file is what its records give")
+
+
+@click.command()
+@click.argument("record", type=FILE)
+@click.option("--board", type=FOLDER, required=True, help="The board's folder, e.g. leaderboards/minicity-val.")
+def submit(record: Path, board: Path) -> None:
+    """Check a run RECORD against a board's rules and copy it in, or list every reason why not."""
+    from segbench.leaderboards.submission import submit as add
+
+    for path in add(record, board):
+        click.echo(f"wrote {path}")
+    click.echo(f"next: segbench leaderboard {board.parent if (board.parent / 'README.md').is_file() else board}")

@@ -1,1 +1,0 @@
-"""What can be typed: commands with their options, a module for each group. What a command does and prints is in segbench.commands."""

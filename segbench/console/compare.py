@@ -1,0 +1,105 @@
+"""`segbench compare`: the differences of two records as tables, or as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from segbench.console.terminal import console, table
+from segbench.files.json_text import dump_json
+from segbench.records.comparison import Compared, Difference, compare_records
+from segbench.report.tables.formats import DASH
+from segbench.report.tables.metrics import METRICS
+from segbench.report.tables.numbers import percent
+
+OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class_iiou"}
+
+
+def compare_and_print(a: Path, b: Path, groups: str | None, images: int, *, as_json: bool) -> None:
+    """Print what differs: every metric, every class, and the images that changed most."""
+    compared = compare_records(a, b, groups)
+    if as_json:
+        print(dump_json(facts(compared, images)), end="")
+        return
+    names = _names(compared)
+    show = console()
+    columns = [*names, "difference", "95 % interval", "p"]
+    metrics = [replace(known, name=name) for name, metric in METRICS.items() if (known := compared.metric(metric.field))]
+    show.print(table(["metric", *columns], list(map(_row, metrics))))
+    for metric, field in OF_CLASSES.items():
+        if classes := compared.classes(field):
+            show.print(table([f"class {metric}", *columns], list(map(_row, classes))))
+    if chosen := compared.changed_most(images):
+        x, y = compared.image_mious
+        rows = [[compared.ids[i], percent(x[i]), percent(y[i]), _signed(x[i] - y[i])] for i in chosen]
+        show.print(table(["images that changed most (mIoU in the image)", *names, "difference"], rows))
+    show.print(verdict(compared, names), markup=False)
+    for note in _notes(compared):
+        show.print(note, style="dim", soft_wrap=True, markup=False)
+
+
+def facts(compared: Compared, images: int) -> dict[str, Any]:
+    """The same as plain data: scores are fractions under the names that records use, ``better`` is ``a``, ``b`` or nothing."""
+    intervals, exact = compared.found.intervals, compared.found.exact
+    x, y = compared.image_mious.tolist()
+    return {
+        "a": compared.a.name,
+        "b": compared.b.name,
+        "signature": compared.a.signature,
+        "better": compared.better,
+        "metrics": [asdict(known) for metric in METRICS.values() if (known := compared.metric(metric.field))],
+        "classes": {field: list(map(asdict, found)) for field in OF_CLASSES.values() if (found := compared.classes(field))},
+        "images": [{"id": compared.ids[i], "a": x[i], "b": y[i], "difference": x[i] - y[i]} for i in compared.changed_most(images)],
+        "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed")},
+        "exchanges": "all" if exact else intervals.replicates,
+    }
+
+
+def verdict(compared: Compared, names: tuple[str, str]) -> str:
+    """Which of the two is better, or that these images do not tell."""
+    miou = compared.metric("miou")
+    if miou is None or math.isnan(miou.difference):
+        return "No mIoU is defined, so nothing is better."
+    if compared.better is None:
+        return f"These images do not tell the mIoU of {names[0]} and {names[1]} apart ({_p_is(miou.p)})."
+    (better, worse), difference, (low, high) = names, miou.difference, miou.interval
+    if compared.better == "b":
+        better, worse, difference, low, high = worse, better, -difference, -high, -low
+    return f"The mIoU of {better} is higher than that of {worse} by {100 * difference:.1f} {_interval(low, high)}, {_p_is(miou.p)}."
+
+
+def _names(compared: Compared) -> tuple[str, str]:
+    first, second = compared.a.name, compared.b.name
+    return (first, second) if first != second else (f"{first} (A)", f"{second} (B)")
+
+
+def _row(known: Difference) -> list[str]:
+    return [known.name, percent(known.a), percent(known.b), _signed(known.difference), _interval(*known.interval), _p(known.p)]
+
+
+def _notes(compared: Compared) -> list[str]:
+    intervals = compared.found.intervals
+    draws = "all" if compared.found.exact else f"{intervals.replicates} drawn"
+    return [
+        f"paired bootstrap over {intervals.units} {intervals.unit} ({intervals.replicates} replicates, seed {intervals.seed}); p: {draws} "
+        "exchanges of the two models on these; of classes: Holm-corrected for the number of classes",
+        compared.a.signature,
+    ]
+
+
+def _signed(fraction: float) -> str:
+    return DASH if math.isnan(fraction) else f"{100 * fraction:+.1f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return DASH if math.isnan(low) else f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _p_is(value: float) -> str:
+    return f"p {_p(value)}" if value < 0.001 else f"p = {_p(value)}"
+
+
+def _p(value: float) -> str:
+    return DASH if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,88 @@
+"""`segbench score`: counting with progress, the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segbench.console.terminal import console, progress_bar, table
+from segbench.datasets.base import Dataset
+from segbench.datasets.opening import label_space
+from segbench.labels.files import read_label_space
+from segbench.labels.mapping import LabelMapping, describe_mapping, read_mapping
+from segbench.metrics.conventions import CONVENTIONS, Counted
+from segbench.records.run_record import RunRecord
+from segbench.report.tables.cautions import averaging, cautions
+from segbench.report.tables.intervals import half_width, interval_note
+from segbench.report.tables.metrics import ALWAYS, METRICS
+from segbench.report.tables.numbers import percent
+from segbench.scoring.folder import FolderScores, score_folder
+
+
+def score_with_progress(preds: Path, dataset: Dataset, **options: Any) -> FolderScores:
+    """Score a folder of label maps; a bar counts the pairs."""
+    with progress_bar("scoring") as bar:
+        task = bar.add_task("scoring", total=len(dataset))
+        return score_folder(preds, dataset, on_pair=lambda: bar.advance(task), **options)
+
+
+def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | None:
+    """What predicted label ids of another label space (a dataset's name, or YAML) stand for; ``None`` if it is the dataset's own.
+
+    :raises SegbenchError: there is no such label space, or the rule does not fit.
+    """
+    path = Path(pred_labels)
+    source = read_label_space(path) if path.suffix in (".yaml", ".yml") else label_space(pred_labels)
+    if source == dataset.labels:
+        return None
+    mapping = read_mapping(rule).between(source, dataset.labels)
+    console(stderr=True).print(describe_mapping(mapping), markup=False, soft_wrap=True)
+    return mapping
+
+
+def print_scores(record: RunRecord) -> None:
+    """The scores as tables on standard output; warnings on standard error where they mean less than they seem to."""
+    scores, labels = record.scores, record.labels
+    show = console()
+    for caution in cautions(record):
+        console(stderr=True).print(f"warning: {caution}", markup=False, soft_wrap=True)
+    columns = {
+        "class": list(labels.class_names),
+        "IoU": list(map(percent, scores.class_iou, half_width(record, "class_iou"))),
+        "acc": list(map(percent, scores.class_acc, half_width(record, "class_acc"))),
+    }
+    if record.iiou:
+        iiou = [record.iiou.get(name, np.nan) for name in labels.class_names]
+        columns["iIoU"] = list(map(percent, iiou, half_width(record, "class_iiou")))
+    if record.boundary:
+        columns["boundary IoU"] = list(map(percent, record.boundary.class_iou, half_width(record, "boundary_iou")))
+    show.print(table(list(columns), list(zip(*columns.values(), strict=True))))
+    if scores.category_iou:
+        categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)
+        show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
+    show.print("   ".join(_headline(record)) + "   (per cent)")
+    show.print(averaging(record), style="dim", markup=False, soft_wrap=True)
+    if note := interval_note([record]):
+        show.print(note, style="dim")
+    if record.boundary:
+        pixels = " or ".join(map(str, sorted({record.boundary.widths[0], record.boundary.widths[-1]})))
+        show.print(f"boundary IoU within {100 * record.boundary.ratio:g} % of the diagonal ({pixels} px) of an edge", style="dim")
+    show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")
+
+
+def print_conventions(result: FolderScores) -> None:
+    """What the same label maps reach under the rules of other tools, on standard output."""
+    counted = Counted(result.dataset.labels, result.pairs, result.per_image.confusion)
+    rows = [[name, percent(of(counted))] for name, of in CONVENTIONS.items()]
+    console().print(table(["the same label maps elsewhere", "%"], rows))
+
+
+def _headline(record: RunRecord) -> Iterator[str]:
+    for name, metric in METRICS.items():
+        value = metric.of(record)
+        if name in ALWAYS or not math.isnan(value):
+            yield f"{name} {percent(value, float(half_width(record, metric.field)))}"

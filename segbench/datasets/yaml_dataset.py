@@ -1,0 +1,244 @@
+"""Your own data, described in one YAML file: ``--dataset mydata.yaml``, or ``folder:mydata.yaml``.
+
+    name: yard                             # default: the file's name
+    root: data                             # where the patterns start; default: the file's folder; --data overrides it
+    splits:
+      train: {images: train/*.jpg, targets: train-masks/*.png}
+      val: {images: val/*.jpg, targets: val-masks/*.png}
+    classes:
+      - {name: road, ids: [7], color: [128, 64, 128]}
+      - {name: vehicle, ids: [26, 27]}     # default: its position in the list, and a colour of its own
+    void:
+      - {name: sky, ids: [23]}
+    ignore: [0, 255]                       # bytes that are not evaluated and need no name
+    encoding: ids                          # of targets: ids, train-ids (positions, and 255 for void) or color
+
+``images`` and ``targets`` at the top level are one split, ``val``. An image and a target belong together if the same text stands for their
+wildcards. ``labels: cityscapes`` takes the classes of a builtin dataset instead of ``classes``, ``void`` and ``ignore``. ``palette`` is a
+list of colours for classes that are plain names. Every problem of a file is found in one pass, and named with its line and its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.opening import label_space
+from segbench.datasets.wildcards import matches, partners, wildcards
+from segbench.errors import DataError, ImageError
+from segbench.files.yaml_schema import each, exactly, named, one_of, plain, read_yaml, section
+from segbench.images.colors import read_colored
+from segbench.images.files import read_labels
+from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.labels.tables import voc_color
+
+ENCODINGS = ("ids", "train-ids", "color")
+SPLIT = "val"
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """What the file says. ``splits``: name to (pattern of images or ``None``, pattern of targets)."""
+
+    name: str
+    root: Path
+    splits: Mapping[str, tuple[str | None, str]]
+    labels: LabelSpace
+    encoding: str
+
+
+def own_dataset(yaml: str, data: Path | None = None, split: str | None = None) -> Dataset:
+    """Your own images and targets, described in one YAML file.
+
+    :raises DataError: the file has problems, there is no such split, or images and targets do not pair up; all are named.
+    """
+    path = Path(yaml)
+    own = read_own(path)
+    split = split or (SPLIT if SPLIT in own.splits else next(iter(own.splits)))
+    if split not in own.splits:
+        raise DataError(f"{path}: no split {split!r}", way_out=f"its splits are {', '.join(own.splits)}")
+    root = own.root if data is None else data
+    samples = _samples(path, root, *own.splits[split])
+    return Dataset(own.name, split, own.labels, samples, root, read_target=_reading(own), shared_folders=True)
+
+
+def read_own(path: Path) -> OwnData:
+    """The description of a dataset.
+
+    :raises DataError: it is missing, or has problems: each is named with its line.
+    """
+    try:
+        said = read_yaml(path, section("dataset", _KEYS, _checked))
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file", way_out="--dataset takes a registered name, or a YAML file") from None
+    name = said.get("name", path.stem)
+    splits = said.get("splits") or {SPLIT: (said.get("images"), said["targets"])}
+    return OwnData(name, path.parent / said.get("root", "."), splits, labels_of(name, said), said.get("encoding", "ids"))
+
+
+def _samples(path: Path, root: Path, image_pattern: str | None, target_pattern: str) -> tuple[Sample, ...]:
+    targets = matches(root, target_pattern)
+    if not targets:
+        raise DataError(
+            f"{path}: no file is named like targets: {root / target_pattern}", way_out="patterns start at root, or at --data DIR"
+        )
+    if image_pattern is None:
+        return tuple(Sample(key, None, target) for key, target in targets.items())
+    images = matches(root, image_pattern)
+    if problems := partners(images, targets):
+        raise DataError(
+            f"{path}: {len(problems)} files have no partner among {len(images)} images and {len(targets)} targets",
+            problems,
+            f"they belong together if the same text stands for the wildcards of {image_pattern} and {target_pattern}",
+        )
+    return tuple(Sample(key, images[key], target) for key, target in targets.items())
+
+
+def _reading(own: OwnData) -> Callable[[Sample], NDArray[np.uint8]]:
+    """How a target becomes label ids uint8[H, W]."""
+    if own.encoding == "color":
+        return lambda sample: read_colored(sample.target, own.labels)
+    encoding: Encoding = "train-ids" if own.encoding == "train-ids" else "ids"
+    table = id_of_byte(own.labels, encoding)
+    ids, foreign = table.astype(np.uint8), table == FOREIGN
+
+    def read(sample: Sample) -> NDArray[np.uint8]:
+        target = read_labels(sample.target)
+        if (unknown := foreign[target]).any():
+            found = np.unique(target[unknown]).tolist()
+            raise ImageError(sample.target, f"the bytes {found} are no {own.encoding} of {own.labels.name!r}; name them, or `ignore` them")
+        return target if encoding == "ids" else ids[target]
+
+    return read
+
+
+def _checked(said: dict[str, Any]) -> dict[str, Any]:
+    """The keys that do not go together.
+
+    :raises ValueError: naming them.
+    """
+    if ("splits" in said) == ("targets" in said) or ("splits" in said and "images" in said):
+        raise ValueError("give either splits, or images and targets of one split")
+    if "splits" not in said:
+        _check_patterns(said)
+    return check_labels(said)
+
+
+def check_labels(said: dict[str, Any]) -> dict[str, Any]:
+    """The keys that say which labels there are.
+
+    :raises ValueError: they do not go together.
+    :raises LabelError: two labels own one id or share a name.
+    """
+    if ("labels" in said) == ("classes" in said):
+        raise ValueError("give either classes, or labels: the name of a builtin dataset that has the same")
+    if "labels" in said and (extra := sorted({"void", "ignore", "palette"} & set(said))):
+        raise ValueError(f"{' and '.join(extra)} belong to classes, not to labels")
+    labels_of("classes, void and ignore", said)
+    return said
+
+
+def _check_patterns(said: Mapping[str, Any]) -> tuple[str | None, str]:
+    """(images, targets) of one split.
+
+    :raises ValueError: there are no targets, or the wildcards of the two are not the same.
+    """
+    images, targets = said.get("images"), said.get("targets")
+    if targets is None:
+        raise ValueError("targets must be said")
+    if not wildcards(targets) or (images is not None and wildcards(images) != wildcards(targets)):
+        raise ValueError(
+            f"images {images!r} and targets {targets!r} need the same wildcards, at least one: what they stand for pairs the files"
+        )
+    return images, targets
+
+
+def labels_of(name: str, said: Mapping[str, Any]) -> LabelSpace:
+    """The label space of a whole description.
+
+    :raises LabelError: two labels own one id or share a name.
+    :raises ValueError: colours are missing or too few.
+    """
+    if "labels" in said:
+        return said["labels"]  # type: ignore[no-any-return]
+    palette = said.get("palette")
+    if palette is not None and len(palette) != len(said["classes"]):
+        raise ValueError(f"palette has {len(palette)} colours for {len(said['classes'])} classes")
+    colors = palette or [voc_color(index + 1) for index in range(len(said["classes"]))]
+    entries = [{"color": color} | entry for entry, color in zip(said["classes"], colors, strict=True)]
+    if said.get("encoding") == "color" and palette is None and (bare := [e["name"] for e in said["classes"] if "color" not in e]):
+        raise ValueError(f"encoding: color needs a color for {', '.join(bare)}")
+    space = LabelSpace.from_dict({"name": name, "classes": entries, "void": said.get("void", [])})
+    ignored = (LabelClass("ignored", tuple(said["ignore"]), (0, 0, 0)),) if said.get("ignore") else ()
+    return replace(space, void=space.void + ignored)
+
+
+def _bytes(value: object) -> list[int]:
+    ids = value if isinstance(value, list) else [value]
+    if not all(type(i) is int and 0 <= i <= 255 for i in ids):
+        raise ValueError(f"{value!r} is not a list of bytes 0..255")
+    return ids
+
+
+def _color(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) != 3:
+        raise ValueError(f"{value!r} is not [red, green, blue]")
+    return tuple(_bytes(value))
+
+
+def _palette(value: object) -> Sequence[tuple[int, ...]]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list of [red, green, blue]")
+    return [_color(color) for color in value]
+
+
+def _named(entry: dict[str, Any]) -> dict[str, Any]:
+    if "name" not in entry:
+        raise ValueError(f"{entry} has no name")
+    return entry
+
+
+_LABEL = section(
+    "label",
+    {"name": plain(exactly(str)), "ids": plain(_bytes), "id": plain(_bytes), "color": plain(_color), "category": plain(exactly(str))},
+    lambda entry: _named({("ids" if key == "id" else key): value for key, value in entry.items()}),
+)
+
+
+def _label(node: Any, problems: list[str]) -> Any:
+    """A class as a mapping, or as its name alone."""
+    return {"name": str(node.value)} if isinstance(node.value, str) else _LABEL(node, problems)
+
+
+def _classes(node: Any, problems: list[str]) -> Any:
+    """The classes as mappings, no two of which share a name or an id."""
+    before, entries = len(problems), each(_label)(node, problems)
+    if len(problems) == before:
+        LabelSpace.from_dict({"name": "classes", "classes": entries})
+    return entries
+
+
+_TEXT = plain(exactly(str))
+LABEL_KEYS = {
+    "labels": plain(lambda value: label_space(exactly(str)(value))),
+    "classes": _classes,
+    "palette": plain(_palette),
+    "void": each(_label),
+    "ignore": plain(_bytes),
+}
+_KEYS = {
+    "name": _TEXT,
+    "root": _TEXT,
+    "images": _TEXT,
+    "targets": _TEXT,
+    "splits": named(section("split", {"images": _TEXT, "targets": _TEXT}, _check_patterns)),
+    **LABEL_KEYS,
+    "encoding": plain(one_of(*ENCODINGS)),
+}

@@ -1,0 +1,166 @@
+"""Segmenters on a dataset: each image is read and decoded once, for all of them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
+from segbench.errors import DataError, ImageError, LabelError, ProtocolError
+from segbench.evaluation.graphs import Outputs, ReplayedPass
+from segbench.evaluation.multi_view import protocol_scores
+from segbench.evaluation.precision import arithmetic
+from segbench.evaluation.protocol import Protocol
+from segbench.evaluation.transfer import Array, download, upload
+from segbench.labels.mapping import LabelMapping
+from segbench.models.segmenter import Segmenter
+from segbench.parallel import map_ordered
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """One sample: for each segmenter, pair counts int64[256, 256] of (target label id, predicted class index), and its class map.
+
+    ``class_maps`` uint8[H, W] class indices; empty unless they were asked for. ``passes``: how each pass was run; see
+    :mod:`segbench.evaluation.graphs`.
+    """
+
+    sample: Sample
+    counts: list[NDArray[np.int64]]
+    class_maps: list[NDArray[np.uint8]]
+    passes: list[str] = field(default_factory=list)
+
+
+def evaluate(
+    segmenters: Sequence[Segmenter],
+    dataset: Dataset,
+    *,
+    protocol: Protocol | None = None,
+    limit: int | None = None,
+    keep_class_maps: bool = False,
+    mappings: Sequence[LabelMapping | None] = (),
+    graphs: bool = True,
+) -> Iterator[Evaluated]:
+    """Run every segmenter on every sample, in the dataset's order.
+
+    Networks are put into evaluation mode and must be on one device. Images of any size, one at a time: no padding, no duplicates.
+
+    :param mappings: for each segmenter what its classes stand for, ``None`` where they are the dataset's; class indices are the dataset's
+        then, and C is outside.
+    :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
+    :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them.
+    :raises DataError: an image and its target differ in size, or cannot be read.
+    """
+    mappings = mappings or [None] * len(segmenters)
+    for segmenter, mapping in zip(segmenters, mappings, strict=True):
+        segmenter.network.eval()
+        if segmenter.labels.class_names != (mapping.source if mapping else dataset.labels).class_names:
+            raise LabelError(
+                f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}; "
+                "--map by-name, or --map FILE, says which stand for which"
+            )
+        if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
+            raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
+    protocol = protocol or Protocol()
+    if protocol.void == "masked":
+        masked = [_without_void(segmenter, mapping) for segmenter, mapping in zip(segmenters, mappings, strict=True)]
+        segmenters, mappings = [segmenter for segmenter, _ in masked], [mapping for _, mapping in masked]
+    with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
+    device = segmenters[0].device
+    if protocol.precision == "tf32" and device.type != "cuda":
+        raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {device.type}; leave out --precision")
+    workers = decoders(device)
+    read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
+    reads = map_ordered(read, islice(dataset.samples, limit), workers=workers, ahead=2 * workers)
+    passes = [pass_of(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
+    runs = ((each.sample, _run(passes, each, protocol, keep_class_maps)) for each in reads)
+    for sample, (take_counts, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
+        counts, class_maps = list(take_counts()), [take()[0] for take in take_class_maps]
+        counts = [mapping.fold(pairs) if mapping else pairs for mapping, pairs in zip(mappings, counts, strict=True)]
+        if keep_class_maps:
+            class_maps = [mapping.pred_index[pred] if mapping else pred for mapping, pred in zip(mappings, class_maps, strict=True)]
+        yield Evaluated(sample, counts, class_maps, ways)
+
+
+def decoders(device: torch.device) -> int:
+    """How many threads read images for a device. A CPU is busy with the network; a GPU leaves all cores but two idle."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(2, cores - 2) if device.type == "cuda" else 2
+
+
+def pass_of(segmenter: Segmenter, protocol: Protocol, *, graphs: bool) -> ReplayedPass:
+    """A segmenter's pass from (images, targets[, depth]) to class maps and counts."""
+
+    def work(images: Tensor, targets: Tensor, depth: Tensor | None = None) -> Outputs:
+        return protocol_scores(segmenter, images, depth, protocol).counts(targets)
+
+    return ReplayedPass(work, "" if graphs and protocol.post == "none" else "not asked for")
+
+
+def _without_void(segmenter: Segmenter, mapping: LabelMapping | None) -> tuple[Segmenter, LabelMapping | None]:
+    """The segmenter without the scores that stand for no class of the dataset, and what the others stand for."""
+    if mapping is None:
+        return segmenter, None
+    kept = tuple(index for index, at in enumerate(mapping.target_of) if at < len(mapping.target.classes))
+    known = replace(mapping.source, classes=tuple(mapping.source.classes[index] for index in kept))
+    stands = replace(mapping, source=known, target_of=tuple(mapping.target_of[index] for index in kept))
+    return replace(segmenter, labels=known, channels=kept), stands
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """``take()`` gives image, target and depth as batches of one on the device."""
+
+    sample: Sample
+    take: Callable[[], list[Tensor | None]]
+
+
+@torch.inference_mode()
+def _run(
+    passes: Sequence[ReplayedPass], read: _Read, protocol: Protocol, keep: bool
+) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
+    """Start every network on a sample.
+
+    Returns what waits for the counts int64[models, 256, 256], and for each class map if they are kept; and how each pass was run.
+    """
+    inputs = [plane for plane in read.take() if plane is not None]
+    with arithmetic(inputs[0].device, protocol.precision):
+        results = [each(*inputs) for each in passes]
+    class_maps = [download(pred) for (pred, _), _ in results] if keep else []
+    return download(torch.cat([counts for (_, counts), _ in results])), class_maps, [how for _, how in results]
+
+
+def _delayed(items: Iterable[Item], by: int) -> Iterator[Item]:
+    """The items, each given out when the one ``by`` places behind it has been made."""
+    waiting: deque[Item] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > by:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.device) -> _Read:
+    try:
+        image, target = read_photograph(sample), dataset.read_target(sample)
+    except ImageError as error:
+        raise DataError(str(error), way_out=f"`segbench data check {dataset.reference}` names every file that cannot be read") from error
+    if image.shape[:2] != target.shape:
+        raise DataError(
+            f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)",
+            way_out="segbench scores at the target's own size and never resizes a target",
+        )
+    depth = read_depth(dataset, sample, target.shape) if with_depth else None
+    return _Read(sample, upload((image, target, depth), device))

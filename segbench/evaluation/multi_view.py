@@ -1,0 +1,109 @@
+"""A network under a protocol: the views of an image that it is shown, and how their scores become one class map.
+
+    image --resize--> view --windows--> logits --average--> view's logits --bilinear--> at the image's size
+                                                    one view:      argmax of the logits
+                                                    several views: argmax of the averaged softmax scores
+
+A view is an enlargement of the image, possibly mirrored. Mirroring is undone before anything is added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from segbench.evaluation.protocol import Protocol, Size, window_starts
+from segbench.kernels.upsampling import count_enlarged, enlarged_classes, enlarged_logits
+from segbench.models.segmenter import Segmenter, covered_size, forward, logits_at
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """float[N, C, h, w] of which the class map is the argmax, once they are brought to ``enlarged`` (bilinear) and cropped to ``size``."""
+
+    values: Tensor
+    enlarged: Size
+    size: Size
+
+    def class_map(self) -> Tensor:
+        """uint8[N, H, W] class indices. Ties go to the lower index."""
+        return enlarged_classes(self.values, self.enlarged, self.size)
+
+    def counts(self, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The class map, and int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size."""
+        return count_enlarged(self.values, self.enlarged, targets)
+
+
+def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Scores:
+    """What a network says of uint8[N, H, W, 3] images, at the smallest size from which the class map follows.
+
+    :param depth: float32[N, H, W], if the network takes it.
+    """
+    size = (images.shape[1], images.shape[2])
+    if protocol.is_plain:
+        return Scores(forward(segmenter, images, depth), covered_size(segmenter.input_rule, size), size)
+    views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored) for scale, mirrored in protocol.views)
+    if len(protocol.views) == 1 and protocol.post == "none":
+        return Scores(next(views), size, size)
+    scores: Tensor | None = None
+    for logits in views:  # added one after the other: full-size scores of all views at once would not fit
+        view_scores = enlarged_logits(logits, size, size).softmax(1)
+        scores = view_scores if scores is None else view_scores + scores
+    assert scores is not None  # a protocol has one view at least
+    scores = scores / len(protocol.views)
+    if protocol.post == "dense-crf":
+        scores = _refined(scores, images)
+    return Scores(scores, size, size)
+
+
+def _view_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol, scale: float, mirrored: bool) -> Tensor:
+    """float32[N, C, h, w] logits of one view at its size, not mirrored any more."""
+    size = (images.shape[1], images.shape[2])
+    base = protocol.base_size(size)
+    shown = (max(1, round(base[0] * scale)), max(1, round(base[1] * scale)))
+    view, view_depth = _resize_images(images, shown), None if depth is None else _resize_depth(depth, shown)
+    if mirrored:
+        view, view_depth = view.flip(2), None if view_depth is None else view_depth.flip(2)
+    logits = _windowed_logits(segmenter, view, view_depth, protocol)
+    return logits.flip(3) if mirrored else logits
+
+
+def _windowed_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
+    """float32[N, C, h, w] logits at the images' size; averaged where windows overlap."""
+    height, width = images.shape[1], images.shape[2]
+    if protocol.crop is None or protocol.stride is None:
+        return logits_at(forward(segmenter, images, depth).float().contiguous(), segmenter.input_rule, (height, width))
+    crop = (min(protocol.crop[0], height), min(protocol.crop[1], width))
+    total = images.new_zeros((len(images), len(segmenter.labels.classes), height, width), dtype=torch.float32)
+    covered = images.new_zeros((height, width), dtype=torch.float32)
+    for top in window_starts(height, crop[0], protocol.stride[0]):
+        for left in window_starts(width, crop[1], protocol.stride[1]):
+            rows, columns = slice(top, top + crop[0]), slice(left, left + crop[1])
+            window_depth = None if depth is None else depth[:, rows, columns]
+            logits = forward(segmenter, images[:, rows, columns], window_depth).float().contiguous()
+            total[..., rows, columns] += logits_at(logits, segmenter.input_rule, crop)
+            covered[rows, columns] += 1
+    return total / covered
+
+
+def _resize_images(images: Tensor, size: Size) -> Tensor:
+    """Images [N, h, w, 3] at ``size``; values that had to be interpolated stay float32, they are not rounded to bytes."""
+    if tuple(images.shape[1:3]) == size:
+        return images
+    planes = images.permute(0, 3, 1, 2).float()
+    return F.interpolate(planes, size=size, mode="bilinear", align_corners=False, antialias=True).permute(0, 2, 3, 1)
+
+
+def _resize_depth(depth: Tensor, size: Size) -> Tensor:
+    """Depth [N, h, w] at ``size``, by nearest neighbour: a hole must not blend with what is beside it."""
+    return F.interpolate(depth[:, None], size=size, mode="nearest-exact")[:, 0]
+
+
+def _refined(scores: Tensor, images: Tensor) -> Tensor:
+    from segbench.kernels.dense_crf import dense_crf  # numba: only where it is asked for
+
+    refined = [dense_crf(score.cpu().numpy(), image.cpu().numpy()) for score, image in zip(scores, images, strict=True)]
+    return torch.stack([torch.from_numpy(one) for one in refined]).to(scores.device)

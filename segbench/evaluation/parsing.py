@@ -1,0 +1,33 @@
+"""Sizes and scales as people write them, in YAML or on the command line."""
+
+from __future__ import annotations
+
+from segbench.evaluation.protocol import Size
+
+
+def parse_size(value: object) -> Size:
+    """``HxW``, or a list of two, as (height, width).
+
+    :raises ValueError: it is something else.
+    """
+    parts = value.lower().split("x") if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else []
+    if len(parts) != 2 or not all(str(part).isdigit() and int(part) for part in parts):
+        raise ValueError(f"{value!r} is not HxW, e.g. 512x1024")
+    return int(parts[0]), int(parts[1])
+
+
+def parse_input_size(value: object) -> Size | int:
+    """``HxW``, or one number: the length of the shorter side.
+
+    :raises ValueError: it is something else.
+    """
+    return int(str(value)) if str(value).isdigit() and int(str(value)) else parse_size(value)
+
+
+def parse_scales(value: object) -> tuple[float, ...]:
+    """Numbers in a list, or separated by commas.
+
+    :raises ValueError: one of them is no number.
+    """
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    return tuple(float(str(part)) for part in parts)

@@ -1,0 +1,1 @@
+"""Pictures and label maps from files, byte by byte, and back."""

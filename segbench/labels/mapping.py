@@ -1,0 +1,227 @@
+"""From the classes that a model knows to those of a dataset: by name, and by YAML where names do not say it.
+
+    # ade20k-to-cityscapes.yaml
+    by_name: true                 # the default: classes of one name, whatever their case, spaces, hyphens and underscores
+    classes:                      # a class of the dataset: the classes of the model that stand for it
+      vegetation: [tree, plant]
+      rider: []                   # none: overrides a class of equal name
+    drop: [boat]                  # classes of the model that stand for nothing, although their name is the dataset's
+    uncovered: void               # classes of the dataset that no class of the model stands for: `void` or `wrong`
+
+A prediction of a class that stands for nothing is outside: a false negative of whatever is there. Pixels of a class that is not covered are
+not evaluated (``void``: nothing that a model says there counts), or they are, and it can only be wrong (``wrong``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from segbench.errors import LabelError
+from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
+from segbench.labels.space import LabelSpace
+
+BY_NAME = "by-name"
+KEYS = ("by_name", "classes", "drop", "uncovered")
+
+
+@dataclass(frozen=True)
+class LabelMapping:
+    """A rule between two label spaces. ``target_of``: for each class of ``source`` a class index of ``target``, or C for outside.
+
+    ``compared`` is the label space that is scored: ``target``, with the classes that nothing stands for made void unless they are wrong.
+    """
+
+    rule: MappingRule
+    source: LabelSpace
+    target: LabelSpace
+    target_of: tuple[int, ...]
+    compared: LabelSpace
+
+    @cached_property
+    def pred_index(self) -> NDArray[np.uint8]:
+        """uint8[256]: class index of ``source`` to class index of ``target``; C for outside."""
+        table = np.full(256, len(self.target.classes), np.uint8)
+        table[: len(self.target_of)] = self.target_of
+        table.flags.writeable = False
+        return table
+
+    def fold(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pair counts int64[256, 256] over class indices of ``source`` as pair counts over those of ``target``."""
+        folded = np.zeros_like(pairs)
+        for index in np.flatnonzero(pairs.any(axis=0)):
+            folded[:, self.pred_index[index]] += pairs[:, index]
+        return folded
+
+    def id_of_byte(self, encoding: Encoding) -> NDArray[np.int16]:
+        """int16[256]: a byte that stands for a class of ``source`` to a label id of ``target``; FOREIGN for one that stands for nothing."""
+        ids = id_of_byte(self.source, encoding)
+        outside = outside_id(self.compared)
+        ids_of_target = np.full(256, outside, np.int16)
+        ids_of_target[: len(self.target.classes)] = self.target.id_of_index
+        index = np.minimum(self.source.index_of_id[ids], len(self.source.classes))
+        return np.where(ids == FOREIGN, np.int16(FOREIGN), ids_of_target[self.pred_index[index]]).astype(np.int16)
+
+    @property
+    def signature(self) -> str:
+        """What must be equal for two mapped scores to be comparable: the rule, and the classes that are compared under it."""
+        said = {"compared": self.compared.class_names, **self.rule.to_dict()}
+        return f"{self.rule.name}-{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8]}"
+
+    def facts(self) -> dict[str, Any]:
+        """What a record says: which classes stand for which, which predictions are outside and which classes are not compared."""
+        names, outside = self.source.class_names, len(self.target.classes)
+        stands = {
+            name: [names[i] for i, at in enumerate(self.target_of) if at == index] for index, name in enumerate(self.target.class_names)
+        }
+        return {
+            "rule": self.rule.name,
+            "source": self.source.name,
+            "classes": {name: sources for name, sources in stands.items() if sources},
+            "outside": [names[i] for i, at in enumerate(self.target_of) if at == outside],
+            "uncovered": self.rule.uncovered,
+            "uncovered_classes": [name for name, sources in stands.items() if not sources],
+        }
+
+
+@dataclass(frozen=True)
+class MappingRule:
+    """What a YAML file says, or ``by-name``. ``classes``: class of the dataset to the classes of the model that stand for it."""
+
+    name: str = BY_NAME
+    by_name: bool = True
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    uncovered: Literal["void", "wrong"] = "void"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, without the name."""
+        classes = {name: list(sources) for name, sources in self.classes.items()}
+        return {"by_name": self.by_name, "classes": classes, "drop": list(self.drop), "uncovered": self.uncovered}
+
+    def between(self, source: LabelSpace, target: LabelSpace) -> LabelMapping:
+        """The rule for a model's classes and a dataset's.
+
+        :raises LabelError: the rule names classes that are not there (all are named), or one twice, or nothing stands for anything.
+        """
+        if problems := [*self._problems(source, target)]:
+            raise LabelError("\n  ".join([f"mapping {self.name} from {source.name!r} to {target.name!r}:", *problems]))
+        explicit = {name: target.class_names.index(goal) for goal, names in self.classes.items() for name in names}
+        explicit |= dict.fromkeys(self.drop, len(target.classes))
+        free = {_plain(name): i for i, name in enumerate(target.class_names) if self.by_name and name not in self.classes}
+        target_of = tuple(explicit.get(name, free.get(_plain(name), len(target.classes))) for name in source.class_names)
+        if min(target_of) == len(target.classes):
+            raise LabelError(
+                f"mapping {self.name}: no class of {source.name!r} stands for one of {target.name!r}; write a YAML file with "
+                f"classes: {{{target.class_names[0]}: [{source.class_names[0]}], ...}} and give it as --map FILE"
+            )
+        return LabelMapping(self, source, target, target_of, self._compared(target, target_of))
+
+    def _problems(self, source: LabelSpace, target: LabelSpace) -> Iterator[str]:
+        named = [name for names in self.classes.values() for name in names] + list(self.drop)
+        yield from (f"{target.name!r} has no class {_with_hint(name, target)}" for name in self.classes if name not in target.class_names)
+        yield from (f"{source.name!r} has no class {_with_hint(name, source)}" for name in named if name not in source.class_names)
+        yield from (f"{name!r} stands there twice" for name in sorted({name for name in named if named.count(name) > 1}))
+        if self.by_name:
+            # Two classes of the model may merge by their names; a name that fits two classes of the dataset decides nothing.
+            plain = [_plain(name) for name in target.class_names if name not in self.classes]
+            twice = sorted({name for name in plain if plain.count(name) > 1} & {_plain(n) for n in source.class_names if n not in named})
+            yield from (f"{name!r} fits two classes of {target.name!r}; say which" for name in twice)
+
+    def _compared(self, target: LabelSpace, target_of: tuple[int, ...]) -> LabelSpace:
+        covered = set(target_of)
+        if self.uncovered == "wrong" or covered >= set(range(len(target.classes))):
+            return target
+        classes = tuple(label for index, label in enumerate(target.classes) if index in covered)
+        void = tuple(label for index, label in enumerate(target.classes) if index not in covered)
+        return LabelSpace(f"{target.name}-{len(classes)}of{len(target.classes)}", classes, target.void + void)
+
+
+def describe_mapping(mapping: LabelMapping, *, masked: bool = False) -> str:
+    """One line for people: how many classes are compared, how the others count; ``masked``: they cannot be predicted."""
+    facts = mapping.facts()
+    outside, uncovered = facts["outside"], facts["uncovered_classes"]
+    compared = f"{len(facts['classes'])} of {len(mapping.target.classes)} classes of {mapping.target.name} covered by {mapping.source.name}"
+    parts = [f"{compared} ({mapping.rule.name})"]
+    if uncovered:
+        how = "are not evaluated" if mapping.rule.uncovered == "void" else "count as wrong"
+        parts.append(f"{len(uncovered)} {how}: {', '.join(uncovered)}")
+    if outside:
+        how = "scores of {} classes are left out" if masked else "predictions of {} classes are false negatives"
+        parts.append(f"{how.format(len(outside))}: {_some(outside)}")
+    return "; ".join(parts)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def outside_id(labels: LabelSpace) -> int:
+    """A label id that no class owns: the first of void's, or else of the bytes that nobody owns."""
+    void = [i for label in labels.void for i in label.byte_ids]
+    return (void or sorted(set(range(256)) - labels.known_ids))[0]
+
+
+def read_mapping(source: str) -> MappingRule:
+    """The rule ``by-name``, or that of a YAML file.
+
+    :raises LabelError: the file is missing or is no YAML, or a key or a value has no meaning.
+    """
+    if source == BY_NAME:
+        return MappingRule()
+    path = Path(source)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LabelError(f"{source}: no such file; --map takes a YAML file, or {BY_NAME}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LabelError(f"{path}: not a YAML file ({error})") from error
+    try:
+        return _rule(path.stem, data)
+    except ValueError as error:
+        raise LabelError(f"{path}: {error}") from None
+
+
+def _rule(name: str, data: Any) -> MappingRule:
+    if not isinstance(data, dict):
+        raise ValueError(f"a mapping file holds {', '.join(KEYS)}")
+    for key in data:
+        if key not in KEYS:
+            near = get_close_matches(str(key), KEYS, 1, 0.5)
+            raise ValueError(f"no key {key!r}; " + (f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}"))
+    by_name, classes, drop = data.get("by_name", True), data.get("classes") or {}, data.get("drop") or []
+    uncovered = data.get("uncovered", "void")
+    if not isinstance(by_name, bool):
+        raise ValueError(f"by_name: {by_name!r} is not true or false")
+    if not isinstance(classes, dict):
+        raise ValueError("classes: write a class of the dataset, and the list of those that stand for it")
+    if uncovered not in ("void", "wrong"):
+        raise ValueError(f"uncovered: {uncovered!r} is neither void nor wrong")
+    stands = {str(goal): _names(f"classes: {goal}", names) for goal, names in classes.items()}
+    return MappingRule(name, by_name, stands, _names("drop", drop), uncovered)
+
+
+def _names(where: str, value: Any) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{where}: {value!r} is not a list of class names")
+    return tuple(names)
+
+
+def _plain(name: str) -> str:
+    return name.casefold().translate(str.maketrans("", "", " -_"))
+
+
+def _with_hint(name: str, space: LabelSpace) -> str:
+    near = get_close_matches(name, space.class_names, 1, 0.5)
+    return f"{name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -1,0 +1,85 @@
+"""Label maps whose bytes mean something else than label ids: found from what lies on what, whatever the other meaning is.
+
+    byte predicted   0    1    2  ...         label ids are right on 0.4 % of the pixels;
+    lies on        road  side  building       one byte for each class, chosen to be right as often as can be, on 81 %
+                   97 %  88 %  93 %           -> the predictions are in another order, or shifted
+
+Bad predictions gain little by this, because what is wrong about them is not the same class everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.labels.space import LabelSpace
+
+EXAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Misreading:
+    """``acc`` with the bytes as they are, and ``best_acc`` if each stood for the class in ``class_of``: byte to class index."""
+
+    labels: LabelSpace
+    class_of: dict[int, int]
+    acc: float
+    best_acc: float
+
+    @property
+    def shift(self) -> int | None:
+        """By how much every predicted byte is more than its class's label id, -128..127 (0 - 1 is 255); ``None`` if that differs."""
+        shifts = {(byte - int(self.labels.id_of_index[index]) + 128) % 256 - 128 for byte, index in self.class_of.items()}
+        return shifts.pop() if len(shifts) == 1 else None
+
+    @property
+    def is_index(self) -> bool:
+        """Whether every predicted byte is the index of its class: a train id."""
+        return all(byte == index for byte, index in self.class_of.items())
+
+    def __str__(self) -> str:
+        if self.is_index:
+            how = "as train ids"
+        elif self.shift is not None:
+            how = f"with every predicted id {abs(self.shift)} {'lower' if self.shift > 0 else 'higher'}"
+        else:
+            examples = [f"{byte} as {self.labels.class_names[index]}" for byte, index in list(self.class_of.items())[:EXAMPLES]]
+            how = f"reading {', '.join(examples)}" + (" ..." if len(self.class_of) > EXAMPLES else "")
+        return f"{100 * self.acc:.1f} % of the pixels agree, but {100 * self.best_acc:.1f} % would, {how}"
+
+
+def misreading(labels: LabelSpace, pairs: NDArray[np.int64]) -> Misreading | None:
+    """What the predicted bytes of pair counts int64[256, 256] over (target label id, predicted byte) seem to stand for.
+
+    ``None`` unless another reading, one byte for a class, is right on half of the evaluated pixels, twice as often as label ids, and on a
+    tenth of the pixels more; and unless at least two bytes mean something else, each on most of its pixels.
+    """
+    classes = len(labels.classes)
+    counts = np.stack([pairs[list(label.byte_ids)].sum(axis=0) for label in labels.classes])
+    total, index = int(counts.sum()), labels.index_of_id
+    if not total:
+        return None
+    own = np.flatnonzero(index < classes)
+    acc = int(counts[index[own], own].sum()) / total
+    if 2 * acc + 0.1 > 1:
+        return None
+    class_of = _assignment(counts)
+    best_acc = sum(int(counts[at, byte]) for byte, at in class_of.items()) / total
+    other = {byte: at for byte, at in class_of.items() if index[byte] != at and 2 * counts[at, byte] > counts[:, byte].sum()}
+    if best_acc < max(0.5, 2 * acc + 0.1) or len(other) < 2:
+        return None
+    return Misreading(labels, dict(sorted(other.items())), acc, best_acc)
+
+
+def _assignment(counts: NDArray[np.int64]) -> dict[int, int]:
+    """Byte to class, each at most once, the largest counts int64[C, 256] first."""
+    chosen: dict[int, int] = {}
+    taken: set[int] = set()
+    for cell in np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]:
+        at, byte = divmod(int(cell), counts.shape[1])
+        if byte not in chosen and at not in taken:
+            chosen[byte] = at
+            taken.add(at)
+    return chosen

@@ -1,0 +1,132 @@
+"""Boards: a folder with ``records/*.json``, or with rules or published numbers (:mod:`segbench.leaderboards.rules`), as plain data.
+
+What is made of one, a page or a table, is a function of :class:`Board`; nothing here rounds, ranks or draws.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segbench.errors import DataError, RecordError, SegbenchError
+from segbench.leaderboards.rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
+from segbench.records.per_image import with_intervals
+from segbench.records.profile import Profile, is_profile, read_profile
+from segbench.records.run_record import RunRecord, read_run
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run record and its file. Intervals are those that it holds, or else those of the matrices beside it."""
+
+    record: RunRecord
+    path: Path
+
+    @property
+    def matrices(self) -> Path | None:
+        """The confusion matrix of every image (:mod:`segbench.records.per_image`), if they lie beside the record."""
+        path = self.path.with_suffix(".npz")
+        return path if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class Board:
+    """A folder, its rules, and what was measured (in the order of file names) and published (the best first)."""
+
+    folder: Path
+    rules: Rules
+    measured: tuple[Measured, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    reported: tuple[Reported, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which links and commands use."""
+        return self.folder.resolve().name
+
+    @property
+    def records(self) -> tuple[RunRecord, ...]:
+        """What was measured, without the files."""
+        return tuple(each.record for each in self.measured)
+
+    @property
+    def speed_only(self) -> bool:
+        """Whether there is nothing but profiles on it: a board of speed, whose rules are about times."""
+        return bool(self.profiles) and not self.measured and not self.reported
+
+
+def is_board(folder: Path) -> bool:
+    """Whether a folder is a board, and not a folder of boards."""
+    return (folder / "records").is_dir() or (folder / RULES).is_file() or (folder / REPORTED).is_file()
+
+
+def read_boards(root: Path) -> list[Board]:
+    """The boards of ``root``, by name: ``root`` itself, or the folders in it.
+
+    :raises RecordError: naming every record, file of rules and file of published numbers that cannot be read.
+    :raises DataError: there is nothing to show.
+    """
+    folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if is_board(path))
+    problems: list[str] = []
+    boards = [_read_board(folder, problems) for folder in folders]
+    _raise(problems)
+    boards = [board for board in boards if board.measured or board.profiles or board.reported or board.rules.written]
+    if not boards:
+        way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
+        raise DataError(f"{root}: no records/*.json here or one folder down", way_out=way_out)
+    return boards
+
+
+def read_files(paths: Iterable[Path]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:
+    """Run records and profiles, from files and from folders: those in ``records`` of a board, else those in the folder itself.
+
+    :raises RecordError: naming every one that cannot be read.
+    :raises DataError: a folder holds none.
+    """
+    problems: list[str] = []
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted((path / "records").glob("*.json")) or sorted(path.glob("*.json")) if path.is_dir() else [path]
+        if not inside:
+            raise DataError(f"{path}: no records/*.json and no *.json here", way_out="segbench run --out FOLDER writes records")
+        files += inside
+    found = _read_records(dict.fromkeys(files), problems)
+    _raise(problems)
+    return found
+
+
+def _read_board(folder: Path, problems: list[str]) -> Board:
+    measured, profiles = _read_records(sorted((folder / "records").glob("*.json")), problems)
+    rules, reported = Rules(folder.name), ()
+    try:
+        rules, reported = read_rules(folder), read_reported(folder)
+    except SegbenchError as error:
+        problems.append(str(error))
+    return Board(folder, rules, measured, profiles, reported)
+
+
+def _read_records(paths: Iterable[Path], problems: list[str]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:
+    found: list[Measured | Profile] = []
+    for path in paths:
+        try:
+            found.append(_read_record(path))
+        except RecordError as error:
+            problems.append(str(error))
+    return tuple(each for each in found if isinstance(each, Measured)), tuple(each for each in found if isinstance(each, Profile))
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        raise RecordError("\n  ".join([f"{len(problems)} files cannot be read:", *problems]))
+
+
+def _read_record(path: Path) -> Measured | Profile:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        data = None
+    if is_profile(data):
+        return read_profile(path)
+    return Measured(with_intervals(read_run(path), path.with_suffix(".npz")), path)

@@ -1,0 +1,148 @@
+"""What a board says of itself: ``board.yaml`` (its rules) and ``reported.csv`` (published numbers) in its folder. Both are optional.
+
+::
+
+    title: minicity, val                    # everything is optional; a board without a file has the name of its folder and no rules
+    about: What is compared here, in a sentence or two.
+    dataset: minicity                       # these must be those of every record, word for word
+    split: val
+    images: 60
+    labels: cityscapes-19
+    targets_sha256: 236487f0...
+    protocol: {tiling: whole, flip: false}  # so must be each of these; the others may vary, and records that differ get tables of their own
+    data: dataset                           # what models may have seen: the dataset alone, or anything that is stated
+    measured: Who measured, and how.
+    command: segbench run --models NAME --dataset minicity --split val
+    closed: Why no record can be added.
+
+A published number says nothing that a record does not say better, so it never shares a table with a measured one.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from segbench.errors import DataError
+from segbench.files.yaml_schema import Reader, exactly, one_of, plain, read_yaml, section
+
+Scales = Literal["single", "multi", "unstated"]
+
+RULES = "board.yaml"
+REPORTED = "reported.csv"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a record must keep to. ``None`` and an empty text or mapping say nothing."""
+
+    title: str
+    about: str = ""
+    dataset: str | None = None
+    split: str | None = None
+    images: int | None = None
+    labels: str | None = None
+    targets_sha256: str | None = None
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    data: Literal["dataset", "stated"] = "stated"
+    measured: str = ""
+    command: str = ""
+    closed: str = ""
+    written: bool = False
+    """Whether there is a file; the title alone is no rule."""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A published number: whose it is, how it was measured as far as it is said, and where it stands.
+
+    ``model``: the architecture; ``registered``: its name in segbench, if it has one. ``miou``: per cent, with the digits that were printed.
+    ``scales``: ``single``, ``multi`` where several scales or a mirrored image were averaged, or ``unstated`` where the source does not say.
+    ``input``: what the network saw, as far as it is said. ``data``: beside the finely labelled training images. ``by``: who measured, the
+    paper's authors or another code base. ``source`` and ``url``: where the number was read.
+    """
+
+    model: str
+    registered: str
+    variant: str
+    backbone: str
+    miou: str
+    scales: Scales
+    input: str
+    data: str
+    by: str
+    year: int
+    source: str
+    url: str
+
+    @property
+    def fraction(self) -> float:
+        """The mIoU as everywhere else."""
+        return float(self.miou) / 100
+
+
+def read_rules(folder: Path) -> Rules:
+    """The rules of a board.
+
+    :raises DataError: the file is no YAML, or has keys or values that mean nothing; each is named with its line.
+    """
+    path, title = folder / RULES, folder.resolve().name
+    if not path.is_file():
+        return Rules(title)
+    return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", _KEYS)))
+
+
+_TEXT = plain(lambda given: exactly(str)(given).strip())
+_KEYS: dict[str, Reader] = {
+    **dict.fromkeys(("title", "about", "dataset", "split"), _TEXT),
+    "images": plain(exactly(int)),
+    **dict.fromkeys(("labels", "targets_sha256"), _TEXT),
+    "protocol": plain(exactly(dict)),
+    "data": plain(one_of("dataset", "stated")),
+    **dict.fromkeys(("measured", "command", "closed"), _TEXT),
+}
+
+
+def read_reported(folder: Path) -> tuple[Reported, ...]:
+    """The published numbers of a board, the best first; nothing if it has none.
+
+    :raises DataError: naming every line that is incomplete or stands there twice.
+    """
+    path = folder / REPORTED
+    if not path.is_file():
+        return ()
+    names = [each.name for each in fields(Reported)]
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != names:
+            raise DataError(f"{path}: its columns must be {','.join(names)}")
+        lines = list(enumerate(reader, 2))
+    problems = [f"line {number}: {problem}" for number, line in lines for problem in _problems_of_line(line)]
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in lines:
+        if (first := seen.setdefault(tuple(map(str, line.values())), number)) != number:
+            problems.append(f"line {number}: stands in line {first} already")
+    if problems:
+        raise DataError(f"{path}: {len(problems)} problems", problems)
+    rows = [Reported(**line | {"year": int(line["year"])}) for _, line in lines]
+    return tuple(sorted(rows, key=lambda r: (-r.fraction, r.model, r.variant, r.by, r.input)))
+
+
+def _problems_of_line(line: Mapping[str, Any]) -> Iterator[str]:
+    if None in line or None in line.values():
+        yield "it has too many or too few columns"
+        return
+    for name in ("model", "by", "source"):
+        if not line[name]:
+            yield f"{name} is empty"
+    if line["scales"] not in get_args(Scales):
+        yield f"scales: {line['scales']!r} is none of {', '.join(get_args(Scales))}"
+    if not line["url"].startswith("https://"):
+        yield f"url: {line['url']!r} is no https address"
+    if not line["year"].isdecimal():
+        yield f"year: {line['year']!r} is no year"
+    if not line["miou"].replace(".", "", 1).isdecimal() or not 1 < float(line["miou"]) <= 100:
+        yield f"miou: {line['miou']!r} is no per cent above 1"

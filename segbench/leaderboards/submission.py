@@ -1,0 +1,139 @@
+"""Adding a record to a board: it is held against the board's rules, and either copied in or refused with every reason why."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segbench.errors import DataError, RecordError
+from segbench.files.json_text import dump_json
+from segbench.leaderboards.board import Board, is_board, read_boards
+from segbench.leaderboards.rules import Rules
+from segbench.metrics.per_image import totals
+from segbench.metrics.scores import METRICS_VERSION
+from segbench.records.per_image import read_per_image
+from segbench.records.provenance import UNKNOWN, is_of, training_sets
+from segbench.records.run_record import RunRecord, read_run, scores_dict
+
+
+def submit(path: Path, folder: Path) -> list[Path]:
+    """Copy a record, with its matrices and its profile, into a board's ``records``, and return what was written.
+
+    :raises RecordError: naming every rule that it breaks; nothing is written then.
+    :raises DataError: the folder is no board, or holds several.
+    """
+    if not is_board(folder):
+        raise DataError(
+            f"{folder} is no board", way_out="a board has records/ or board.yaml; name the board itself, not the folder of boards"
+        )
+    (board,) = read_boards(folder)
+    record = read_run(path)
+    if problems := [*_of_file(path, record), *_of_rules(record, board.rules), *_of_matrices(path, record), *_of_neighbours(record, board)]:
+        raise RecordError("\n  ".join([f"{path} does not keep to the rules of {folder}:", *problems]))
+    stem = path.stem
+    if (folder / "records" / path.name).exists():
+        stem += f"-{record.model['weights_sha256'][:8]}"
+    files = {".json": path, ".npz": path.with_suffix(".npz"), ".profile.json": path.with_suffix(".profile.json")}
+    copies = {folder / "records" / (stem + suffix): file for suffix, file in files.items() if file.is_file()}
+    if taken := [str(copy) for copy in copies if copy.exists()]:
+        raise RecordError(f"{', '.join(taken)}: there already; rename {path.name}")
+    (folder / "records").mkdir(parents=True, exist_ok=True)
+    for copy, file in copies.items():
+        shutil.copyfile(file, copy)
+    return list(copies)
+
+
+def _of_file(path: Path, record: RunRecord) -> Iterator[str]:
+    """Whether the courtesies of a record, its scores and its signature, are those of its integers."""
+    written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    scores, expected = written.get("scores") or {}, json.loads(dump_json(scores_dict(record)))
+    if (version := scores.get("metrics_version")) != METRICS_VERSION:
+        yield f"its scores are of metrics version {version}, and this is version {METRICS_VERSION}: run it again"
+    elif wrong := [name for name, value in expected.items() if not _close(scores.get(name), value)]:
+        yield f"the scores that are written in it are not those of its integers: {', '.join(wrong)}"
+    if written.get("signature") != record.signature:
+        yield f"its signature is not that of its facts, which is {record.signature}"
+    if not record.command:
+        yield "it does not say which command made it"
+
+
+def _of_rules(record: RunRecord, rules: Rules) -> Iterator[str]:
+    if rules.closed:
+        yield f"this board takes no records: {rules.closed}"
+    data = record.dataset
+    facts = {"dataset": data.get("name"), "split": data.get("split"), "images": data.get("images"), "labels": record.labels.name}
+    facts |= {"targets_sha256": data.get("targets_sha256")}
+    for name, found in facts.items():
+        if (wanted := getattr(rules, name)) is not None and found != wanted:
+            yield f"{name} is {found}, the board's is {wanted}"
+    if (of := data.get("of", data["images"])) != data["images"]:
+        yield f"only {data['images']} of {of} images were evaluated"
+    for name, wanted in rules.protocol.items():
+        if (found := record.protocol.get(name)) != wanted:
+            yield f"protocol {name} is {found}, the board's is {wanted}"
+    if not re.fullmatch(r"[0-9a-f]{64}", str(record.model.get("weights_sha256"))):
+        yield "it does not say which weights these were (weights_sha256)"
+    yield from _of_training(record, rules)
+
+
+def _of_training(record: RunRecord, rules: Rules) -> Iterator[str]:
+    name, split = str(record.dataset["name"]), str(record.dataset["split"])
+    for each in training_sets(record.model.get("trained_on")):
+        if each == UNKNOWN:
+            yield "it does not say what the model was trained on (model.trained_on.dataset)"
+        elif is_of(each, name) and re.search(rf"\b{re.escape(split)}\b", each):
+            yield f"the model was trained on {each}, which it is evaluated on"
+        elif rules.data == "dataset" and not is_of(each, name):
+            yield f"the model was trained on {each} too, and this board allows {name} alone"
+
+
+def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
+    file = path.with_suffix(".npz")
+    try:
+        ids, counted = read_per_image(file)
+    except RecordError as error:
+        yield str(error)
+        return
+    if len(set(ids)) != len(ids) or len(ids) != record.dataset["images"]:
+        yield f"{file.name} holds {len(set(ids))} different images, the record says {record.dataset['images']}"
+    if (counted.confusion < 0).any() or not np.array_equal(counted.confusion.sum(axis=0), record.confusion.counts):
+        yield f"the matrices of {file.name} do not add up to the confusion of the record"
+        return
+    boundary = None if counted.boundary is None else counted.boundary.sum(axis=0)
+    if record.boundary and (boundary is None or not np.array_equal(boundary, record.boundary.counts)):
+        yield f"the boundary counts of {file.name} do not add up to those of the record"
+    if record.iiou and counted.instances is None:
+        yield f"{file.name} has no counts of instances, and the record has iIoU"
+    elif record.iiou:
+        iiou = [record.iiou.get(name, math.nan) for name in record.labels.class_names]
+        if not np.allclose(totals(record.labels, counted)["class_iiou"], iiou, rtol=0, atol=1e-9, equal_nan=True):
+            yield f"the instances of {file.name} do not give the iIoU of the record"
+
+
+def _of_neighbours(record: RunRecord, board: Board) -> Iterator[str]:
+    """Whether it is of the same targets and classes as what is on the board, and not there already."""
+    for each in board.measured:
+        other, name = each.record, each.path.name
+        same_data = [record.dataset.get(key) == other.dataset.get(key) for key in ("name", "split", "images")]
+        if all(same_data) and record.dataset["targets_sha256"] != other.dataset["targets_sha256"]:
+            yield f"its targets are not those of {name}: other labels, another encoding or other images"
+        if record.labels.name == other.labels.name and record.labels != other.labels:
+            yield f"its label space {record.labels.name!r} is not that of {name}"
+        weights = record.model.get("weights_sha256")
+        if weights and weights == other.model.get("weights_sha256") and record.signature == other.signature:
+            yield f"these weights under this protocol are there already: {name}"
+
+
+def _close(found: Any, expected: Any) -> bool:
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and found.keys() == expected.keys() and all(_close(found[key], expected[key]) for key in expected)
+    if isinstance(expected, float) and isinstance(found, int | float):
+        return abs(found - expected) <= 1e-9
+    return bool(found == expected)

@@ -1,0 +1,1 @@
+"""What mIoU and its relatives are: pure functions of what was counted."""

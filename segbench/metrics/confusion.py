@@ -1,0 +1,77 @@
+"""Folding pair counts into a confusion matrix: the one place where bytes meet classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import LabelError
+from segbench.labels.space import UNKNOWN, LabelSpace
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionMatrix:
+    """int64[C, C+1]: rows are target classes, columns predicted classes; the last column holds predictions of no class.
+
+    Pixels whose target is void are not in it. A prediction of no class on an evaluated pixel is a false negative of its target and a false
+    positive of nobody.
+    """
+
+    labels: LabelSpace
+    counts: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        classes = len(self.labels.classes)
+        if self.counts.shape != (classes, classes + 1) or self.counts.dtype != np.int64:
+            raise ValueError(f"counts must be int64[{classes}, {classes + 1}], not {self.counts.dtype}{list(self.counts.shape)}")
+        if (self.counts < 0).any():
+            raise ValueError("counts must not be negative")
+
+    @classmethod
+    def from_pairs(cls, labels: LabelSpace, pairs: NDArray[np.int64], pred_index: NDArray[np.uint8] | None = None) -> ConfusionMatrix:
+        """Fold int64[256, 256] pair counts, or their top left corner if there is nothing else.
+
+        :param pred_index: uint8[256], predicted byte to class index; C or more is no class. By default predictions are label ids.
+        :raises LabelError: a target id is neither a class's nor void's.
+        """
+        if stray := stray_target_ids(labels, pairs):
+            raise LabelError(f"target ids {stray} are not in label space {labels.name!r}: is this a map in another encoding?")
+        index = labels.index_of_id if pred_index is None else pred_index
+        return cls(labels, fold_pairs(pairs[None], labels.index_of_id, index, len(labels.classes))[0])
+
+    @classmethod
+    def zero(cls, labels: LabelSpace) -> ConfusionMatrix:
+        """A matrix without pixels."""
+        return cls(labels, np.zeros((len(labels.classes), len(labels.classes) + 1), np.int64))
+
+    @classmethod
+    def total(cls, matrices: Iterable[ConfusionMatrix], labels: LabelSpace) -> ConfusionMatrix:
+        """The sum of any number of matrices of one label space."""
+        return sum(matrices, cls.zero(labels))
+
+    def __add__(self, other: ConfusionMatrix) -> ConfusionMatrix:
+        if self.labels != other.labels:
+            raise LabelError(f"matrices of {self.labels.name!r} and {other.labels.name!r} do not add up")
+        return ConfusionMatrix(self.labels, self.counts + other.counts)
+
+
+def fold_pairs(pairs: NDArray[np.int64], target_index: NDArray[np.uint8], pred_index: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """int64[N, C, C+1], the confusion matrices of N images, from their pair counts int64[N, R, K] over the first bytes.
+
+    :param target_index, pred_index: uint8[256], byte to class index; C or more is void for targets and no class for predictions.
+    """
+    cells = pairs.reshape(-1).nonzero()[0]  # of 65 536 pairs of bytes few occur
+    image, target, pred = np.unravel_index(cells, pairs.shape)
+    size = classes + 1
+    rows, columns = np.minimum(target_index[target], classes), np.minimum(pred_index[pred], classes)
+    counts = np.zeros((len(pairs), size, size), np.int64)
+    np.add.at(counts.reshape(-1), (image * size + rows) * size + columns, pairs.reshape(-1)[cells])
+    return counts[:, :classes]  # the last row is void's
+
+
+def stray_target_ids(labels: LabelSpace, pairs: NDArray[np.int64]) -> list[int]:
+    """Target ids that occur in the pair counts but belong to no class and no void label."""
+    return np.flatnonzero(pairs.any(axis=1) & (labels.index_of_id[: len(pairs)] == UNKNOWN)).tolist()

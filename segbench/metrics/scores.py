@@ -1,0 +1,110 @@
+"""Scores: pure functions of a confusion matrix. Integers until the single division; fractions, not percent; NaN where undefined.
+
+With M the confusion matrix, n_ij its entry (target i, predicted j), t_i the row sum (last column included), p_j the column sum over target
+classes (Long, Shelhamer, Darrell 2015, section 5):
+
+    acc      = sum_i n_ii / sum_i t_i
+    acc_cls  = mean_i n_ii / t_i                     over classes with t_i > 0
+    IoU_i    = n_ii / (t_i + p_i - n_ii)             0 for a class that is only predicted, NaN for one that is neither
+    mIoU     = mean_i IoU_i                          over classes whose IoU is defined
+    fwIoU    = sum_i t_i IoU_i / sum_i t_i
+
+Class IoU, category IoU and their means equal cityscapesScripts 2.3.0 to the last bit: means are summed left to right, in label order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.metrics.confusion import ConfusionMatrix
+
+METRICS_VERSION = 1
+"""Raised by every change that can move a score; see CHANGELOG.md."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Fractions in 0..1, NaN = undefined. Arrays are float64[C] in the label space's class order."""
+
+    acc: float
+    acc_cls: float
+    miou: float
+    fwiou: float
+    class_acc: NDArray[np.float64]
+    class_iou: NDArray[np.float64]
+    class_precision: NDArray[np.float64]
+    class_dice: NDArray[np.float64]
+    category_iou: dict[str, float]
+    category_miou: float
+
+    @property
+    def class_recall(self) -> NDArray[np.float64]:
+        """Recall of a class is its accuracy: hits / target pixels."""
+        return self.class_acc
+
+
+def score(cm: ConfusionMatrix) -> Scores:
+    """Every score of a confusion matrix."""
+    counts = cm.counts
+    hits = counts.diagonal()
+    targets = counts.sum(axis=1)
+    preds = counts[:, :-1].sum(axis=0)
+    class_iou = _divide(hits, targets + preds - hits)
+    class_acc = _divide(hits, targets)
+    categories = category_iou(cm)
+    return Scores(
+        acc=_fraction(int(hits.sum()), int(targets.sum())),
+        acc_cls=mean_of_defined(class_acc),
+        miou=mean_of_defined(class_iou),
+        fwiou=_frequency_weighted(class_iou, targets),
+        class_acc=class_acc,
+        class_iou=class_iou,
+        class_precision=_divide(hits, preds),
+        class_dice=_divide(2 * hits, targets + preds),
+        category_iou=categories,
+        category_miou=mean_of_defined(categories.values()),
+    )
+
+
+def category_iou(cm: ConfusionMatrix) -> dict[str, float]:
+    """IoU by category: confusing two classes of one category is a hit. Empty if the label space has no categories."""
+    result = {}
+    for category in cm.labels.categories:
+        inside = np.array([label.category == category for label in cm.labels.classes])
+        tp = int(cm.counts[inside][:, :-1][:, inside].sum())
+        fn = int(cm.counts[inside].sum()) - tp
+        fp = int(cm.counts[~inside][:, :-1][:, inside].sum())
+        result[category] = _fraction(tp, tp + fp + fn)
+    return result
+
+
+def mean_of_defined(values: Iterable[float]) -> float:
+    """Mean of the values that are not NaN, added left to right as the official scorer does; NaN if there is none."""
+    total, defined = 0.0, 0
+    for value in values:
+        if not math.isnan(value):
+            total += float(value)
+            defined += 1
+    return total / defined if defined else math.nan
+
+
+def _frequency_weighted(class_iou: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    if not targets.sum():
+        return math.nan
+    present = targets > 0
+    return float((class_iou[present] * targets[present]).sum() / targets.sum())
+
+
+def _divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.float64]:
+    result = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
+
+
+def _fraction(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else math.nan

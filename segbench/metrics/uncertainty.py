@@ -1,0 +1,281 @@
+"""How far a score would move with other images of the same kind: bootstrap intervals, and a paired test of two models.
+
+Everything follows from the confusion matrix of every image, shrunk to the S sums that scores are made of
+(:mod:`segbench.metrics.per_image`). All replicates are one matrix product::
+
+    sums [S, R] = units [S, N] @ weights [N, R]           weights: how often a replicate drew a unit
+
+in float64, which is exact here: whole numbers whose sums stay below 2^53.
+
+- **Unit**: what is drawn, with replacement: an image, or a group of images (a city, a sequence) where the images of a group resemble each
+  other. Images drawn from three cities say nothing of a fourth city; the interval over images is then too narrow.
+- **Interval**: percentiles of the replicates in which the score is defined. A score that is defined in fewer than two units has no
+  interval (NaN), not one of zero width. With few units it is too narrow: on simulated data the 95 % interval of mIoU covered the truth in
+  89 % of cases with 10 units, 92 % with 20, 94 % with 50 and 95 % with 200.
+- **Paired difference**: both models get the same weights. The images that are hard for both cancel out.
+- **Permutation test**: a mean IoU is no mean over images, so what is exchanged under the hypothesis "the two models are alike" is the pair
+  of matrices of a unit. All 2^units exchanges if they are no more than the replicates, else seeded draws and (1 + extreme) / (1 + draws).
+
+The order of the images does not matter: units are sorted by their statistics before anything is drawn. Efron and Tibshirani, "An
+Introduction to the Bootstrap" (1993); Phipson and Smyth, "Permutation p-values should never be zero" (2010); Holm (1979).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.labels.space import LabelSpace
+from segbench.metrics.per_image import OF_CATEGORIES, OF_CLASSES, Floats, PerImage, mious_of, scores_of, units_of
+
+LEVEL = 0.95
+REPLICATES = 10_000
+SEED = 0
+
+_ALWAYS = ("acc", "acc_cls", "miou", "fwiou", "class_iou", "class_acc", "class_precision", "class_dice")
+_WHERE_COUNTED = ("boundary_miou", "boundary_iou", "iiou", "class_iiou", "v_rand", "v_info")
+_BLOCK = 1 << 19  # weights that are held at once: 4 MB
+_TIE = 1e-12  # two exchanges that differ by rounding alone
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Intervals of every score. ``bounds``: by field name of :class:`~segbench.metrics.scores.Scores`, float64[..., 2] (low, high).
+
+    Class scores are float64[C, 2], ``category_iou`` float64[K, 2] in the order of the label space's categories. ``boundary_miou`` and
+    ``boundary_iou`` (C), ``iiou`` and ``class_iiou`` (C), ``v_rand`` and ``v_info`` are there where they were counted. A replicate drew
+    ``units`` times, and ``unit`` says what: images, cities.
+    """
+
+    bounds: Mapping[str, Floats]
+    level: float
+    replicates: int
+    seed: int
+    units: int
+    unit: str
+
+    def half_width(self, metric: str) -> Floats:
+        """Half the width: what stands behind ``±``."""
+        low, high = np.moveaxis(self.bounds[metric], -1, 0)
+        return np.asarray((high - low) / 2)
+
+    def to_dict(self, labels: LabelSpace) -> dict[str, Any]:
+        """Plain data, classes and categories by name, an undefined interval as ``None``; :meth:`from_dict` reads it back."""
+        facts = {"level": self.level, "replicates": self.replicates, "seed": self.seed, "units": self.units, "unit": self.unit}
+        return facts | {metric: _named(bounds, _names(labels, metric)) for metric, bounds in self.bounds.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], labels: LabelSpace) -> Intervals:
+        """Read plain data.
+
+        :raises KeyError, TypeError, ValueError: something is missing or no pair of numbers.
+        """
+        metrics = [*_ALWAYS, *(("category_miou", *OF_CATEGORIES) if labels.categories else ())]
+        metrics += [metric for metric in _WHERE_COUNTED if metric in data]
+        bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in metrics}
+        return cls(bounds, float(data["level"]), int(data["replicates"]), int(data["seed"]), int(data["units"]), str(data["unit"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two models on the same images. By field name of ``Scores``: ``difference`` a - b, its interval, and ``p_value``, two-sided.
+
+    ``exact``: the p-values are from all exchanges, not from ``intervals.replicates`` drawn ones.
+    """
+
+    difference: Mapping[str, Floats]
+    intervals: Intervals
+    p_value: Mapping[str, Floats]
+    exact: bool
+
+
+def bootstrap(
+    labels: LabelSpace,
+    per_image: NDArray[np.int64] | PerImage,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    unit: str = "images",
+    level: float = LEVEL,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
+) -> Intervals:
+    """Percentile intervals of every score.
+
+    :param per_image: int64[N, C, C+1], the confusion matrix of every image, or all that was counted in it.
+    :param groups: the group of each image; by default every image is its own.
+    :param unit: what to call the groups in the result.
+    :raises ValueError: shapes, level or replicates make no sense.
+    """
+    counted = per_image if isinstance(per_image, PerImage) else PerImage(per_image)
+    units = _in_order(units_of(labels, counted, groups))
+    _check(level, replicates)
+    point = scores_of(labels, units, counted.extras)
+    sums = _resampled(units, replicates, seed)
+    bounds = {name: _percentiles(values, level, point[name]) for name, values in scores_of(labels, sums, counted.extras).items()}
+    return Intervals(bounds, level, replicates, seed, units.shape[1], unit)
+
+
+def compare(
+    labels: LabelSpace,
+    a: NDArray[np.int64] | PerImage,
+    b: NDArray[np.int64] | PerImage,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    unit: str = "images",
+    level: float = LEVEL,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
+) -> Comparison:
+    """The paired bootstrap and the permutation test of two models; ``a`` and ``b`` are of the same images in the same order.
+
+    What was counted for one of them alone is left out.
+
+    :raises ValueError: as :func:`bootstrap`; or the targets of the two differ, so these are not the same images.
+    """
+    _check(level, replicates)
+    first, second, extras = _paired_units(labels, a, b, groups)
+    both = np.concatenate([first, second])
+
+    def difference(sums: Floats) -> dict[str, Floats]:
+        x, y = (scores_of(labels, half, extras) for half in np.split(sums, 2))
+        return {name: x[name] - y[name] for name in x}
+
+    observed = difference(both.sum(axis=1, keepdims=True))
+    of_units, drawn = difference(both), difference(_resampled(both, replicates, seed))
+    bounds = {name: _percentiles(values, level, of_units[name]) for name, values in drawn.items()}
+    exact = 2 ** min(first.shape[1], 64) <= replicates
+    exchanged = difference(_exchanged(first, second, replicates, seed, exact=exact))
+    p_values = {name: _p_value(values, observed[name], exact=exact) for name, values in exchanged.items()}
+    intervals = Intervals(bounds, level, replicates, seed, first.shape[1], unit)
+    return Comparison({name: values[..., 0] for name, values in observed.items()}, intervals, p_values, exact)
+
+
+def _paired_units(
+    labels: LabelSpace, a: NDArray[np.int64] | PerImage, b: NDArray[np.int64] | PerImage, groups: Sequence[Hashable] | None
+) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """The units of both, sorted by the sum of both, so that comparing b with a draws the same units; and the extras that both have."""
+    a, b = (x if isinstance(x, PerImage) else PerImage(x) for x in (a, b))
+    x, y = a.confusion, b.confusion
+    if x.shape != y.shape or (different := int((x.sum(axis=2) != y.sum(axis=2)).any(axis=1).sum())):
+        what = f"{len(x)} and {len(y)} images" if x.shape != y.shape else f"{different} of {len(x)} images have other targets"
+        raise ValueError(f"a paired comparison needs the same images in the same order: {what}")
+    extras = tuple(name for name in a.extras if name in b.extras)
+    first, second = (
+        units_of(labels, PerImage(side.confusion, **{name: getattr(side, name) for name in extras}), groups) for side in (a, b)
+    )
+    both = _in_order(np.concatenate([first + second, first, second]))[len(first) :]
+    first, second = np.split(both, 2)
+    return first, second, extras
+
+
+def miou_p_value(
+    labels: LabelSpace, a: NDArray[np.int64], b: NDArray[np.int64], *, replicates: int = REPLICATES, seed: int = SEED
+) -> float:
+    """The p-value of the mIoU in :func:`compare`, in a tenth of the time; NaN where either mIoU is undefined.
+
+    :raises ValueError: as :func:`compare`.
+    """
+    first, second, _ = _paired_units(labels, a, b, None)
+    exact = 2 ** min(first.shape[1], 64) <= replicates
+
+    def difference(sums: Floats) -> Floats:
+        x, y = (mious_of(labels, half) for half in np.split(sums, 2))
+        return x - y
+
+    observed = difference(np.concatenate([first, second]).sum(axis=1, keepdims=True))
+    return float(_p_value(difference(_exchanged(first, second, replicates, seed, exact=exact)), observed, exact=exact))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for having made all these tests (Holm's step-down); the order is kept, NaN is no test."""
+    adjusted, smallest = list(p_values), 0.0
+    tests = sorted((p, i) for i, p in enumerate(p_values) if not math.isnan(p))
+    for rank, (p, i) in enumerate(tests):
+        smallest = max(smallest, min(1.0, p * (len(tests) - rank)))
+        adjusted[i] = smallest
+    return adjusted
+
+
+def _check(level: float, replicates: int) -> None:
+    if not 0 < level < 1 or replicates < 1:
+        raise ValueError(f"a level lies between 0 and 1 and there is at least one replicate, not {level} and {replicates}")
+
+
+def _in_order(units: Floats) -> Floats:
+    return units[:, np.lexsort(units[::-1])]
+
+
+def _resampled(units: Floats, replicates: int, seed: int) -> Floats:
+    """float64[S, R]: the sums over as many units as there are, drawn with replacement."""
+    rng, count = np.random.default_rng([seed, 0]), units.shape[1]
+    sums = np.zeros((len(units), replicates))
+    for block in _blocks(replicates, count) if count else ():
+        rows = block.stop - block.start
+        drawn = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
+        weights = np.bincount(drawn.reshape(-1), minlength=rows * count).reshape(rows, count)
+        sums[:, block] = units @ weights.astype(np.float64).T
+    return sums
+
+
+def _exchanged(a: Floats, b: Floats, replicates: int, seed: int, *, exact: bool) -> Floats:
+    """float64[2 S, R]: the sums of both models after exchanging the two of some units; all ways or ``replicates`` drawn ones."""
+    rng, count = np.random.default_rng([seed, 1]), a.shape[1]
+    total = 2**count if exact else replicates
+    change, swaps = np.zeros((len(a), total)), np.arange(count, dtype=np.int64)
+    for block in _blocks(total, count):
+        numbers = np.arange(block.start, block.stop)[:, None]
+        chosen = numbers >> swaps & 1 if exact else rng.integers(0, 2, (len(numbers), count))
+        change[:, block] = (b - a) @ chosen.astype(np.float64).T
+    return np.concatenate([a.sum(axis=1, keepdims=True) + change, b.sum(axis=1, keepdims=True) - change])
+
+
+def _blocks(total: int, units: int) -> Iterator[slice]:
+    rows = max(1, _BLOCK // max(1, units))
+    for start in range(0, total, rows):
+        yield slice(start, min(start + rows, total))
+
+
+def _percentiles(values: Floats, level: float, of_units: Floats) -> Floats:
+    """float64[..., 2] of float64[..., R], over what is not NaN; NaN where fewer than two units define the score."""
+    ordered = np.sort(values, axis=-1)  # NaN comes last
+    defined = (~np.isnan(values)).sum(axis=-1, keepdims=True)
+    enough = (~np.isnan(of_units)).sum(axis=-1, keepdims=True) >= 2
+    bounds = []
+    for share in ((1 - level) / 2, (1 + level) / 2):
+        place = share * np.maximum(defined - 1, 0)
+        below = np.floor(place).astype(np.int64)
+        low = np.take_along_axis(ordered, below, axis=-1)
+        high = np.take_along_axis(ordered, np.minimum(below + 1, np.maximum(defined - 1, 0)), axis=-1)
+        bounds.append(np.where(enough, low + (high - low) * (place - below), np.nan))
+    return np.concatenate(bounds, axis=-1)
+
+
+def _p_value(values: Floats, observed: Floats, *, exact: bool) -> Floats:
+    """Share of the exchanges whose difference is at least the observed one. One that has no difference counts as extreme."""
+    extreme = (~(np.abs(values) < np.abs(observed) - _TIE)).sum(axis=-1)
+    total = values.shape[-1]
+    share = extreme / total if exact else (1 + extreme) / (1 + total)
+    return np.asarray(np.where(np.isnan(observed[..., 0]), np.nan, share))
+
+
+def _names(labels: LabelSpace, metric: str) -> tuple[str, ...] | None:
+    return labels.class_names if metric in OF_CLASSES else labels.categories if metric in OF_CATEGORIES else None
+
+
+def _named(bounds: Floats, names: Sequence[str] | None) -> Any:
+    if names is None:
+        low, high = bounds.tolist()
+        return None if math.isnan(low) else [low, high]
+    return {name: _named(pair, None) for name, pair in zip(names, bounds, strict=True)}
+
+
+def _unnamed(data: Any, names: Sequence[str] | None) -> Floats:
+    if names is None:
+        low, high = (math.nan, math.nan) if data is None else data
+        return np.array([low, high], np.float64)
+    return np.array([_unnamed(data[name], None) for name in names]).reshape(len(names), 2)

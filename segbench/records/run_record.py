@@ -1,0 +1,189 @@
+"""Run records: integers, and facts about how they came to be. Scores in a record are a courtesy; they are recomputed when it is read.
+
+``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target
+classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``; ``intervals`` of the scores
+where the matrix of every image was known (:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, where they were
+asked for; and ``segments``, the means of V_rand and V_info, where the dataset has them. A record without these is read as one that has
+none.
+Speed is a record of its own (:mod:`segbench.records.profile`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import RecordError, SegbenchError
+from segbench.files.json_text import dump_json
+from segbench.labels.space import LabelSpace
+from segbench.metrics.boundary_iou import Boundaries
+from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.region_scores import SegmentScores
+from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
+from segbench.metrics.uncertainty import Intervals
+
+RUN_SCHEMA = "segbench.run/1"
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """One model (or one folder of label maps) on one dataset under one protocol."""
+
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    confusion: ConfusionMatrix
+    iiou: Mapping[str, float] = field(default_factory=dict)
+    command: str = ""
+    intervals: Intervals | None = None
+    boundary: Boundaries | None = None
+    segments: SegmentScores | None = None
+
+    @property
+    def labels(self) -> LabelSpace:
+        """The label space of the confusion matrix."""
+        return self.confusion.labels
+
+    @property
+    def scores(self) -> Scores:
+        """Every score, from the integers."""
+        return score(self.confusion)
+
+    @property
+    def miiou(self) -> float:
+        """Mean iIoU of the classes that have one; NaN if none does."""
+        return mean_of_defined(self.iiou.get(name, math.nan) for name in self.labels.class_names)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.model["name"])
+
+    @property
+    def signature(self) -> str:
+        """What must be equal for two numbers to be comparable."""
+        parts = {
+            "data": f"{self.dataset['name']}-{self.dataset['split']}",
+            "n": self.dataset["images"],
+            "targets": str(self.dataset["targets_sha256"])[:8],
+            "labels": self.labels.name,
+            **{key: _plain(value) for key, value in self.protocol.items()},
+            "metrics": METRICS_VERSION,
+        }
+        return "|".join(f"{key}:{value}" for key, value in parts.items())
+
+    def to_json(self) -> str:
+        """The record as text; equal records give equal bytes."""
+        data = {
+            "schema": RUN_SCHEMA,
+            "model": dict(self.model),
+            "dataset": dict(self.dataset),
+            "protocol": dict(self.protocol),
+            "signature": self.signature,
+            "scores": scores_dict(self),
+            **({"intervals": self.intervals.to_dict(self.labels) | {"metrics_version": METRICS_VERSION}} if self.intervals else {}),
+            "environment": dict(self.environment),
+            "command": self.command,
+            "labels": self.labels.to_dict(),
+            "iiou": dict(self.iiou),
+            **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
+            **({"segments": asdict(self.segments)} if self.segments else {}),
+            "confusion": self.confusion.counts.tolist(),
+        }
+        return dump_json(data)
+
+
+def scores_dict(record: RunRecord) -> dict[str, Any]:
+    """Scores as plain data, classes by name; undefined ones are NaN (``null`` in JSON)."""
+
+    def by_name(values: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(record.labels.class_names, values.tolist(), strict=True))
+
+    scores = record.scores
+    result: dict[str, Any] = {
+        "metrics_version": METRICS_VERSION,
+        "acc": scores.acc,
+        "acc_cls": scores.acc_cls,
+        "miou": scores.miou,
+        "fwiou": scores.fwiou,
+        "class_iou": by_name(scores.class_iou),
+        "class_acc": by_name(scores.class_acc),
+        "class_precision": by_name(scores.class_precision),
+        "class_dice": by_name(scores.class_dice),
+    }
+    if scores.category_iou:
+        result |= {"category_miou": scores.category_miou, "category_iou": scores.category_iou}
+    if record.iiou:
+        result |= {"iiou": record.miiou}
+    if record.segments:
+        result |= asdict(record.segments)
+    if record.boundary:
+        result |= {"boundary_miou": record.boundary.miou, "boundary_iou": by_name(record.boundary.class_iou)}
+    return result
+
+
+def read_run(path: Path) -> RunRecord:
+    """Read a run record of any schema version that was ever written.
+
+    :raises RecordError: the file is missing, no JSON, of an unknown schema, or its contents do not fit together.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordError(f"{path}: the record is missing") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecordError(f"{path}: not a JSON file ({error})") from error
+    if not isinstance(data, dict) or data.get("schema") != RUN_SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        raise RecordError(f"{path}: schema {found!r}; this segbench reads {RUN_SCHEMA!r}")
+    try:
+        labels = LabelSpace.from_dict(data["labels"])
+        counts = _whole_numbers(data["confusion"])
+        iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
+        boundary = Boundaries.from_dict(data["boundary"], len(labels.classes)) if data.get("boundary") is not None else None
+        facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
+        cm, intervals = ConfusionMatrix(labels, counts), _intervals(data.get("intervals"), labels)
+        segments = _segments(data.get("segments"))
+        record = RunRecord(**facts, confusion=cm, iiou=iiou, intervals=intervals, boundary=boundary, segments=segments)
+        _ = record.name, record.signature
+    except KeyError as error:
+        raise RecordError(f"{path}: the record has no {error}") from error
+    except (TypeError, ValueError, OverflowError, AttributeError, SegbenchError) as error:
+        raise RecordError(f"{path}: {error}") from error
+    return record
+
+
+def _segments(data: Any) -> SegmentScores | None:
+    if data is None:
+        return None
+    return SegmentScores(*(math.nan if data[name] is None else float(data[name]) for name in ("v_rand", "v_info")))
+
+
+def _intervals(data: Any, labels: LabelSpace) -> Intervals | None:
+    """What a record says of its intervals; nothing if they are of scores that have another meaning now."""
+    if data is None or data["metrics_version"] != METRICS_VERSION:
+        return None
+    return Intervals.from_dict(data, labels)
+
+
+def _whole_numbers(rows: Any) -> NDArray[np.int64]:
+    counts = np.array(rows)
+    if counts.dtype != np.int64:
+        raise ValueError(f"the confusion matrix holds {counts.dtype} values; it must hold whole numbers below 2^63")
+    return counts
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ",".join(f"{entry:g}" if isinstance(entry, int | float) else str(entry) for entry in value)
+    return str(value)

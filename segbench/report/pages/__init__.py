@@ -1,0 +1,1 @@
+"""Boards as pages: Markdown and HTML."""

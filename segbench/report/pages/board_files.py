@@ -1,0 +1,187 @@
+"""The files of a board: a page, tables and plots; the same records, rules and published numbers give the same bytes.
+
+:func:`rebuild` says what the files should be, :func:`write` makes them so, :func:`check` says where they are not and writes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+from segbench.errors import RecordError
+from segbench.files.json_text import write_text
+from segbench.leaderboards.board import Board, is_board, read_boards
+from segbench.metrics.ranking import shared_ranks
+from segbench.records.per_image import read_per_image
+from segbench.report.pages.board_texts import reported_text, rules_text
+from segbench.report.pages.html import boards_page
+from segbench.report.pages.markdown import board_page, index_page
+from segbench.report.pages.speed import speed_csv, speed_index, speed_page, speed_plots
+from segbench.report.plots import accuracy
+from segbench.report.plots.distributions import Spread, per_image_iou
+from segbench.report.plots.speed import latency_dots
+from segbench.report.tables.formats import to_csv
+from segbench.report.tables.frames import Group, by_setting, comparable, file_names, leaderboard, row_labels
+
+INDEX = "README.md"
+PAGE = "index.html"
+GENERATED = re.compile(r"leaderboard[^/]*\.(md|csv)|plots/(class_iou|confusion-|images|latency|miou-)[^/]*\.svg")
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A plot of a board: its caption, its file's name, how it is drawn, and whether the page shows it or only links to it."""
+
+    caption: str
+    file: str
+    draw: Callable[..., None]
+    shown: bool = True
+
+
+def rebuild(root: Path) -> dict[Path, bytes]:
+    """Every generated file below ``root`` and its bytes. ``root`` is a board (it has ``records/``) or a folder of boards.
+
+    :raises RecordError: naming every record that cannot be read; or records that do not fit together.
+    :raises DataError: there is nothing to show.
+    """
+    boards = read_boards(root)
+    ranks = [{group.signature: ranks_of(board, group) for group in comparable(board.records)} for board in boards]
+    files: dict[Path, bytes] = {}
+    for board, places in zip(boards, ranks, strict=True):
+        files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
+    if not is_board(root):
+        rows = [(board, group) for board in boards if not board.speed_only for group in comparable(board.records) or [None]]
+        files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
+        files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
+    return files
+
+
+def write(root: Path) -> list[Path]:
+    """Write the files that are missing or different and return them. Nothing is removed; :func:`stale` lists what is left over."""
+    changed = {path: data for path, data in rebuild(root).items() if _read(path) != data}
+    for path, data in changed.items():
+        write_text(path, data.decode())
+    return list(changed)
+
+
+def write_png(root: Path) -> list[Path]:
+    """Write every plot as a PNG and its dark twin, beside the SVG, and return where. They belong to nobody's check."""
+    written = []
+    for board in read_boards(root):
+        pictures = [each for group in comparable(board.records) for each in _pictures(group, board)]
+        for picture in _speed_pictures(board) if board.speed_only else pictures:
+            written.append((board.folder / picture.file).with_suffix(".png"))
+            picture.draw(BytesIO(), written[-1])
+    return written
+
+
+def check(root: Path) -> list[str]:
+    """One line for each generated file that is missing, different or stale; empty if all is as the records give it."""
+    files = rebuild(root)
+    wrong = {path: "different" if path.is_file() else "missing" for path, data in files.items() if _read(path) != data}
+    wrong |= dict.fromkeys(_left_over(root, set(files)), "stale, no record gives it")
+    return [f"{path}: {state}" for path, state in wrong.items()]
+
+
+def stale(root: Path) -> list[Path]:
+    """Files that were generated once and that no record gives any more."""
+    return _left_over(root, set(rebuild(root)))
+
+
+def _board_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
+    if board.speed_only:
+        files = {picture.file: _drawn(picture.draw) for picture in _speed_pictures(board)}
+        page = speed_page(board, rules_text(board))
+        return {"leaderboard.csv": speed_csv(board).encode(), "leaderboard.md": page.encode(), **files}
+    return _accuracy_files(board, ranks)
+
+
+def _accuracy_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    shown: dict[str, list[tuple[str, str]]] = {}
+    linked: dict[str, list[tuple[str, str]]] = {}
+    for group in comparable(board.records):
+        for picture in _pictures(group, board):
+            page = shown if picture.shown else linked
+            page.setdefault(group.signature, []).append((picture.caption, picture.file))
+            files[picture.file] = _drawn(picture.draw)
+        settings = by_setting(group.records, board.profiles)
+        table = leaderboard(group.records, next(iter(settings.values()), []), ranks[group.signature])
+        files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
+    texts = {"rules": rules_text(board), "published": reported_text(board.reported)}
+    page = board_page(board.rules.title, board.records, board.profiles, pictures=shown, links=linked, ranks=ranks, **texts)
+    files["leaderboard.md"] = page.encode()
+    return dict(sorted(files.items()))
+
+
+def ranks_of(board: Board, group: Group) -> list[int | None]:
+    """The shared ranks of a group's rows; none for a record without the matrices of its images, and no list where there is no pair of them.
+
+    :raises RecordError: matrices cannot be read, or are of other images.
+    """
+    files = {id(each.record): each.matrices for each in board.measured}
+    matrices = {i: read_per_image(path)[1].confusion for i, record in enumerate(group.records) if (path := files[id(record)])}
+    if len(matrices) < 2:
+        return []
+    try:
+        ranks = shared_ranks(group.records[0].labels, list(matrices.values()))
+    except ValueError as error:
+        raise RecordError(f"{board.folder}: {error}") from error
+    of_row = dict(zip(matrices, ranks, strict=True))
+    return [of_row.get(i) for i in range(len(group.records))]
+
+
+def _pictures(group: Group, board: Board) -> list[_Picture]:
+    records, names = group.records, row_labels(group.records)
+    pictures = []
+    if any(record.model.get("macs") for record in records):
+        pictures.append(_Picture("mIoU over MACs", f"plots/miou-macs{group.suffix}.svg", partial(accuracy.miou_against_macs, records)))
+    settings = by_setting(records, board.profiles)
+    endings = ["", *(f"-{name}" for name in file_names(list(settings)[1:]))]
+    for (setting, measured), ending in zip(settings.items(), endings, strict=False):
+        draw = partial(accuracy.miou_against_latency, records, measured)
+        pictures.append(_Picture(f"mIoU over latency: {setting}", f"plots/miou-latency{group.suffix}{ending}.svg", draw))
+    pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(accuracy.class_iou_heatmap, records)))
+    if spreads := _spreads(group, board):
+        pictures.append(_Picture("From image to image", f"plots/images{group.suffix}.svg", partial(per_image_iou, spreads)))
+    for record, name, file in zip(records, names, file_names(names), strict=True):
+        draw = partial(accuracy.confusion_heatmap, record)
+        pictures.append(_Picture(name, f"plots/confusion-{file}{group.suffix}.svg", draw, shown=False))
+    return pictures
+
+
+def _speed_pictures(board: Board) -> list[_Picture]:
+    return [_Picture(title, file, partial(latency_dots, profiles, title)) for title, file, profiles in speed_plots(board)]
+
+
+def _spreads(group: Group, board: Board) -> list[Spread]:
+    """The models whose matrices of images lie beside their records, best first."""
+    files = {id(each.record): each.matrices for each in board.measured}
+    rows = zip(group.records, row_labels(group.records), strict=True)
+    found = [(record, name, files[id(record)]) for record, name in rows]
+    return [Spread(name, read_per_image(path)[1].confusion, record.scores.miou) for record, name, path in found if path is not None]
+
+
+def _drawn(draw: Callable[[BytesIO], None]) -> bytes:
+    out = BytesIO()
+    draw(out)
+    return out.getvalue()
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _left_over(root: Path, files: set[Path]) -> list[Path]:
+    folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if path.is_dir())
+    candidates = [path for folder in folders for pattern in ("*", "plots/*") for path in sorted(folder.glob(pattern))]
+    return [path for path in candidates if path not in files and _is_generated(path, folders)]
+
+
+def _is_generated(path: Path, folders: list[Path]) -> bool:
+    folder = path.parent if path.parent in folders else path.parent.parent
+    return path.is_file() and GENERATED.fullmatch(path.relative_to(folder).as_posix()) is not None

@@ -1,0 +1,141 @@
+"""A board as one Markdown page: tables, the signature under each, pictures, and how to get the same numbers again. No dates, no paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from segbench.leaderboards.board import Board
+from segbench.metrics.scores import METRICS_VERSION
+from segbench.records.portable import portable
+from segbench.records.profile import Profile
+from segbench.records.run_record import RunRecord
+from segbench.report.pages.board_texts import evaluated, notes_of, to_be_evaluated
+from segbench.report.tables.formats import DASH, escape, to_markdown
+from segbench.report.tables.frames import (
+    SPEEDS,
+    Group,
+    by_setting,
+    comparable,
+    leaderboard,
+    per_class,
+    row_labels,
+)
+from segbench.report.tables.intervals import half_width
+from segbench.report.tables.numbers import percent
+
+Pictures = Sequence[tuple[str, str]]
+Ranks = Sequence[int | None]
+
+
+def board_page(
+    title: str,
+    records: Sequence[RunRecord],
+    profiles: Sequence[Profile] = (),
+    *,
+    pictures: Mapping[str, Pictures] | None = None,
+    links: Mapping[str, Pictures] | None = None,
+    ranks: Mapping[str, Ranks] | None = None,
+    rules: str = "",
+    published: str = "",
+) -> str:
+    """The page. Records of different signatures get tables of their own, under a heading that says how they differ.
+
+    :param pictures: (caption, path relative to the page) of the plots to show, by signature.
+    :param links: the same for the plots that are only linked.
+    :param ranks: of the rows, by signature.
+    :param rules: Markdown that stands above all tables, and ``published`` below them.
+    :raises RecordError: see :func:`~segbench.report.tables.frames.leaderboard`.
+    """
+    groups = comparable(records)
+    shown, linked, places = pictures or {}, links or {}, ranks or {}
+    sections = [_section(g, profiles, shown.get(g.signature, ()), linked.get(g.signature, ()), places.get(g.signature, ())) for g in groups]
+    loader = PackageLoader("segbench.report")
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    page = environment.get_template("leaderboard.md.jinja").render(
+        title=escape(title),
+        sections=sections,
+        heading="###" if len(groups) > 1 else "##",
+        metrics_version=METRICS_VERSION,
+        rules=rules,
+        published=published,
+    )
+    return re.sub(r"\n{3,}", "\n\n", page)
+
+
+def index_page(title: str, rows: Sequence[tuple[Board, Group | None]]) -> str:
+    """The list of boards, each with every group of comparable records, or with none, and its best row."""
+    lines = [
+        "| board | evaluated on | models | best | mIoU | published numbers |",
+        "| :--- | :--- | ---: | :--- | ---: | ---: |",
+    ]
+    for board, group in rows:
+        link = f"[{escape(board.name)}]({board.name.replace(' ', '%20')}/leaderboard.md)"
+        measured = _best(group) if group else [escape(to_be_evaluated(board.rules)), "0", DASH, DASH]
+        lines.append(f"| {' | '.join([link, *measured, str(len(board.reported) or DASH)])} |")
+    signatures = [f"- {escape(board.name)}: `{group.signature}`" for board, group in rows if group]
+    head = [f"# {escape(title)}", "", "<!-- Made by `segbench leaderboard` from the records of each board. -->", ""]
+    return "\n".join([*head, *lines, "", "Signatures; rows of different ones are not comparable:", "", *signatures, ""])
+
+
+def _best(group: Group) -> list[str]:
+    first = group.records[0]
+    best, miou = row_labels(group.records)[0], percent(first.scores.miou, float(half_width(first, "miou")))
+    difference = f" ({group.difference})" if group.difference else ""
+    return [escape(evaluated(group) + difference), str(len(group.records)), escape(best), miou]
+
+
+def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, links: Pictures, ranks: Ranks) -> dict[str, Any]:
+    records = group.records
+    names = row_labels(records)
+    settings = by_setting(records, profiles)
+    (setting, fastest), *others = list(settings.items()) or [("", [])]
+    return {
+        "difference": escape(group.difference),
+        "evaluated": escape(evaluated(group)),
+        "signature": group.signature,
+        "board": to_markdown(leaderboard(records, fastest, ranks)),
+        "notes": list(map(escape, notes_of(records, setting, fastest, ranks=bool(ranks)))),
+        "other_speeds": [(escape(name), _speed_table(records, measured)) for name, measured in others],
+        "per_class": to_markdown(per_class(records), best_in="row"),
+        "shown": [(escape(caption), path) for caption, path in pictures],
+        "linked": [(escape(caption), path) for caption, path in links],
+        "models": [line for record, name in zip(records, names, strict=True) if (line := _origin(record, name))],
+        "commands": _by_value((portable(r.command) or "# no command was recorded" for r in records), names, "# {names}\n{value}"),
+        "environments": _by_value((_environment(record) for record in records), names, "{value} ({names})"),
+    }
+
+
+def _speed_table(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> str:
+    table = leaderboard(records, profiles)[["model", "mIoU", *SPEEDS]]
+    return to_markdown(table[table["network_ms"].notna()].reset_index(drop=True))
+
+
+def _origin(record: RunRecord, name: str) -> str:
+    """Paper, and what the weights were trained on; empty if the record knows neither."""
+    paper, trained = record.model.get("paper") or {}, record.model.get("trained_on") or {}
+    parts = []
+    if paper.get("title"):
+        title = f"[{escape(paper['title'])}]({paper['url']})" if paper.get("url") else escape(paper["title"])
+        parts.append(title + (f", {paper['year']}" if paper.get("year") else ""))
+    if trained.get("dataset"):
+        images = f" ({trained['images']} images)" if trained.get("images") else ""
+        parts.append(f"trained on {escape(str(trained['dataset']))} {escape(str(trained.get('split', '')))}".rstrip() + images)
+    return f"{escape(name)}: {'; '.join(parts)}" if parts else ""
+
+
+def _environment(record: RunRecord) -> str:
+    return escape(", ".join(f"{key} {value}" for key, value in record.environment.items() if isinstance(value, str | int | float)))
+
+
+def _by_value(values: Iterable[str], names: Sequence[str], form: str) -> list[str]:
+    """Each value once, with the names it belongs to; names are left out where there is one value for all."""
+    owners: dict[str, list[str]] = {}
+    for value, name in zip(values, names, strict=True):
+        owners.setdefault(value, []).append(name)
+    if len(owners) == 1:
+        return list(owners)
+    return [form.format(value=value, names=", ".join(members)) for value, members in owners.items()]

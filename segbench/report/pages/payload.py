@@ -1,0 +1,185 @@
+"""What the page draws, as plain data for JSON. Everything is computed and rounded here; the page only lays it out.
+
+Scores, their intervals and shares are whole tenths of a per cent, ``None`` where undefined, so that differences on the page are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from segbench.leaderboards.board import Board
+from segbench.metrics.latency import Interval
+from segbench.records.portable import portable
+from segbench.records.profile import Profile
+from segbench.records.run_record import RunRecord
+from segbench.report.pages.html_tables import Cell, Table
+from segbench.report.plots.pareto import pareto_front
+from segbench.report.tables.frames import SCORES, Group, by_setting, row_labels, speeds_of
+from segbench.report.tables.intervals import half_width
+from segbench.report.tables.numbers import count, percent
+from segbench.report.tables.speed import row_names
+
+
+def model_data(group: Group, ids: Sequence[str], table: Table, galleries: Sequence[Sequence[Mapping[str, str]]]) -> dict[str, Any]:
+    """Comparable models: their classes, and what each model's view shows. ``galleries``: the pictures of each model.
+
+    :param table: the measured table of the group, whose rows are in the group's order.
+    """
+    labels = group.records[0].labels
+    iou = np.array([record.scores.class_iou for record in group.records])
+    best = np.where(np.isnan(iou), -math.inf, iou).max(axis=0)
+    names = row_labels(group.records)
+    return {
+        "classes": list(labels.class_names),
+        "colors": ["#{:02x}{:02x}{:02x}".format(*each.color) for each in labels.classes],
+        "best": tenths(np.where(np.isinf(best), math.nan, best)),
+        "models": [
+            {
+                "id": id,
+                "name": name,
+                "facts": _facts(record),
+                "scores": [_score(column.name, cell) for column, cell in zip(table.columns[1:], row.cells[1:], strict=True)],
+                **_classes(record),
+                "gallery": list(gallery),
+            }
+            for id, name, record, row, gallery in zip(ids, names, group.records, table.rows, galleries, strict=True)
+        ],
+    }
+
+
+def tenths(fractions: ArrayLike) -> list[Any]:
+    """Fractions of any shape as whole tenths of a per cent, rounded as :func:`~segbench.report.tables.numbers.percent` rounds."""
+    values = np.asarray(fractions, np.float64)
+    if values.ndim > 1:
+        return [tenths(row) for row in values]
+    return [None if math.isnan(value) else round(float(f"{100 * value:.1f}") * 10) for value in values.tolist()]
+
+
+def score_plots(board: Board, groups: Iterable[tuple[Group, Sequence[str]]]) -> list[dict[str, Any]]:
+    """The mIoU over latency, one plot a setting, and over MACs, for each group of comparable records with their ids."""
+    plots = []
+    for group, ids in groups:
+        of = f" ({group.difference})" if group.difference else ""
+        for setting, profiles in by_setting(group.records, board.profiles).items():
+            speeds = speeds_of(group.records, profiles)
+            x = [None if profile is None else _Place(profile.network_ms, _ms(profile), profile.network.interval) for profile in speeds]
+            plots.append(_score_plot("latency" + of, _LATENCY, group, ids, x, f"{setting}."))
+        macs = [record.model.get("macs") for record in group.records]
+        x = [_Place(value, f"{count(value)} MACs") if value else None for value in macs]
+        plots.append(_score_plot("MACs" + of, _MACS, group, ids, x, ""))
+    return [plot for plot in plots if plot["points"]]
+
+
+def speed_plot(name: str, profiles: Sequence[Profile]) -> dict[str, Any]:
+    """Latency over MACs, for a board without scores. No front: neither coordinate is what the networks are for."""
+    rows = sorted((each for each in profiles if each.macs), key=lambda each: (each.macs, each.network_ms))
+    points = [
+        {
+            "id": "",
+            "name": name,
+            "label": name,
+            "x": profile.macs,
+            "y": round(profile.network_ms, 2),
+            "upright": _rounded(profile.network.interval),
+            "front": False,
+            "text": [_ms(profile), f"{count(profile.macs)} MACs"],
+        }
+        for profile, name in zip(rows, row_names(rows), strict=True)
+    ]
+    note = "Where the names have no room, point at a dot or walk with the arrow keys."
+    return {"name": name, "x": _MACS, "y": _LATENCY, "log": [True, True], "points": points, "note": note}
+
+
+_LATENCY, _MACS = "network latency (ms), median", "multiply-accumulates (MACs)"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a model stands on the axis to the right, in words too, and its interval there."""
+
+    value: float
+    text: str
+    interval: Interval | None = None
+
+
+def _score_plot(name: str, x_name: str, group: Group, ids: Sequence[str], x: Sequence[_Place | None], note: str) -> dict[str, Any]:
+    """The mIoU over something, from left to right; records without a place or a score are left out."""
+    names, short = row_labels(group.records), [record.name for record in group.records]
+    shown = [(place, i) for i, place in enumerate(x) if place is not None and not math.isnan(group.records[i].scores.miou)]
+    shown.sort(key=lambda each: (each[0].value, each[1]))
+    front = pareto_front([place.value for place, _ in shown], [group.records[i].scores.miou for _, i in shown])
+    points = []
+    for position, (place, i) in enumerate(shown):
+        record = group.records[i]
+        bounds = None if record.intervals is None else tuple((100 * record.intervals.bounds["miou"]).tolist())
+        points.append(
+            {
+                "id": ids[i],
+                "name": names[i],
+                "label": short[i] if short.count(short[i]) == 1 else names[i],
+                "x": round(place.value, 2),
+                "y": round(100 * record.scores.miou, 2),
+                "across": _rounded(place.interval),
+                "upright": _rounded(bounds),
+                "front": position in front,
+                "text": [f"mIoU {percent(record.scores.miou, float(half_width(record, 'miou')))}", place.text],
+            }
+        )
+    values = [place.value for place, _ in shown]
+    logarithmic = bool(values) and max(values) > 3 * min(values) > 0
+    note = f"Filled: no other is better in both. Thin lines: intervals. {note}".strip()
+    return {"name": name, "x": x_name, "y": "mIoU (%)", "log": [logarithmic, False], "points": points, "note": note}
+
+
+def _ms(profile: Profile) -> str:
+    return f"{profile.network_ms:.1f} ms"
+
+
+def _rounded(interval: Interval | None) -> list[float] | None:
+    if interval is None or math.isnan(interval[0]):
+        return None
+    return [round(end, 2) for end in interval]
+
+
+def _score(name: str, cell: Cell) -> list[Any]:
+    """Name, text, and tenths of a per cent where the column is one of scores."""
+    tenth = tenths([cell.value / 100])[0] if name in SCORES and cell.value is not None else None
+    return [name, f"{cell.text} {cell.more}".strip(), tenth]
+
+
+def _classes(record: RunRecord) -> dict[str, Any]:
+    counts = record.confusion.counts
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.full(counts.shape, math.nan), where=totals > 0)
+    bounds = record.intervals.bounds["class_iou"] if record.intervals else np.full((len(counts), 2), math.nan)
+    return {
+        "iou": tenths(record.scores.class_iou),
+        "half": tenths(half_width(record, "class_iou")),
+        "low": tenths(bounds[:, 0]),
+        "high": tenths(bounds[:, 1]),
+        "counts": counts.tolist(),
+        "shares": tenths(shares),
+    }
+
+
+def _facts(record: RunRecord) -> list[list[str]]:
+    """Name, text and possibly an address."""
+    paper, trained = record.model.get("paper") or {}, record.model.get("trained_on") or {}
+    facts = []
+    if paper.get("title"):
+        year = f", {paper['year']}" if paper.get("year") else ""
+        facts.append(["paper", f"{paper['title']}{year}", *([str(paper["url"])] if paper.get("url") else [])])
+    if trained.get("dataset"):
+        images = f" ({trained['images']} images)" if trained.get("images") else ""
+        facts.append(["trained on", f"{trained['dataset']} {trained.get('split', '')}".rstrip() + images])
+    if record.model.get("weights_sha256"):
+        facts.append(["weights", f"sha256 {str(record.model['weights_sha256'])[:16]}…"])
+    if record.command:
+        facts.append(["command", portable(record.command)])
+    return [*facts, ["signature", record.signature]]

@@ -1,0 +1,1 @@
+"""Records as pictures: axes, marks, and images with their label maps."""

@@ -1,0 +1,245 @@
+"""Records as tables: pandas frames of full-precision fractions; :mod:`segbench.report.tables.formats` writes them down.
+
+Rows whose signatures differ are not comparable: :func:`comparable` sorts records into groups, and what makes a table refuses a mixture.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import SourceFileLoader
+from typing import Any
+
+import pandas as pd
+
+from segbench.errors import RecordError
+from segbench.models import BUILTIN
+from segbench.records.profile import Profile
+from segbench.records.run_record import RunRecord
+from segbench.report.tables.intervals import half_width
+from segbench.report.tables.metrics import ALWAYS, METRICS
+
+# Without Boundary IoU: records with bands of other widths have the same signature.
+SCORES = {name: metric.of for name, metric in METRICS.items() if name != "boundary IoU"}
+SIZES: dict[str, Callable[[RunRecord], Any]] = {
+    "params": lambda r: r.model.get("params"),
+    "MACs": lambda r: r.model.get("macs"),
+}
+COLUMNS = SCORES | SIZES
+BOUNDS = ("mIoU low", "mIoU high")
+SPEEDS: dict[str, Callable[[Profile], float]] = {
+    "network_ms": lambda p: p.network_ms,
+    "images_per_s": lambda p: p.images_per_s,
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one signature, best first. ``difference`` says what sets them apart from the other groups; empty if they are alone.
+
+    ``suffix`` goes into file names; the largest group has none.
+    """
+
+    signature: str
+    records: tuple[RunRecord, ...]
+    difference: str
+    suffix: str
+
+
+def comparable(records: Iterable[RunRecord]) -> list[Group]:
+    """Records by signature, the largest group first.
+
+    :raises RecordError: two label spaces hide behind one signature.
+    """
+    by_signature: dict[str, list[RunRecord]] = {}
+    for record in records:
+        by_signature.setdefault(record.signature, []).append(record)
+    for signature, members in by_signature.items():
+        if any(record.labels != members[0].labels for record in members):
+            raise RecordError(f"records of {signature} have different label spaces named {members[0].labels.name!r}; rename one of them")
+    signatures = sorted(by_signature, key=lambda s: (-len(by_signature[s]), s))
+    parts = {s: dict(part.partition(":")[::2] for part in s.split("|")) for s in signatures}
+    keys = list(dict.fromkeys(key for s in signatures for key in parts[s]))
+    varying = [key for key in keys if len({parts[s].get(key) for s in signatures}) > 1]
+    differences = [", ".join(f"{key}: {parts[s].get(key, '–')}" for key in varying) for s in signatures]
+    suffixes = ["", *(f"-{name}" for name in file_names(differences[1:]))][: len(signatures)]
+    return [Group(s, ranked(by_signature[s]), d, x) for s, d, x in zip(signatures, differences, suffixes, strict=True)]
+
+
+def ranked(records: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
+    """By mIoU, the highest first and undefined ones last; then by name. The order they come in does not matter."""
+
+    def place(record: RunRecord) -> tuple[float, str, str]:
+        miou = record.scores.miou
+        return (math.inf if math.isnan(miou) else -miou), label(record.name, record.model.get("arguments") or {}), record.to_json()
+
+    return tuple(sorted(records, key=place))
+
+
+def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = (), ranks: Sequence[int | None] = ()) -> pd.DataFrame:
+    """One row a record, ranked: model, scores as fractions, size, and speed where a profile is of the same model and arguments.
+
+    A column that no record has is left out, the four scores of every record excepted. Where there are intervals, that of the mIoU follows
+    it as ``mIoU low`` and ``mIoU high``.
+
+    :param ranks: of the rows, from the best mIoU to the worst; without them there is no such column.
+    :raises RecordError: the signatures of the records or the settings of the profiles differ, or a network has two profiles.
+    """
+    rows = ranked(records)
+    _one("records of different signatures", {record.signature for record in rows})
+    speeds = speeds_of(rows, profiles)
+    table: dict[str, Any] = {"rank": pd.Series(list(ranks), dtype="Int64")} if ranks else {}
+    table["model"] = row_labels(rows)
+    for name, value in COLUMNS.items():
+        column = pd.Series([value(record) for record in rows], dtype="Int64" if name in SIZES else "float64")
+        if name in ALWAYS or bool(column.notna().any()):
+            table[name] = column
+        if name == "mIoU" and any(record.intervals for record in rows):
+            pairs = [record.intervals.bounds["miou"].tolist() if record.intervals else (math.nan, math.nan) for record in rows]
+            table |= {bound: pd.Series(side, dtype="float64") for bound, side in zip(BOUNDS, zip(*pairs, strict=True), strict=True)}
+    if any(speeds):
+        table |= {name: pd.Series([value(p) if p else math.nan for p in speeds], dtype="float64") for name, value in SPEEDS.items()}
+    return pd.DataFrame(table)
+
+
+def per_class(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """IoU as fractions: classes (the index) times models, ranked, and called by their names alone where these are different.
+
+    :raises RecordError: the signatures of the records differ.
+    """
+    return _by_class(records, lambda record: record.scores.class_iou)
+
+
+def class_half_widths(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """Half the widths of the intervals of :func:`per_class`, in the same shape; NaN where there is none."""
+    return _by_class(records, lambda record: half_width(record, "class_iou"))
+
+
+def _by_class(records: Sequence[RunRecord], values: Callable[[RunRecord], Any]) -> pd.DataFrame:
+    rows = ranked(records)
+    _one("records of different signatures", {record.signature for record in rows})
+    names = rows[0].labels.class_names if rows else ()
+    called = [record.name for record in rows]
+    called = called if len(set(called)) == len(called) else row_labels(rows)
+    table = {name: values(record) for name, record in zip(called, rows, strict=True)}
+    return pd.DataFrame(table, index=pd.Index(names, name="class"))
+
+
+def label(name: str, arguments: Mapping[str, Any]) -> str:
+    """A model's name and what it was built with other than the defaults: a network of reduced width is not the published one."""
+    known = _defaults(name)
+    changed = [f"{key}={value}" for key, value in _with_tuples(arguments).items() if key not in known or known[key] != value]
+    return f"{name} ({', '.join(changed)})" if changed else name
+
+
+def row_labels(records: Sequence[RunRecord]) -> list[str]:
+    """A label for each record, no two alike."""
+    plain = [label(record.name, record.model.get("arguments") or {}) for record in records]
+    return distinct(plain, [record.model.get("weights_sha256") for record in records])
+
+
+def distinct(names: Sequence[str], weights: Sequence[str | None]) -> list[str]:
+    """Names of rows, no two alike: equal ones get the beginning of their weights' checksum, and after that a number."""
+    marked = [f"{name} @{sha[:8]}" if sha and names.count(name) > 1 else name for name, sha in zip(names, weights, strict=True)]
+    return _numbered(marked, " #{}")
+
+
+def file_names(texts: Iterable[str]) -> list[str]:
+    """A file name for each text, no two alike even where case does not count."""
+    return _numbered([re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.") or "unnamed" for text in texts], "-{}")
+
+
+def setting(profile: Profile) -> str:
+    """What must be equal for two times to be comparable."""
+    machine, size, batch, *rest = machine_parts(profile)
+    return ", ".join([machine, size, batch, profile.precision, *[profile.backend] * (profile.backend != "eager"), *rest])
+
+
+def machine_parts(profile: Profile) -> list[str]:
+    """Machine, size, batch, threads and torch: all of a setting but the way of running."""
+    facts = profile.environment
+    machine = facts.get("cpu") or "cpu" if profile.device == "cpu" else profile.device
+    height, width = profile.input_size
+    parts = [str(machine), f"{height}x{width}", f"batch {profile.batch_size}", f"{profile.threads} threads"]
+    return parts + [f"torch {facts['torch']}"] * bool(facts.get("torch"))
+
+
+def by_setting(records: Sequence[RunRecord], profiles: Iterable[Profile]) -> dict[str, list[Profile]]:
+    """The profiles that belong to one of the records, by setting, the setting with the most profiles first."""
+    groups: dict[str, list[Profile]] = {}
+    for profile in profiles:
+        if any(_belongs(profile, record) for record in records):
+            groups.setdefault(setting(profile), []).append(profile)
+    return {name: groups[name] for name in sorted(groups, key=lambda name: (-len(groups[name]), name))}
+
+
+def speeds_of(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> list[Profile | None]:
+    """The profile of each record's very network at the record's precision, if there is one.
+
+    :raises RecordError: the settings of the profiles differ, or a network has two of them.
+    """
+    _one("profiles of different settings", set(by_setting(records, profiles)))
+    speeds: list[Profile | None] = []
+    for record in records:
+        found = [profile for profile in profiles if _belongs(profile, record)]
+        if len(found) > 1:
+            name = label(record.name, record.model.get("arguments") or {})
+            raise RecordError(f"{name} has {len(found)} profiles of one setting ({setting(found[0])}); keep one of them")
+        speeds += found or [None]
+    return speeds
+
+
+def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as functions have them by default: a file knows lists alone."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+
+
+@cache
+def _defaults(model: str) -> dict[str, Any]:
+    """Default arguments of a builtin model, read from its source, because importing it would load torch. Empty for any other model."""
+    module, _, function = BUILTIN.get(model, "").partition(":")
+    spec = importlib.util.find_spec(module) if module else None
+    if spec is None or not isinstance(spec.loader, SourceFileLoader):
+        return {}
+    constants: dict[str, ast.expr] = {}
+    found: dict[str, Any] = {}
+    for node in ast.parse(spec.loader.get_source(module) or "").body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants[node.targets[0].id] = node.value
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+                value = constants.get(default.id) if isinstance(default, ast.Name) else default
+                if isinstance(value, ast.Constant | ast.Tuple | ast.UnaryOp):
+                    found[argument.arg] = ast.literal_eval(value)
+    return found
+
+
+def _belongs(profile: Profile, record: RunRecord) -> bool:
+    """Whether the profile is of the record's network in the record's arithmetic: the speed of bf16 says nothing of the accuracy of fp32."""
+    known = _defaults(record.name)
+    of_profile, of_record = (known | _with_tuples(arguments) for arguments in (profile.arguments, record.model.get("arguments") or {}))
+    same = profile.model == record.name and of_profile == of_record
+    return same and profile.precision == record.protocol.get("precision", profile.precision)
+
+
+def _one(what: str, kinds: set[str]) -> None:
+    if len(kinds) > 1:
+        raise RecordError("\n  ".join([f"{what} do not belong in one table:", *sorted(kinds)]))
+
+
+def _numbered(texts: Sequence[str], ending: str) -> list[str]:
+    result: list[str] = []
+    taken: set[str] = set()
+    for text in texts:
+        candidate, number = text, 1
+        while candidate.lower() in taken:
+            number += 1
+            candidate = text + ending.format(number)
+        taken.add(candidate.lower())
+        result.append(candidate)
+    return result

@@ -1,0 +1,37 @@
+"""Intervals in words and figures: what stands behind ``±``, and what it means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.metrics.per_image import OF_CATEGORIES, OF_CLASSES
+from segbench.records.run_record import RunRecord
+
+
+def half_width(record: RunRecord, metric: str) -> NDArray[np.float64]:
+    """Half the width of a score's interval (``metric`` as in ``Intervals``); NaN where there is none, in the score's shape."""
+    if record.intervals is not None and metric in record.intervals.bounds:
+        return record.intervals.half_width(metric)
+    if metric in OF_CATEGORIES:
+        return np.full(len(record.labels.categories), math.nan)
+    return np.full(len(record.labels.classes) if metric in OF_CLASSES else (), math.nan)
+
+
+def plus_minus(half_width: float) -> str:
+    """What stands behind a per cent whose interval is known; nothing behind one whose interval is not."""
+    return "" if math.isnan(half_width) else f" ± {100 * half_width:.1f}"
+
+
+def interval_note(records: Iterable[RunRecord]) -> str:
+    """What ``±`` means in a table of these records; empty if none has an interval."""
+    known = [record.intervals for record in records if record.intervals and not math.isnan(half_width(record, "miou"))]
+    kinds = sorted({(i.level, i.units, i.unit, i.replicates, i.seed) for i in known})
+    texts = [
+        f"{100 * level:g} % bootstrap interval over {units} {unit} ({replicates} replicates, seed {seed})"
+        for level, units, unit, replicates, seed in kinds
+    ]
+    return f"± is half the width of the {' or of the '.join(texts)}" if texts else ""

@@ -1,0 +1,24 @@
+"""Single numbers as they are printed: per cents and counts."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral
+
+from segbench.report.tables.intervals import plus_minus
+
+
+def percent(fraction: float, half_width: float = math.nan) -> str:
+    """A fraction as a per cent with one decimal, and half the width of its interval where it has one; a dash where it is undefined."""
+    return "–" if math.isnan(fraction) else f"{100 * fraction:.1f}{plus_minus(half_width)}"
+
+
+def count(number: object) -> str:
+    """A count with a thousands suffix: 454.3 M; a dash for what is not known."""
+    if not isinstance(number, float | Integral):
+        return "–"
+    number = float(number)
+    for size, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {suffix}" if number < 100 * size else f"{number / size:.0f} {suffix}"
+    return f"{number:.0f}"

@@ -1,0 +1,1 @@
+"""Folders of label maps against targets: pairing, counting, records, and what test servers take."""

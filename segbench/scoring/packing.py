@@ -1,0 +1,137 @@
+"""Label maps to the archive that a test server takes. Servers say little of what they refuse, and count attempts: it is checked here.
+
+There are no targets, so what can be checked is names, sizes, values, and whether the bytes are label ids: train ids show by most of
+their pixels, which would be void if they were label ids.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from segbench.datasets.base import Sample
+from segbench.errors import DataError, ImageError
+from segbench.files.atomic import replacing
+from segbench.images.files import encode_labels, read_labels
+from segbench.images.folders import label_map_files
+from segbench.labels.encodings import Encoding, foreign_bytes, id_of_byte, suspect_target
+from segbench.parallel import map_ordered
+from segbench.scoring.pairing import pair_predictions
+from segbench.scoring.test_servers import Server
+
+Write = Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """``maps`` were checked; ``left_out`` files belong to no test image. ``void``: share of the pixels that stand for no class."""
+
+    maps: int
+    left_out: int
+    void: float
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A map as the server wants it, or what is wrong with it. ``bytes_of`` int64[256]: its bytes as they were."""
+
+    sample: Sample
+    bytes_of: NDArray[np.int64]
+    content: bytes = b""
+    problem: str | None = None
+
+
+def pack(
+    preds: Path,
+    server: Server,
+    data: Path,
+    out: Path | None,
+    *,
+    encoding: Literal["auto", Encoding] = "auto",
+    workers: int = 2,
+    on_map: Callable[[], None] = lambda: None,
+) -> Packed:
+    """Check a folder of label maps against a server's test images in ``data``, and write them to ``out``; ``None`` only checks.
+
+    :param encoding: how the predictions are written; ``auto`` is label ids, and refuses what looks like train ids.
+    :raises DataError: naming every map that is missing, ambiguous, unreadable, of another size or holds ids that there are not. Nothing is
+        written then.
+    """
+    dataset = server.dataset(data)
+    pairing = pair_predictions(preds, dataset)
+    problems = list(pairing.problems)
+    table = id_of_byte(server.labels, "train-ids" if encoding == "train-ids" else "ids")
+    total = np.zeros(256, np.int64)
+    with _archive(out) as write:
+        for checked in map_ordered(lambda pair: _check(*pair, server, table), pairing.pairs, workers):
+            on_map()
+            total += checked.bytes_of
+            if checked.problem:
+                problems.append(f"{checked.sample.id}: {checked.problem}")
+            else:
+                write(server.path(checked.sample.id), checked.content)
+        if encoding == "auto" and suspect_target(server.labels, np.diag(total)):
+            way_out = "pack them with --encoding train-ids, which writes label ids, or insist with --encoding ids"
+            raise DataError(f"these predictions look like train ids; {server.name} takes label ids", problems, way_out)
+        if problems:
+            summary = f"{len(problems)} of {len(dataset)} maps cannot be submitted, so nothing is packed:"
+            raise DataError(summary, problems, "every test image needs exactly one map of its own size, in the labels' ids")
+    known = table[table >= 0], total[table >= 0]
+    void = int(known[1][server.labels.index_of_id[known[0]] >= len(server.labels.classes)].sum())
+    return Packed(len(pairing.pairs), len(list(label_map_files(preds))) - len(pairing.pairs), void / max(int(total.sum()), 1))
+
+
+def _check(sample: Sample, path: Path, server: Server, table: NDArray[np.int16]) -> _Checked:
+    nothing = np.zeros(256, np.int64)
+    try:
+        pred = read_labels(path)
+        width, height = _image_size(sample)
+    except ImageError as error:
+        return _Checked(sample, nothing, problem=str(error))
+    histogram = np.bincount(pred.reshape(-1), minlength=256)
+    if pred.shape != (height, width):
+        problem: str | None = f"{path}: size {pred.shape[1]}x{pred.shape[0]}, its image is {width}x{height} (width x height)"
+    else:
+        foreign = foreign_bytes(histogram, table)
+        problem = f"{path}: ids {foreign} are not in {server.labels.name!r}" if foreign else None
+    content = b"" if problem else encode_labels(table.astype(np.uint8)[pred], server.colors)
+    return _Checked(sample, histogram, content, problem)
+
+
+def _image_size(sample: Sample) -> tuple[int, int]:
+    """(width, height), from the file's head."""
+    assert sample.image is not None
+    try:
+        with Image.open(io.BytesIO(sample.image.read_bytes())) as image:
+            return image.size
+    except OSError as error:
+        raise ImageError(sample.image, f"the photograph cannot be read ({error})") from None
+
+
+@contextmanager
+def _archive(path: Path | None) -> Iterator[Write]:
+    """How to add a file to a zip or to a gzipped tar, which takes its place when all went well; nowhere if ``path`` is ``None``."""
+    if path is None:
+        yield lambda name, content: None
+    elif path.suffix == ".zip":
+        with replacing(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+            yield archive.writestr
+    else:
+        with replacing(path) as partial, tarfile.open(partial, "w:gz") as tar:
+
+            def add(name: str, content: bytes) -> None:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+
+            yield add

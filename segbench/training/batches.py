@@ -1,0 +1,129 @@
+"""What a network is trained on: random crops, the same for the same (seed, step, position), whatever ran before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from segbench.datasets.base import Dataset, Sample, read_depth, read_instances, read_photograph
+from segbench.errors import DataError
+from segbench.kernels.border_weights import border_weight_map
+from segbench.kernels.watershed import connected_segments
+from segbench.training.recipe import Recipe
+
+IGNORE = -100
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """``images`` uint8[N, h, w, 3]; ``targets`` int64[N, h, w] class indices, void and padding :data:`IGNORE`; ``depth`` float32[N, h, w].
+
+    ``pixel_weights`` float32[N, h, w] add to the weight of each pixel's class. A single crop is the same without N.
+    """
+
+    images: Tensor
+    targets: Tensor
+    depth: Tensor | None = None
+    pixel_weights: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(**{name: None if plane is None else plane.to(device) for name, plane in vars(self).items()})
+
+    @classmethod
+    def stack(cls, crops: Sequence[Batch]) -> Batch:
+        """Crops of one size as a batch."""
+        first = {name: plane for name, plane in vars(crops[0]).items() if plane is not None}
+        return cls(**{name: torch.stack([getattr(crop, name) for crop in crops]) for name in first})
+
+
+def load_batch(dataset: Dataset, recipe: Recipe, step: int, *, with_depth: bool = False) -> Batch:
+    """The batch of a step."""
+    positions = range(step * recipe.batch_size, (step + 1) * recipe.batch_size)
+    generators = {i: np.random.default_rng((recipe.seed, i)) for i in positions}
+    crops = [random_crop(dataset, _sample_at(dataset, recipe.seed, i), recipe, rng, with_depth) for i, rng in generators.items()]
+    return Batch.stack(crops)
+
+
+def _sample_at(dataset: Dataset, seed: int, position: int) -> Sample:
+    epoch, within = divmod(position, len(dataset))
+    order = np.random.default_rng((seed, 1 << 32, epoch)).permutation(len(dataset))
+    return dataset.samples[int(order[within])]
+
+
+def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random.Generator, with_depth: bool = False) -> Batch:
+    """A randomly enlarged, cropped and mirrored piece of a sample, and its class indices.
+
+    Enlarging by s and cropping to h x w equals cropping h/s x w/s and resizing to h x w, which touches fewer pixels. What lies outside
+    the image is grey, ignored, without depth and without instances. Values of depth stay as they are, as in RedNet's training; weights of
+    pixels are those of the crop, in its pixels.
+    """
+    image = torch.from_numpy(read_photograph(sample))
+    index = torch.from_numpy(dataset.labels.index_of_id[dataset.read_target(sample)].astype(np.int64))
+    index[index >= len(dataset.labels.classes)] = IGNORE
+    low, high = recipe.scale
+    enlarge = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    height, width = (max(1, round(side / enlarge)) for side in recipe.crop)
+    slack = [have - want for have, want in zip(index.shape, (height, width), strict=True)]
+    top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in slack)
+    size = (index.shape[0], index.shape[1])
+    whole = {"images": (image, 128), "targets": (index, IGNORE)}
+    if with_depth:
+        whole["depth"] = (torch.from_numpy(read_depth(dataset, sample, size)), 0)
+    if recipe.pixel_weights == "unet_border":
+        whole["pixel_weights"] = (_instances(dataset, sample, size), 0)
+    planes = {name: _window(values, top, left, height, width, fill) for name, (values, fill) in whole.items()}
+    if recipe.flip and rng.random() < 0.5:
+        planes = {name: plane.flip(1) for name, plane in planes.items()}
+    return Batch(**{name: _AT_SIZE[name](plane, recipe.crop) for name, plane in planes.items()})
+
+
+def _instances(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Tensor:
+    """int32[H, W]: the number of each pixel's instance, or of its segment where these are to be told apart, 0 where there is none."""
+    if dataset.segments is not None:
+        cells = dataset.labels.index_of_id[dataset.read_target(sample)] == dataset.labels.class_names.index(dataset.segments)
+        return torch.from_numpy(connected_segments(cells))
+    if dataset.instances is None:
+        raise DataError(
+            f"{dataset.name} has no instances, from which the recipe's pixel_weights are made",
+            way_out="train with a recipe of `pixel_weights: none`: weights of classes are what is left",
+        )
+    values = read_instances(sample, size)
+    return torch.from_numpy(np.where(values > dataset.instances.divisor, values, 0).astype(np.int32))
+
+
+def _window(values: Tensor, top: int, left: int, height: int, width: int, fill: int) -> Tensor:
+    """``values[top:top + height, left:left + width]`` where the window may reach over the edges."""
+    out = values.new_full((height, width, *values.shape[2:]), fill)
+    rows = slice(max(top, 0), min(top + height, values.shape[0]))
+    columns = slice(max(left, 0), min(left + width, values.shape[1]))
+    out[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[rows, columns]
+    return out
+
+
+def _nearest(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Float[h, w]: neither classes nor depth and its holes are blended."""
+    return F.interpolate(values[None, None].float(), size=size, mode="nearest-exact")[0, 0]
+
+
+def _resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    planes = F.interpolate(image.permute(2, 0, 1)[None].float(), size=size, mode="bilinear", align_corners=False, antialias=True)
+    return planes[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+
+
+def _border_term(instances: Tensor, size: tuple[int, int]) -> Tensor:
+    numbers = _nearest(instances, size).to(torch.int32).numpy()
+    return torch.from_numpy(border_weight_map(numbers, 0.0))
+
+
+_AT_SIZE: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
+    "images": _resize,
+    "targets": lambda values, size: _nearest(values, size).long(),
+    "depth": _nearest,
+    "pixel_weights": _border_term,
+}

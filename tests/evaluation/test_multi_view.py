@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from segbench.evaluation.multi_view import protocol_scores
+from segbench.evaluation.protocol import Protocol
+from segbench.models.segmenter import InputRule, Paper, Segmenter, class_map
+from tests.tiny import LABELS, tiny
+
+
+def protocol_class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Tensor:
+    return protocol_scores(segmenter, images, depth, protocol).class_map()
+
+
+@pytest.fixture(autouse=True)
+def _without_gradients() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture
+def segmenter() -> Segmenter:
+    torch.manual_seed(0)
+    made = tiny(LABELS)
+    made.network.eval()
+    return made
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randint(0, 256, (2, 23, 31, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def full_logits(segmenter: Segmenter, planes: Tensor) -> Tensor:
+    """Logits float[N, C, h, w] of float[N, 3, h, w] planes of 0..255, at their size."""
+    logits = segmenter.network(segmenter.normalize(planes.permute(0, 2, 3, 1)))
+    return F.interpolate(logits, size=planes.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def planes_of(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2).float()
+
+
+def test_one_window_that_covers_the_image_equals_the_whole_image(segmenter: Segmenter, images: Tensor) -> None:
+    for crop in ((23, 31), (500, 500)):
+        got = protocol_class_map(segmenter, images, None, Protocol(crop=crop, stride=crop))
+        assert torch.equal(got, class_map(segmenter, images))
+
+
+def test_sliding_windows_average_the_logits_where_they_overlap(segmenter: Segmenter, images: Tensor) -> None:
+    got = protocol_class_map(segmenter, images, None, Protocol(crop=(10, 12), stride=(7, 5)))
+    planes = planes_of(images)
+    total, times = torch.zeros(2, 3, 23, 31), torch.zeros(23, 31)
+    for top in (0, 7, 13):
+        for left in (0, 5, 10, 15, 19):
+            total[..., top : top + 10, left : left + 12] += full_logits(segmenter, planes[..., top : top + 10, left : left + 12])
+            times[top : top + 10, left : left + 12] += 1
+    assert torch.equal(got.long(), (total / times).argmax(1))
+
+
+def test_scales_and_flips_average_the_softmax(segmenter: Segmenter, images: Tensor) -> None:
+    got = protocol_class_map(segmenter, images, None, Protocol(scales=(0.5, 1.0, 1.7), flip=True))
+    planes, scores = planes_of(images), torch.zeros(2, 3, 23, 31)
+    for size in ((12, 16), (23, 31), (39, 53)):
+        view = planes if size == (23, 31) else F.interpolate(planes, size=size, mode="bilinear", align_corners=False, antialias=True)
+        for mirrored in (False, True):
+            logits = full_logits(segmenter, view.flip(3) if mirrored else view)
+            logits = logits.flip(3) if mirrored else logits
+            scores += F.interpolate(logits, size=(23, 31), mode="bilinear", align_corners=False).softmax(1)
+    assert (got.long() == scores.argmax(1)).float().mean() > 0.999  # the mean's rounding may turn a tie
+
+
+def test_resized_input_gives_a_class_map_at_the_images_size(segmenter: Segmenter, images: Tensor) -> None:
+    got = protocol_class_map(segmenter, images, None, Protocol(input_size=(16, 40)))
+    view = F.interpolate(planes_of(images), size=(16, 40), mode="bilinear", align_corners=False, antialias=True)
+    logits = F.interpolate(full_logits(segmenter, view), size=(23, 31), mode="bilinear", align_corners=False)
+    assert got.dtype == torch.uint8
+    assert torch.equal(got.long(), logits.argmax(1))
+
+
+def test_a_mirrored_image_gives_the_mirrored_map_under_flip(segmenter: Segmenter, images: Tensor) -> None:
+    protocol = Protocol(flip=True)
+    straight = protocol_class_map(segmenter, images, None, protocol)
+    mirrored = protocol_class_map(segmenter, images.flip(2), None, protocol)
+    assert (straight == mirrored.flip(2)).float().mean() > 0.999
+
+
+def test_windows_of_a_network_with_context_and_divisor_are_padded_like_images() -> None:
+    class Same(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert (x.shape[2] - 4) % 8 == 0
+            return x[..., 2:-2, 2:-2] * self.scale
+
+    segmenter = Segmenter("same", Same(), LABELS, Paper("", "", 2026, ""), input_rule=InputRule(divisor=8, remainder=4, context=2))
+    images = torch.randint(0, 256, (1, 30, 40, 3), dtype=torch.uint8)
+    got = protocol_class_map(segmenter, images, None, Protocol(crop=(13, 9), stride=(6, 4)))
+    assert torch.equal(got, class_map(segmenter, images))
+
+
+def test_depth_is_shown_the_same_way_as_the_photograph() -> None:
+    class Near(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.limit = nn.Parameter(torch.full((1,), 0.5))
+
+        def forward(self, rgb: Tensor, depth: Tensor) -> Tensor:
+            assert rgb.shape[2:] == depth.shape[2:]
+            return torch.cat([self.limit.expand_as(depth), depth, torch.zeros_like(depth)], 1)
+
+    segmenter = Segmenter("near", Near(), LABELS, Paper("", "", 2026, ""), inputs=("rgb", "depth"))
+    images, depth = torch.zeros(1, 40, 48, 3, dtype=torch.uint8), torch.rand(1, 40, 48)
+    protocol = Protocol(crop=(32, 32), stride=(16, 16), scales=(1.0, 2.0), flip=True)
+    assert torch.equal(protocol_class_map(segmenter, images, depth, protocol), (depth > 0.5).to(torch.uint8))
+
+
+def test_the_crf_smooths_what_the_network_says() -> None:
+    brightest = nn.Conv2d(3, 3, 1, bias=False)
+    brightest.weight.copy_(torch.eye(3)[..., None, None])
+    segmenter = Segmenter("brightest", brightest, LABELS, Paper("", "", 2026, ""))
+    images = torch.randint(90, 130, (1, 40, 48, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images[:, :, :24, 0] += 20
+    images[:, :, 24:, 2] += 20
+    plain, refined = class_map(segmenter, images), protocol_class_map(segmenter, images, None, Protocol(post="dense-crf"))
+
+    def changes(classes: Tensor) -> int:
+        return int((classes[:, :, 1:] != classes[:, :, :-1]).sum())
+
+    assert changes(refined) < 0.85 * changes(plain)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import segbench.benchmark.run_suite as command
+from segbench.cli.main import main
+from segbench.datasets.base import Dataset
+from segbench.datasets.cityscapes import LABELS as CITY
+from segbench.evaluation.inference import Evaluated, evaluate
+from segbench.evaluation.protocol import Protocol
+from segbench.evaluation.resume import images_done, resumed, unfinished_file
+from segbench.evaluation.run import Outcome, run
+from segbench.models.segmenter import Segmenter
+from segbench.models.weights import build, save
+from segbench.records.run_record import read_run
+from tests.tiny import LABELS, tiny, tiny_dataset
+
+
+@pytest.fixture
+def models() -> list[Segmenter]:
+    torch.manual_seed(0)
+    return [replace(tiny(LABELS, channels=channels), weights_sha256=str(channels)) for channels in (4, 8)]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return tiny_dataset(tmp_path / "data")
+
+
+def killed_after(images: int) -> Callable[[Evaluated], None]:
+    seen: list[str] = []
+
+    def on_image(result: Evaluated) -> None:
+        seen.append(result.sample.id)
+        if len(seen) > images:
+            raise KeyboardInterrupt
+
+    return on_image
+
+
+def assert_same(some: list[Outcome], others: list[Outcome]) -> None:
+    for one, other in zip(some, others, strict=True):
+        assert one.ids == other.ids
+        assert np.array_equal(one.per_image.confusion, other.per_image.confusion)
+        assert one.record.dataset == other.record.dataset
+        assert one.record.signature == other.record.signature
+
+
+@pytest.mark.parametrize("finished", [0, 1, 4])
+def test_a_run_that_was_killed_goes_on_where_it_was_and_counts_the_same(
+    tmp_path: Path, dataset: Dataset, models: list[Segmenter], finished: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "unfinished.jsonl"
+    whole = run(models, dataset)
+    with pytest.raises(KeyboardInterrupt):
+        run(models, dataset, unfinished=path, on_image=killed_after(finished))
+    assert images_done(path, dataset) == finished
+    evaluated: list[int] = []
+
+    def counting(segmenters: Any, samples: Dataset, **options: Any) -> Iterator[Evaluated]:
+        evaluated.append(len(samples))
+        return evaluate(segmenters, samples, **options)
+
+    monkeypatch.setattr("segbench.evaluation.run.evaluate", counting)
+    assert_same(run(models, dataset, unfinished=path), whole)
+    assert evaluated == [len(dataset) - finished]
+    assert images_done(path, dataset) == len(dataset)
+    assert_same(run(models, dataset, unfinished=path), whole)
+
+
+def test_a_line_that_was_being_written_is_counted_again(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
+    path = tmp_path / "unfinished.jsonl"
+    whole = run(models, dataset, unfinished=path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    assert images_done(path, dataset) == len(dataset) - 1
+    assert_same(run(models, dataset, unfinished=path), whole)
+    assert path.read_bytes() == content
+
+
+def test_a_killed_run_of_the_first_images_goes_on_too(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
+    path = tmp_path / "unfinished.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        run(models, dataset, limit=3, unfinished=path, on_image=killed_after(2))
+    assert_same(run(models, dataset, limit=3, unfinished=path), run(models, dataset, limit=3))
+
+
+def test_images_in_another_order_are_not_taken_for_each_other(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
+    path = tmp_path / "unfinished.jsonl"
+    run(models, dataset, unfinished=path)
+    turned = replace(dataset, samples=dataset.samples[::-1])
+    results = list(resumed(path, turned, lambda rest: evaluate(models, rest)))
+    assert [result.sample.id for result in results] == [sample.id for sample in turned.samples]
+    assert np.array_equal(results[0].counts[0], next(evaluate(models, turned)).counts[0])
+
+
+def test_only_the_same_run_finds_what_was_counted(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
+    def file(models: list[Segmenter] = models, dataset: Dataset = dataset, protocol: Protocol | None = None, **how: Any) -> Path | None:
+        return unfinished_file(tmp_path, models, [None] * len(models), dataset, protocol or Protocol(), **how)
+
+    first = file()
+    assert first is not None
+    assert file() == first
+    others = [
+        file(models[:1]),
+        file([replace(models[0], weights_sha256="other"), models[1]]),
+        file(dataset=replace(dataset, samples=dataset.samples[:3])),
+        file(protocol=Protocol(flip=True)),
+        file(save_predictions=True),
+    ]
+    target = dataset.samples[0].target
+    assert isinstance(target, Path)
+    target.write_bytes(target.read_bytes() + b" ")
+    assert len({first, file(), *others}) == 7
+
+
+def test_what_cannot_be_recognised_again_is_not_kept(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
+    nameless = [replace(models[0], weights_sha256=None)]
+    assert unfinished_file(tmp_path, nameless, [None], dataset, Protocol()) is None
+    assert unfinished_file(tmp_path, models, [None, None], replace(dataset, segments="spot"), Protocol()) is None
+    without = replace(dataset, samples=(replace(dataset.samples[0], image=None),))
+    assert unfinished_file(tmp_path, models, [None, None], without, Protocol()) is None
+
+
+def test_a_full_disk_at_the_end_of_a_run_costs_nothing(small_minicity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, out = tmp_path / "w.safetensors", tmp_path / "out"
+    save(weights, build("segnet", CITY, width=0.03), trained_on={"dataset": "none"}, recipe={})
+
+    def segbench() -> Result:
+        words = ("run", "--models", "segnet", "--dataset", "cityscapes", "--data", small_minicity, "--weights", f"segnet={weights}")
+        arguments = [str(word) for word in (*words, "--repeats", 0, "--out", out)]
+        return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "save_outcomes", full)
+        refused = segbench()
+    assert refused.exit_code == 2
+    assert "No space left on device" in refused.stderr
+    (unfinished,) = out.glob("unfinished-*.jsonl")
+    result = segbench()
+    assert result.exit_code == 0, result.output
+    assert f"continuing after 4 of 4 images that were evaluated before; to begin again, remove {unfinished}" in result.stderr
+    assert not unfinished.exists()
+    again = segbench()
+    assert "continuing" not in again.stderr
+    assert read_run(out / "records" / "segnet.json").dataset["images"] == 4

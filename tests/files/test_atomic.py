@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from segbench.cli.main import main
+from segbench.errors import DataError
+from segbench.files.atomic import WAYS_OUT, refusal, replacing, require_writable
+from segbench.files.json_text import write_text
+from tests.tiny import LABELS, tiny_dataset
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """What a full disk feels like: writing more is refused."""
+    resource, signal = pytest.importorskip("resource"), pytest.importorskip("signal")
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_file_is_whole_or_it_is_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "r.json"
+    write_text(path, "old")
+    with files_of_at_most(100), pytest.raises(OSError, match="large"):
+        write_text(path, "n" * 1000)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with replacing(tmp_path / "x.npz") as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_suffix_of_a_file_stays_while_it_is_written(tmp_path: Path) -> None:
+    with replacing(tmp_path / "x.npz") as partial:
+        assert partial.suffix == ".npz"
+        partial.write_text("")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_what_is_no_plain_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen([sys.executable, "-c", f"print(open({str(pipe)!r}).read())"], stdout=subprocess.PIPE, text=True)
+    write_text(pipe, "through")
+    assert reader.communicate(timeout=60)[0].strip() == "through"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_with_the_reason(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file.out cannot be written to: Not a directory\n.*another folder"):
+        require_writable(tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize("code", sorted(WAYS_OUT))
+def test_every_refusal_of_the_system_says_why_and_the_way_out(code: int) -> None:
+    text = str(refusal(OSError(code, os.strerror(code), "there/x.png")))
+    assert text.splitlines() == [f"there/x.png: {os.strerror(code)}", WAYS_OUT[code]]
+
+
+def test_an_error_that_users_cannot_mend_keeps_its_traceback() -> None:
+    assert refusal(OSError(errno.EBADF, "Bad file descriptor")) is None
+    assert refusal(ConnectionError("no net")) is None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Targets and a label space."""
+    tiny_dataset(tmp_path / "data")
+    write_text(tmp_path / "labels.yaml", str(LABELS.to_dict()))
+    return tmp_path
+
+
+def score(folder: Path, *options: object) -> list[str]:
+    gts = folder / "data" / "targets"
+    return [str(word) for word in ("score", gts, gts, "--labels", folder / "labels.yaml", *options)]
+
+
+def test_score_says_before_it_scores_that_it_cannot_write(folder: Path) -> None:
+    (folder / "file").touch()
+    result = CliRunner().invoke(main, score(folder, "--json", folder / "file" / "r.json"), catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "cannot be written to: File exists" in result.stderr
+    assert "mIoU" not in result.stdout
+
+
+def test_a_full_disk_costs_the_record_and_not_the_scores(folder: Path) -> None:
+    with files_of_at_most(200):
+        result = CliRunner().invoke(main, score(folder, "--json", folder / "out" / "r.json"), catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "mIoU 100.0" in result.stdout
+    assert ": File too large" in result.stderr
+    assert list((folder / "out").iterdir()) == []

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segbench.errors import LabelError
+from segbench.labels.files import read_label_space
+
+
+def test_a_label_space_is_read_from_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "labels.yaml"
+    file.write_text("name: mine\nclasses:\n  - road\n  - {name: car, ids: [3, 4], color: [1, 2, 3]}\nvoid:\n  - {name: none, id: 255}\n")
+    labels = read_label_space(file)
+    assert labels.name == "mine"
+    assert [label.ids for label in labels.labels] == [(0,), (3, 4), (255,)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "missing"),
+        ("classes: [", "not a YAML file"),
+        ("- a\n- b\n", "list 'classes'"),
+        ("", "list 'classes'"),
+        ("classes: [a, a]", "more than once"),
+    ],
+)
+def test_a_label_file_that_cannot_be_used_is_refused_with_its_name(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "labels.yaml").write_text(content)
+    with pytest.raises(LabelError, match=rf"labels\.yaml.*{message}"):
+        read_label_space(tmp_path / "labels.yaml")

@@ -1,0 +1,107 @@
+"""Each convention against its sentence, on pixels: 3 classes of which one may be absent, void 255, images of several sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from segbench.kernels.counting import count_pairs
+from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.conventions import BATCH, CONVENTIONS, Counted
+from segbench.metrics.scores import score
+from tests.strategies import plain_labels
+
+LABELS = plain_labels(4)
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def pairs(images: int, seed: int) -> list[Pair]:
+    """Class 2 is only predicted, class 3 is nowhere; one image is void all over."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for index in range(images):
+        shape = (4 + index % 3, 5)
+        target = rng.choice([0, 1, 255], shape, p=[0.6, 0.3, 0.1]).astype(np.uint8)
+        if index % 4 == 1:
+            target[target == 1] = 0
+        if index == 2:
+            target[:] = 255
+        made.append((target, rng.choice([0, 1, 2, 255], shape, p=[0.5, 0.3, 0.15, 0.05]).astype(np.uint8)))
+    return made
+
+
+def counted(made: Sequence[Pair]) -> Counted:
+    all_pairs = [count_pairs(target, pred) for target, pred in made]
+    return Counted(LABELS, np.sum(all_pairs, axis=0), np.stack([ConfusionMatrix.from_pairs(LABELS, each).counts for each in all_pairs]))
+
+
+def iou(made: Sequence[Pair], label: int, *, mask_void: bool = True) -> float:
+    """Over the pixels of all these images; NaN without a union."""
+    hits = union = 0
+    for target, pred in made:
+        looked_at = target != 255 if mask_void else np.ones_like(target, bool)
+        hits += int((looked_at & (target == label) & (pred == label)).sum())
+        union += int((looked_at & ((target == label) | (pred == label))).sum())
+    return hits / union if union else math.nan
+
+
+def has(made: Sequence[Pair], label: int) -> bool:
+    return any((target == label).any() for target, _ in made)
+
+
+def miou(made: Sequence[Pair]) -> float:
+    return float(np.nanmean([iou(made, label) for label in range(4)]))
+
+
+def of_image(pair: Pair) -> list[float]:
+    return [iou([pair], label) if has([pair], label) else math.nan for label in range(4)]
+
+
+def _micro(made: Sequence[Pair]) -> float:
+    target, pred = (np.concatenate([image[side].ravel() for image in made]) for side in (0, 1))
+    target, pred = target[target != 255], pred[target != 255]
+    hits = int((target == pred).sum())
+    return hits / (len(target) + int((pred < 4).sum()) - hits)
+
+
+ORACLES = {
+    "segbench, Cityscapes": miou,
+    "IoU 0": lambda made: sum(np.nan_to_num(iou(made, label)) for label in range(4)) / 4,
+    "IoU 1": lambda made: sum(np.nan_to_num(iou(made, label), nan=1.0) for label in range(4)) / 4,
+    "only classes of the targets": lambda made: np.mean([iou(made, label) for label in range(4) if has(made, label)]),
+    "void not masked": lambda made: np.nanmean([iou(made, label, mask_void=False) for label in range(3)]),
+    "batches": lambda made: np.mean([miou(made[start : start + BATCH]) for start in range(0, len(made), BATCH)]),
+    "mIoU^I": lambda made: np.mean([np.nanmean(of_image(pair)) for pair in made if (pair[0] != 255).any()]),
+    "mIoU^C": lambda made: np.mean([np.nanmean([of_image(pair)[label] for pair in made]) for label in (0, 1)]),
+    "micro": _micro,
+    "Dice": lambda made: np.nanmean([2 * iou(made, label) / (1 + iou(made, label)) for label in range(4)]),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_a_convention_is_what_its_name_says(name: str, seed: int) -> None:
+    (oracle,) = (of for part, of in ORACLES.items() if part in name)
+    made = pairs(19, seed)
+    assert CONVENTIONS[name](counted(made)) == pytest.approx(float(oracle(made)), abs=1e-12)
+
+
+def test_the_first_convention_is_the_score_that_is_recorded() -> None:
+    scored = counted(pairs(9, 3))
+    assert next(iter(CONVENTIONS.values()))(scored) == score(scored.matrix(scored.per_image)).miou
+
+
+def test_conventions_differ_by_many_points_on_the_same_maps() -> None:
+    values = [of(counted(pairs(19, 0))) for of in CONVENTIONS.values()]
+    assert max(values) - min(values) > 0.2
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_nothing_is_defined_where_everything_is_void(name: str) -> None:
+    blank = counted([(np.full((3, 3), 255, np.uint8), np.full((3, 3), 255, np.uint8))])
+    value = CONVENTIONS[name](blank)
+    assert math.isnan(value) or value == ("IoU 1" in name)

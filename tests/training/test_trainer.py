@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from segbench.datasets.base import Dataset
+from segbench.errors import DataError, RecordError, TrainingError, WeightsError
+from segbench.images.files import write_uint16
+from segbench.kernels.border_weights import border_weight_map
+from segbench.kernels.watershed import connected_segments
+from segbench.metrics.instance_iou import InstanceRule
+from segbench.models.segmenter import Segmenter
+from segbench.models.weights import describe, load, sha256_of
+from segbench.models.zoo.dfn import dfn
+from segbench.models.zoo.pidnet import pidnet_s
+from segbench.models.zoo.rednet import rednet
+from segbench.training.batches import IGNORE, load_batch, random_crop
+from segbench.training.recipe import Recipe
+from segbench.training.trainer import Progress, optimizer_of, train
+from tests.tiny import LABELS, tiny, tiny_dataset, with_depth
+
+RECIPE = Recipe(steps=40, batch_size=2, crop=(16, 24), learning_rate=0.02, warmup=5)
+
+
+def fit(tmp_path: Path, recipe: Recipe = RECIPE, **options: object) -> tuple[Path, list[Progress]]:
+    torch.manual_seed(recipe.seed)
+    segmenter, out = tiny(LABELS), tmp_path / "tiny.safetensors"
+    dataset = tiny_dataset(tmp_path / "data")
+    return out, list(train(segmenter, dataset, recipe, out, validation=dataset, **options))  # type: ignore[arg-type]
+
+
+def test_training_learns_an_easy_task_and_the_file_says_all(tmp_path: Path) -> None:
+    out, steps = fit(tmp_path)
+    assert steps[-1].loss < 0.5 * steps[0].loss
+    assert steps[-1].scores is not None
+    assert steps[-1].scores.miou > 0.8
+    description = describe(out)
+    assert description["arguments"] == {"channels": 8}
+    assert description["trained_on"]["images"] == 6
+    assert description["recipe"]["steps"] == 40
+    assert load(out).labels == LABELS
+
+
+def test_an_interrupted_training_continues_to_the_same_bits(tmp_path: Path) -> None:
+    whole, _ = fit(tmp_path / "whole", validate_every=10)
+    torch.manual_seed(RECIPE.seed)
+    dataset = tiny_dataset(tmp_path / "parts" / "data")
+    out = tmp_path / "parts" / "tiny.safetensors"
+    list(islice(train(tiny(LABELS), dataset, RECIPE, out, validate_every=10), 25))
+    torch.manual_seed(99)
+    list(train(tiny(LABELS), dataset, RECIPE, out, validate_every=10, resume=True))
+    for key, value in load(whole).network.state_dict().items():
+        assert torch.equal(value, load(out).network.state_dict()[key]), key
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    fit(tmp_path)
+    with pytest.raises(WeightsError, match="belongs to"):
+        fit(tmp_path, Recipe(steps=41, batch_size=2, crop=(16, 24)), resume=True)
+
+
+def test_resuming_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no checkpoint"):
+        fit(tmp_path, resume=True)
+
+
+def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    first, again, other = (load_batch(dataset, RECIPE, step) for step in (3, 3, 4))
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.targets, again.targets)
+    assert not torch.equal(first.images, other.images)
+
+
+def test_an_epoch_shows_every_image_once(tmp_path: Path) -> None:
+    from segbench.training.batches import _sample_at
+
+    dataset = tiny_dataset(tmp_path)
+    for epoch in range(3):
+        seen = [_sample_at(dataset, 0, epoch * 6 + i).id for i in range(6)]
+        assert sorted(seen) == [s.id for s in dataset.samples]
+
+
+def test_a_crop_larger_than_the_image_is_padded_with_ignored_pixels(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path, images=1)
+    recipe = Recipe(crop=(60, 60), scale=(1.0, 1.0), flip=False)
+    crop = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
+    assert crop.images.shape == (60, 60, 3)
+    evaluated = int((dataset.labels.index_of_id[dataset.read_target(dataset.samples[0])] < 3).sum())
+    assert int((crop.targets != IGNORE).sum()) == evaluated
+
+
+def test_image_and_target_move_together(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    for step in range(20):
+        batch = load_batch(dataset, RECIPE, step)
+        brightest = batch.images.argmax(-1)
+        counted = batch.targets != IGNORE
+        agreement = (brightest == batch.targets)[counted].float().mean()
+        assert agreement > 0.85, step  # all but the blurred borders
+
+
+def test_depth_moves_with_the_target_and_is_zero_outside_the_image(tmp_path: Path) -> None:
+    dataset = with_depth(tiny_dataset(tmp_path))
+    for step in range(20):
+        batch = load_batch(dataset, RECIPE, step, with_depth=True)
+        assert batch.depth is not None
+        index_of_depth = torch.full((10,), IGNORE)
+        index_of_depth[[5, 7, 9]] = torch.arange(3)
+        assert torch.equal(index_of_depth[batch.depth.long()], batch.targets)
+
+
+def test_a_network_with_depth_is_trained_on_it(tmp_path: Path) -> None:
+    dataset = with_depth(tiny_dataset(tmp_path))
+    recipe = replace(RECIPE, steps=2, crop=(32, 32))
+    torch.manual_seed(0)
+    segmenter = rednet(LABELS, width=0.03125)
+    before = segmenter.network.depth.conv1.weight.detach().clone()
+    losses = [progress.loss for progress in train(segmenter, dataset, recipe, tmp_path / "w.safetensors", validation=dataset)]
+    assert np.isfinite(losses).all()
+    assert not torch.equal(segmenter.network.depth.conv1.weight, before)
+
+
+@pytest.mark.parametrize("factory", [dfn, pidnet_s])
+def test_networks_with_borders_are_trained_on_them(tmp_path: Path, factory: Callable[..., Segmenter]) -> None:
+    torch.manual_seed(0)
+    segmenter, recipe = factory(LABELS, width=0.0625), replace(RECIPE, steps=2, crop=(64, 64))
+    heads = {n: p for n, p in segmenter.network.named_parameters() if p.requires_grad and n.startswith(segmenter.network.training_only)}
+    before = {name: parameter.detach().clone() for name, parameter in heads.items()}
+    losses = [progress.loss for progress in train(segmenter, tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors")]
+    assert np.isfinite(losses).all()
+    assert heads
+    assert not [name for name, value in before.items() if torch.equal(value, heads[name])]
+
+
+def test_factors_of_the_learning_rate_hold_for_the_parts_they_name(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    segmenter = tiny(LABELS)
+    before = {name: p.detach().clone() for name, p in segmenter.network.named_parameters()}
+    still = replace(RECIPE, steps=2, learning_rate_factors={"0": 0, "1.weight": 0}, weight_decay=0.0)
+    list(train(segmenter, tiny_dataset(tmp_path), still, tmp_path / "w.safetensors"))
+    moved = {name for name, p in segmenter.network.named_parameters() if not torch.equal(p, before[name])}
+    assert moved == {"1.bias", "4.weight", "4.bias"}
+
+
+def test_a_part_that_the_network_does_not_have_is_named(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, learning_rate_factors={"backbone": 0.1, "4": 2})
+    with pytest.raises(RecordError, match=r"no part backbone; its parts are 0, 1, 2, 3, 4"):
+        fit(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_decay_shrinks_weights_and_biases_only_where_it_is_asked_to(optimizer: str, decay_all: bool) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+    for parameter in network.parameters():
+        torch.nn.init.ones_(parameter)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.1, weight_decay=0.1, decay_all=decay_all)  # type: ignore[arg-type]
+    chosen, _ = optimizer_of(recipe, network)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    chosen.step()
+    shrunk = {name for name, p in network.named_parameters() if (p.abs() < before[name].abs()).all()}
+    assert shrunk == (set(before) if decay_all else {"0.weight"})
+
+
+@pytest.mark.parametrize("clip_norm", [1e-6, None])
+def test_gradients_are_clipped_only_where_a_recipe_says_so(tmp_path: Path, clip_norm: float | None) -> None:
+    torch.manual_seed(0)
+    segmenter = tiny(LABELS)
+    before = segmenter.network[4].weight.detach().clone()
+    recipe = Recipe(
+        steps=1, batch_size=2, crop=(16, 24), optimizer="sgd", learning_rate=1.0, weight_decay=0.0, warmup=0, clip_norm=clip_norm
+    )
+    list(train(segmenter, tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors"))
+    change = float((segmenter.network[4].weight.detach() - before).norm())
+    assert (change <= 1e-6) == (clip_norm is not None)
+
+
+def test_a_training_that_diverges_stops_and_names_the_last_good_state(tmp_path: Path) -> None:
+    seen = []
+    recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30, warmup=0, clip_norm=None)
+    steps = train(tiny(LABELS), tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors", validate_every=1)
+    with pytest.raises(TrainingError, match=r"(?s)from step \d+ on its loss is no number.*lower --learning-rate.*w\.safetensors\.ckpt"):
+        seen.extend(steps)
+    good = torch.load(tmp_path / "w.safetensors.ckpt", weights_only=True)
+    assert good["step"] == sum(np.isfinite(progress.loss) for progress in seen)
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_a_checkpoint_from_before_a_field_existed_can_be_resumed(tmp_path: Path) -> None:
+    fit(tmp_path, validate_every=10)
+    file = tmp_path / "tiny.safetensors.ckpt"
+    state = torch.load(file, weights_only=True)
+    for field in ("schedule", "step_every", "loss", "pixel_weights", "learning_rate_factors"):
+        assert field not in state["identity"]
+    with pytest.raises(WeightsError, match="belongs to"):
+        fit(tmp_path, replace(RECIPE, loss="ohem"), resume=True)
+
+
+def with_instances(dataset: Dataset) -> Dataset:
+    """The dataset with an instance for its left and one for its right half."""
+    samples = []
+    for sample in dataset.samples:
+        target = dataset.read_target(sample).astype(np.uint16)
+        file = sample.target.with_name(f"{sample.id}_instances.png")
+        write_uint16(file, np.where(target == 9, 9, target * 1000))
+        samples.append(replace(sample, extras={"instances": file}))
+    return replace(dataset, samples=tuple(samples), instances=InstanceRule(1000, {}))
+
+
+def test_weights_of_pixels_move_with_the_target(tmp_path: Path) -> None:
+    dataset = with_instances(tiny_dataset(tmp_path))
+    recipe = replace(RECIPE, pixel_weights="unet_border")
+    for step in range(10):
+        batch, plain = load_batch(dataset, recipe, step), load_batch(dataset, RECIPE, step)
+        assert torch.equal(batch.images, plain.images)
+        assert batch.pixel_weights is not None
+        for target, weights in zip(batch.targets.numpy(), batch.pixel_weights.numpy(), strict=True):
+            instances = np.where((target == 0) | (target == 1), target + 1, 0)
+            np.testing.assert_array_equal(weights, border_weight_map(instances, 0.0))
+
+
+def test_where_segments_are_to_be_told_apart_they_are_the_instances(tmp_path: Path) -> None:
+    dataset = replace(tiny_dataset(tmp_path), segments="left")
+    recipe = replace(RECIPE, pixel_weights="unet_border", scale=(1.0, 1.0), flip=False, crop=(20, 31))
+    batch = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
+    assert batch.pixel_weights is not None
+    # A spot lies within the left half, so there is one segment, and one alone has no second-nearest border.
+    assert not batch.pixel_weights.any()
+    target = dataset.read_target(dataset.samples[0])
+    target[:, 9] = 0
+    cut = replace(dataset, read_target=lambda sample: target)
+    weights = random_crop(cut, dataset.samples[0], recipe, np.random.default_rng(0)).pixel_weights
+    assert weights is not None
+    np.testing.assert_array_equal(weights.numpy(), border_weight_map(connected_segments(target == 5), 0.0))
+    assert weights[15, 9] > 5
+
+
+def test_training_with_weights_of_pixels_differs_from_training_without(tmp_path: Path) -> None:
+    dataset = with_instances(tiny_dataset(tmp_path))
+    losses = []
+    for pixel_weights in ("none", "unet_border"):
+        torch.manual_seed(0)
+        recipe = replace(RECIPE, steps=1, pixel_weights=pixel_weights)
+        losses += [progress.loss for progress in train(tiny(LABELS), dataset, recipe, tmp_path / "w.safetensors")]
+    assert np.isfinite(losses).all()
+    assert losses[0] != losses[1]
+
+
+def test_weights_of_pixels_need_instances(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"tiny has no instances.*\n.*pixel_weights: none"):
+        fit(tmp_path, replace(RECIPE, pixel_weights="unet_border"))
+    dataset = replace(tiny_dataset(tmp_path), instances=InstanceRule(1000, {}))
+    with pytest.raises(DataError, match="s0: there is no instance map"):
+        random_crop(dataset, dataset.samples[0], replace(RECIPE, pixel_weights="unet_border"), np.random.default_rng(0))
+
+
+def test_weights_that_continue_from_others_keep_their_history(tmp_path: Path) -> None:
+    first, _ = fit(tmp_path)
+    second, dataset = tmp_path / "second.safetensors", tiny_dataset(tmp_path / "data")
+    list(train(load(first), dataset, Recipe(steps=2, batch_size=1, crop=(16, 24)), second))
+    history = describe(second)["trained_on"]["continued_from"]
+    assert history["recipe"]["steps"] == 40
+    assert history["weights_sha256"] == sha256_of(first)
