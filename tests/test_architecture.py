@@ -41,7 +41,7 @@ DIRECTION = {
     "evaluation": "protocol graphs transfer < execution precision parsing multi_view < inference < resume < run",
     "scoring": "pairing test_servers cityscapes_json < pair_counting packing < encoding_check < folder < record",
     "leaderboards": "rules < board < submission",
-    "training": "recipe log losses border_losses cpu_workarounds < batches < objective < trainer",
+    "training": "recipe log losses border_losses cpu_workarounds checkpoint planes < batches optimizers < objective < trainer",
     "profiling": "timing backends device_state < profiler < fresh_process",
     "report": "tables < plots < pages",
     "report.tables": "cautions intervals metrics < numbers frames < formats < speed",

@@ -60,7 +60,7 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 @click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
 @click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
-@click.option("--recipe", metavar="paper|minicity|FILE", help="A recipe that comes along, or YAML; the options below override its fields.")
+@click.option("--recipe", metavar="NAME|FILE", help="paper, minicity, fair-camvid, or YAML; the options below override its fields.")
 @click.option("--steps", type=click.IntRange(min=1))
 @click.option("--batch-size", type=click.IntRange(min=1))
 @click.option("--crop", metavar="HxW")
@@ -70,6 +70,12 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]))
 @click.option("--seed", type=int)
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option(
+    "--time-budget",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="End then; the learning rate falls till then.",
+)
 @click.option("--resume", is_flag=True, help="Continue from OUT.ckpt.")
 @click.option("--full-precision", is_flag=True, help="Store float32 instead of float16.")
 @DEVICE_OPTION
@@ -77,13 +83,17 @@ def train(model: str, dataset: str | None, data: Path | None, split: str | None,
     """Train MODEL and write its weights; validates on `val` as it goes."""
     from segbench.console import train as command
     from segbench.training.recipe import read_recipe
+    from segbench.training.trainer import Routine
 
     settings = command.parse_settings(options.pop("settings"))
-    run_options = {key: options.pop(key) for key in ("validate_every", "resume", "full_precision", "init")}
+    start = command.Start(model, settings, options.pop("init"))
+    minutes, half = options.pop("time_budget"), not options.pop("full_precision")
+    seconds = None if minutes is None else 60 * minutes
+    routine = Routine(options.pop("validate_every"), options.pop("resume"), half, seconds)
     device = device_named(options.pop("device"))
     recipe = read_recipe(options.pop("recipe"), options, model)
     train_set = dataset_named(dataset, data, split or "train")
-    command.train_with_progress(model, settings, train_set, dataset_named(dataset, data, "val"), recipe, out, device, **run_options)
+    command.train_with_progress(start, train_set, dataset_named(dataset, data, "val"), recipe, out, device, routine)
 
 
 @click.group()

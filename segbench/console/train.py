@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -14,14 +14,14 @@ from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.atomic import require_writable
+from segbench.labels.space import LabelSpace
+from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build, load
 from segbench.report.plots.curves import training_curves
 from segbench.report.tables.numbers import percent
 from segbench.training.log import LogRow, append_row, continue_log, log_file, read_log
 from segbench.training.recipe import Recipe
-from segbench.training.trainer import Progress, train
-
-LOG_EVERY = 20  # steps
+from segbench.training.trainer import Progress, Routine, train
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -38,58 +38,73 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
+@dataclass(frozen=True)
+class Start:
+    """What is trained: a registered model with arguments, or weights to continue from."""
+
+    model: str
+    settings: Mapping[str, Any]
+    init: Path | None = None
+
+    def build(self, labels: LabelSpace) -> Segmenter:
+        """The network.
+
+        :raises WeightsError: arguments and weights both say what it is, or the weights know other classes.
+        """
+        if self.init is None:
+            return build(self.model, labels, **self.settings)
+        if self.settings:
+            raise WeightsError(f"--set changes the network, but --init {self.init} says what it is; leave --set out")
+        segmenter = load(self.init, expected_model=self.model)
+        if segmenter.labels.class_names != labels.class_names:
+            raise WeightsError(f"{self.init}: weights for {segmenter.labels.name!r} do not fit the classes of {labels.name!r}")
+        return segmenter
+
+
 def train_with_progress(
-    model: str,
-    settings: dict[str, Any],
-    dataset: Dataset,
-    validation: Dataset,
-    recipe: Recipe,
-    out: Path,
-    device: torch.device,
-    *,
-    validate_every: int,
-    resume: bool,
-    full_precision: bool,
-    init: Path | None = None,
+    start: Start, dataset: Dataset, validation: Dataset, recipe: Recipe, out: Path, device: torch.device, routine: Routine
 ) -> None:
-    """Train, showing the loss after every step and the mIoU after every validation; then say what the written file reaches."""
+    """Train, showing loss, speed and the mIoU of every validation; then say what the written file reaches."""
     torch.manual_seed(recipe.seed)
-    if init is not None and settings:
-        raise WeightsError(f"--set changes the network, but --init {init} says what it is; leave --set out")
-    segmenter = build(model, dataset.labels, **settings) if init is None else load(init, expected_model=model)
-    if segmenter.labels.class_names != dataset.labels.class_names:
-        raise WeightsError(f"{init}: weights for {segmenter.labels.name!r} do not fit the classes of {dataset.labels.name!r}")
+    segmenter = start.build(dataset.labels)
     require_writable(out.parent)
     segmenter.network.to(device)
     show = console(stderr=True)
-    show.print(f"training {model} on {dataset.title} ({len(dataset)} images), {recipe.steps} steps of {recipe.batch_size}, on {device}")
-    steps = train(
-        segmenter, dataset, recipe, out, validation=validation, validate_every=validate_every, resume=resume, half=not full_precision
-    )
+    size = f"{recipe.steps} steps of {recipe.batch_size * recipe.accumulate}"
+    show.print(f"training {start.model} on {dataset.title} ({len(dataset)} images), {size}, on {device}")
+    follow(train(segmenter, dataset, recipe, out, validation=validation, routine=routine), recipe, validation.title, log_file(out))
     log = log_file(out)
-    with progress_bar(model, "state") as bar:
-        task = bar.add_task(model, total=recipe.steps, state="")
-        miou = "–"
-        smooth = None
-        since: list[float] = []
-        for progress in steps:
-            if smooth is None:
-                continue_log(log, progress.step)
-            since.append(progress.loss)
-            if progress.step % LOG_EVERY == 0 or progress.scores is not None or progress.step == recipe.steps:
-                rate = recipe.learning_rate_at(progress.step - 1)
-                append_row(log, LogRow(progress.step, fmean(since), rate, progress.scores.miou if progress.scores else None))
-                since.clear()
-            smooth = progress.loss if smooth is None else 0.98 * smooth + 0.02 * progress.loss
-            miou = _miou(progress, miou)
-            bar.update(task, completed=progress.step, state=f"loss {smooth:.3f}  mIoU {miou} %")
-            if progress.scores is not None:
-                show.print(f"step {progress.step}/{recipe.steps}  loss {smooth:.3f}  {validation.title} mIoU {miou} %")
     curves = log.with_suffix(".svg")
-    training_curves(read_log(log), f"{model} on {dataset.title}, {recipe.steps} steps of {recipe.batch_size}", curves)
+    training_curves(read_log(log), f"{start.model} on {dataset.title}, {size}", curves)
     show.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB), its log {log.name} and curves {curves.name}; evaluate it with:")
     show.print(f"  segbench run --models {segmenter.name} --dataset {dataset.reference} --weights {segmenter.name}={out}")
 
 
-def _miou(progress: Progress, before: str) -> str:
-    return before if progress.scores is None else percent(progress.scores.miou)
+def follow(steps: Iterable[Progress], recipe: Recipe, validation: str, log: Path) -> None:
+    """Write the log of a training as it goes, and show it on standard error. ``validation``: what that data set is called."""
+    show, miou, since, first = console(stderr=True), "–", list[Progress](), True
+    with progress_bar("training", "state") as bar:
+        task = bar.add_task("training", total=recipe.steps, state="")
+        for progress in steps:
+            if first:
+                continue_log(log, progress.step)
+                first = False
+            since.append(progress)
+            if progress.mean is None:
+                continue
+            append_row(log, LogRow(progress.step, progress.mean, progress.rate, progress.scores.miou if progress.scores else None))
+            miou = percent(progress.scores.miou) if progress.scores else miou
+            state = f"loss {progress.mean:.3f}  {speed(since, recipe)}"
+            bar.update(task, completed=progress.step, state=f"{state}  mIoU {miou} %")
+            if progress.scores is not None:
+                show.print(f"step {progress.step}/{recipe.steps}  {state}  {validation} mIoU {miou} %")
+            since.clear()
+
+
+def speed(since: Sequence[Progress], recipe: Recipe) -> str:
+    """Images a second over some steps, and for how much of the time the network waited for them."""
+    seconds = sum(progress.seconds for progress in since)
+    if not seconds:
+        return "resumed"
+    images = len(since) * recipe.batch_size * recipe.accumulate
+    return f"{images / seconds:.1f} images/s, {sum(progress.waited for progress in since) / seconds:.0%} waiting"

@@ -58,14 +58,6 @@ def memory_mb(which: str) -> float | None:
     return None
 
 
-def available_mb() -> float | None:
-    """Memory that can be had without swapping, in MB (2^20 bytes)."""
-    for line in (_text(Path("/proc/meminfo")) or "").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) / 1024
-    return None
-
-
 def _nvidia_smi(device: torch.device) -> dict[str, Any]:
     # A driver that does not know one of the fields answers none of them.
     together = ask_nvidia_smi(device, list(GPU_QUERIES))

@@ -20,9 +20,9 @@ from segbench.evaluation.protocol import Precision, Protocol
 from segbench.models.segmenter import Segmenter, example_inputs, finish
 from segbench.models.size import MB, count_pass, resident_bytes, size_facts, weight_bytes
 from segbench.profiling.backends import BACKENDS, Forward, prepare
-from segbench.profiling.device_state import available_mb, device_load, device_settings, memory_mb
+from segbench.profiling.device_state import device_load, device_settings, memory_mb
 from segbench.profiling.timing import Effort, stopwatch, time_in_turns, warm_up
-from segbench.records.device import device_name
+from segbench.records.device import available_mb, device_name
 from segbench.records.environment import environment
 from segbench.records.profile import Profile, Timing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,6 +27,15 @@ def device_software(device: torch.device) -> dict[str, Any]:
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
     }
+
+
+def available_mb() -> float | None:
+    """Memory that can be had without swapping, in MB (2^20 bytes); ``None`` where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def ask_nvidia_smi(device: torch.device, queries: list[str]) -> list[Answer] | None:

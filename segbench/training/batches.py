@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segbench.datasets.base import Dataset, Sample, read_depth, read_instances, read_photograph
-from segbench.errors import DataError
+from segbench.datasets.base import Dataset, Sample
 from segbench.kernels.border_weights import border_weight_map
-from segbench.kernels.watershed import connected_segments
+from segbench.training.planes import IGNORE, Planes, PlaneStore
 from segbench.training.recipe import Recipe
 
-IGNORE = -100
+_OUTSIDE = {"images": 128, "targets": IGNORE, "depth": 0, "pixel_weights": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +31,12 @@ class Batch:
     pixel_weights: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(**{name: None if plane is None else plane.to(device) for name, plane in vars(self).items()})
+        """The same on a device; from pinned memory the copy runs while the host goes on."""
+        return Batch(**{name: None if plane is None else plane.to(device, non_blocking=True) for name, plane in vars(self).items()})
+
+    def pinned(self) -> Batch:
+        """The same in memory from which a CUDA device can copy by itself."""
+        return Batch(**{name: None if plane is None else plane.pin_memory() for name, plane in vars(self).items()})
 
     @classmethod
     def stack(cls, crops: Sequence[Batch]) -> Batch:
@@ -42,12 +45,11 @@ class Batch:
         return cls(**{name: torch.stack([getattr(crop, name) for crop in crops]) for name in first})
 
 
-def load_batch(dataset: Dataset, recipe: Recipe, step: int, *, with_depth: bool = False) -> Batch:
-    """The batch of a step."""
-    positions = range(step * recipe.batch_size, (step + 1) * recipe.batch_size)
-    generators = {i: np.random.default_rng((recipe.seed, i)) for i in positions}
-    crops = [random_crop(dataset, _sample_at(dataset, recipe.seed, i), recipe, rng, with_depth) for i, rng in generators.items()]
-    return Batch.stack(crops)
+def load_batch(store: PlaneStore, recipe: Recipe, number: int) -> Batch:
+    """A batch by its number, from 0; it lies where the store's planes do."""
+    positions = range(number * recipe.batch_size, (number + 1) * recipe.batch_size)
+    generators = {position: np.random.default_rng((recipe.seed, position)) for position in positions}
+    return Batch.stack([random_crop(store(_sample_at(store.dataset, recipe.seed, i)), recipe, rng) for i, rng in generators.items()])
 
 
 def _sample_at(dataset: Dataset, seed: int, position: int) -> Sample:
@@ -56,45 +58,22 @@ def _sample_at(dataset: Dataset, seed: int, position: int) -> Sample:
     return dataset.samples[int(order[within])]
 
 
-def random_crop(dataset: Dataset, sample: Sample, recipe: Recipe, rng: np.random.Generator, with_depth: bool = False) -> Batch:
+def random_crop(planes: Planes, recipe: Recipe, rng: np.random.Generator) -> Batch:
     """A randomly enlarged, cropped and mirrored piece of a sample, and its class indices.
 
     Enlarging by s and cropping to h x w equals cropping h/s x w/s and resizing to h x w, which touches fewer pixels. What lies outside
     the image is grey, ignored, without depth and without instances. Values of depth stay as they are, as in RedNet's training; weights of
     pixels are those of the crop, in its pixels.
     """
-    image = torch.from_numpy(read_photograph(sample))
-    index = torch.from_numpy(dataset.labels.index_of_id[dataset.read_target(sample)].astype(np.int64))
-    index[index >= len(dataset.labels.classes)] = IGNORE
     low, high = recipe.scale
     enlarge = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     height, width = (max(1, round(side / enlarge)) for side in recipe.crop)
-    slack = [have - want for have, want in zip(index.shape, (height, width), strict=True)]
+    slack = [have - want for have, want in zip(planes["targets"].shape, (height, width), strict=True)]
     top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in slack)
-    size = (index.shape[0], index.shape[1])
-    whole = {"images": (image, 128), "targets": (index, IGNORE)}
-    if with_depth:
-        whole["depth"] = (torch.from_numpy(read_depth(dataset, sample, size)), 0)
-    if recipe.pixel_weights == "unet_border":
-        whole["pixel_weights"] = (_instances(dataset, sample, size), 0)
-    planes = {name: _window(values, top, left, height, width, fill) for name, (values, fill) in whole.items()}
+    pieces = {name: _window(plane, top, left, height, width, _OUTSIDE[name]) for name, plane in planes.items()}
     if recipe.flip and rng.random() < 0.5:
-        planes = {name: plane.flip(1) for name, plane in planes.items()}
-    return Batch(**{name: _AT_SIZE[name](plane, recipe.crop) for name, plane in planes.items()})
-
-
-def _instances(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Tensor:
-    """int32[H, W]: the number of each pixel's instance, or of its segment where these are to be told apart, 0 where there is none."""
-    if dataset.segments is not None:
-        cells = dataset.labels.index_of_id[dataset.read_target(sample)] == dataset.labels.class_names.index(dataset.segments)
-        return torch.from_numpy(connected_segments(cells))
-    if dataset.instances is None:
-        raise DataError(
-            f"{dataset.name} has no instances, from which the recipe's pixel_weights are made",
-            way_out="train with a recipe of `pixel_weights: none`: weights of classes are what is left",
-        )
-    values = read_instances(sample, size)
-    return torch.from_numpy(np.where(values > dataset.instances.divisor, values, 0).astype(np.int32))
+        pieces = {name: piece.flip(1) for name, piece in pieces.items()}
+    return Batch(**{name: _AT_SIZE[name](piece, recipe.crop) for name, piece in pieces.items()})
 
 
 def _window(values: Tensor, top: int, left: int, height: int, width: int, fill: int) -> Tensor:
@@ -117,8 +96,8 @@ def _resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _border_term(instances: Tensor, size: tuple[int, int]) -> Tensor:
-    numbers = _nearest(instances, size).to(torch.int32).numpy()
-    return torch.from_numpy(border_weight_map(numbers, 0.0))
+    numbers = _nearest(instances, size).to(torch.int32).cpu().numpy()
+    return torch.from_numpy(border_weight_map(numbers, 0.0)).to(instances.device)
 
 
 _AT_SIZE: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {

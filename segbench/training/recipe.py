@@ -52,14 +52,15 @@ MINICITY: dict[str, tuple[str, ...]] = {
         *("unet", "deeplab_v1", "deeplab_v2_vgg16"),
     )
 }
-NAMES = ("paper", "minicity")
+NAMES = ("paper", "minicity", "fair-camvid")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained. ``crop`` is (height, width) in pixels, ``scale`` the range of the random enlargement.
 
-    ``precision`` of the forward pass: ``auto`` is fp16 with loss scaling on a GPU and fp32 elsewhere; bf16 also speeds up recent CPUs.
+    ``precision`` of the forward pass: ``auto`` is bf16 on a GPU (fp16 with loss scaling on one that has no bf16) and fp32 elsewhere; bf16
+    also speeds up recent CPUs.
     The learning rate warms up linearly for ``warmup`` steps, and falls by the ``schedule``: ``poly`` to zero with a ``power``, ``step`` by
     ``step_factor`` after every ``step_every`` steps, or ``constant``. ``learning_rate_factors`` multiply it for the parts of the network
     that they name (the longest name counts). ``weight_decay`` is of weights, with ``decay_all`` also of biases and normalisation; in
@@ -68,6 +69,10 @@ class Recipe:
     ``loss``: cross entropy, or over hard pixels alone (``ohem``): those whose truth is less probable than ``ohem_threshold``, at least the
     share ``ohem_min_kept`` of all pixels; in all heads, or in the main one while the auxiliary ones see every pixel. ``pixel_weights``:
     U-Net's map, from the dataset's instances, or its segments (ISBI 2012).
+
+    ``accumulate``: batches whose gradients are added up in a step. ``ema``: the decay of a running mean of the weights, which is validated
+    and written instead of them; 0 for none. ``keep``: the weights of the last step are written, or those with the best mIoU in a
+    validation; ``patience``: so many validations without a better one end the training, 0 for never.
 
     :raises RecordError: naming every field that cannot be.
     """
@@ -98,6 +103,10 @@ class Recipe:
     ohem_min_kept: float = 0.0625
     ohem_heads: Literal["all", "main"] = "all"
     pixel_weights: Literal["none", "unet_border"] = "none"
+    accumulate: int = 1
+    ema: float = 0.0
+    keep: Literal["last", "best"] = "last"
+    patience: int = 0
 
     def __post_init__(self) -> None:
         problems = []
@@ -109,11 +118,15 @@ class Recipe:
         if problems:
             raise RecordError("\n".join(problems))
 
-    def learning_rate_at(self, step: int) -> float:
-        """Before the factors of parts."""
+    def learning_rate_at(self, step: int, share: float | None = None) -> float:
+        """Before the factors of parts.
+
+        :param share: of the training that lies behind the step; by default that of the steps.
+        """
+        share = step / self.steps if share is None else share
         falls = {
-            "poly": lambda: (1 - step / self.steps) ** self.power,
-            "step": lambda: self.step_factor ** (step // self.step_every),
+            "poly": lambda: max(0.0, 1 - share) ** self.power,
+            "step": lambda: self.step_factor ** (int(share * self.steps + 1e-6) // self.step_every),
             "constant": lambda: 1.0,
         }
         return self.learning_rate * min(1.0, (step + 1) / max(self.warmup, 1)) * falls[self.schedule]()
@@ -128,7 +141,9 @@ class Recipe:
 def read_recipe(source: Path | str | None, overrides: Mapping[str, Any], model: str = "") -> Recipe:
     """The recipe of a YAML file (or the default one) with the overrides that are not ``None``; a crop may be written ``HxW``.
 
-    :param source: a file, or ``paper`` or ``minicity`` for those that come along.
+    A file may hold ``learning_rates``, by model: the one of ``model``, if it is there, stands for ``learning_rate``.
+
+    :param source: a file, or one of :data:`NAMES` for those that come along.
     :param model: whose recipe these are; others need none.
     :raises RecordError: the model has no such recipe, the file is missing or no YAML mapping, or a field does not exist or cannot be read.
     """
@@ -140,6 +155,9 @@ def read_recipe(source: Path | str | None, overrides: Mapping[str, Any], model: 
         raise RecordError(f"{what}: {error}; --recipe is {', '.join(NAMES)} or a YAML file") from error
     if not isinstance(given, dict):
         raise RecordError(f"{what}: a recipe is a mapping of {', '.join(_READERS)}")
+    rates = given.pop("learning_rates", None) or {}
+    if isinstance(rates, dict) and model in rates:
+        given["learning_rate"] = rates[model]
     given |= {key: value for key, value in overrides.items() if value is not None}
     problems = [_unknown(key) for key in given if key not in _READERS]
     try:
@@ -154,13 +172,14 @@ def read_recipe(source: Path | str | None, overrides: Mapping[str, Any], model: 
 def recipe_file(name: str, model: str) -> Path:
     """The file of a recipe that comes along.
 
-    :param name: ``paper`` or ``minicity``.
+    :param name: one of :data:`NAMES`.
     :raises RecordError: there is no such recipe for the model.
     """
-    stems = {one: stem for stem, models in (PAPER if name == "paper" else MINICITY).items() for one in models}
+    table = {"paper": PAPER, "minicity": MINICITY}.get(name, {})
+    stems = {one: stem for stem, models in table.items() for one in models}
     if name == "paper" and model not in stems:
         raise RecordError(f"there is no recipe of a paper for {model!r}; these models have one: {', '.join(stems)}")
-    return Path(str(files("segbench") / "training" / "recipes" / f"{stems.get(model, name)}.yaml"))
+    return Path(str(files("segbench") / "training" / "recipes" / f"{stems.get(model, name.replace('-', '_'))}.yaml"))
 
 
 def _unknown(key: object) -> str:
@@ -255,4 +274,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "ohem_min_kept": _share,
     "ohem_heads": _one_of("all", "main"),
     "pixel_weights": _one_of("none", "unet_border"),
+    "accumulate": _number(int, 1),
+    "ema": _share,
+    "keep": _one_of("last", "best"),
+    "patience": _number(int, 0),
 }

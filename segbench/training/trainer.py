@@ -1,4 +1,4 @@
-"""Training in plain torch, as a recipe says; resumable to the bit.
+"""Training in plain torch, as a recipe says; resumable to the bit on one device.
 
 Everything random is a function of (seed, step, position in the batch), so a run that was interrupted continues as if it had not been.
 """
@@ -6,11 +6,13 @@ Everything random is a function of (seed, step, position in the batch), so a run
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.datasets.base import Dataset
-from segbench.errors import RecordError, TrainingError, WeightsError
-from segbench.evaluation.inference import evaluate
+from segbench.errors import TrainingError
+from segbench.evaluation.inference import decoders, evaluate
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Precision
-from segbench.files.atomic import replacing
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.scores import Scores, score
 from segbench.models.segmenter import Segmenter, forward
@@ -31,72 +32,150 @@ from segbench.models.weights import save
 from segbench.parallel import map_ordered
 from segbench.records.data_facts import targets_fingerprint
 from segbench.training.batches import Batch, load_batch
+from segbench.training.checkpoint import State, average_of, restore_checkpoint, save_checkpoint, update_average
 from segbench.training.cpu_workarounds import sound_on_cpu
 from segbench.training.losses import enet_weights, median_frequency_weights
 from segbench.training.objective import Objective
+from segbench.training.optimizers import optimizer_of
+from segbench.training.planes import PlaneStore, room_on
 from segbench.training.recipe import Recipe
 
 PATIENCE = 10  # steps without a finite loss; in half precision single ones come and go while the loss scaler adapts
+READ_EVERY = 20  # steps: reading a loss makes the host wait for the device
 
 
 @dataclass(frozen=True)
+class Routine:
+    """What a training does beside its recipe.
+
+    :param validate_every: steps between two validations, each with a checkpoint before it.
+    :param resume: go on from the checkpoint.
+    :param half: write float16 weights.
+    :param seconds: the training ends after so many, all its rounds together; the learning rate falls to its end by then.
+    """
+
+    validate_every: int = 500
+    resume: bool = False
+    half: bool = True
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Progress:
-    """Yielded after every step; ``scores`` only after a validation."""
+    """Yielded after every step. ``rate``: its learning rate, before the factors of parts; ``seconds`` it took, ``waited`` of them for data.
+
+    ``mean``: the loss on average over the steps since it was given last; ``None`` between. ``scores`` after a validation alone.
+    """
 
     step: int
-    loss: float
+    losses: Tensor
+    rate: float
+    seconds: float = 0.0
+    waited: float = 0.0
+    mean: float | None = None
     scores: Scores | None = None
+
+    @property
+    def loss(self) -> float:
+        """The loss of this step. On a CUDA device the host waits for it."""
+        return float(self.losses)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training works on; ``facts`` are what the weights file says of it, ``identity`` what must be the same for it to go on."""
+
+    segmenter: Segmenter
+    recipe: Recipe
+    routine: Routine
+    state: State
+    checkpoint: Path
+    facts: dict[str, Any]
+    identity: dict[str, Any]
+
+    @property
+    def share(self) -> float:
+        """How much of it lies behind."""
+        by_time = self.state.seconds / self.routine.seconds if self.routine.seconds else 0.0
+        return max(self.state.step / self.recipe.steps, by_time)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last step was done, or further ones are not wanted."""
+        return self.share >= 1 or (self.recipe.patience > 0 and self.state.since_best >= self.recipe.patience)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.recipe.learning_rate_at(self.state.step, self.share)
 
 
 def train(
-    segmenter: Segmenter,
-    dataset: Dataset,
-    recipe: Recipe,
-    out: Path,
-    *,
-    validation: Dataset | None = None,
-    validate_every: int = 500,
-    resume: bool = False,
-    half: bool = True,
+    segmenter: Segmenter, dataset: Dataset, recipe: Recipe, out: Path, *, validation: Dataset | None = None, routine: Routine | None = None
 ) -> Iterator[Progress]:
     """Train in place and write ``out`` (weights) at the end; ``out`` + ``.ckpt`` holds the state to resume from.
 
-    :raises WeightsError: ``resume`` finds a checkpoint of another recipe or network, or none.
+    What resumes is validated before its next step: the process before it may have been ended while it did that.
+
+    :raises WeightsError: a training that resumes finds no checkpoint, a damaged one, or one of another network, recipe or data.
     :raises TrainingError: the loss is no number any more.
     """
-    network, device = segmenter.network.to(memory_format=torch.channels_last), segmenter.device  # type: ignore[call-overload]
+    routine, device = routine or Routine(), segmenter.device
+    segmenter.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     histograms = class_histograms(dataset)
-    objective = Objective(recipe, _class_weights(recipe, dataset, histograms, device), segmenter.input_rule)
-    optimizer, factors = optimizer_of(recipe, network)
-    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda" and recipe.precision == "auto")
+    facts = _provenance(segmenter, dataset, histograms)
+    state, factors = _begin(segmenter, recipe)
     checkpoint = out.with_name(out.name + ".ckpt")
-    first = _restore(checkpoint, segmenter, recipe, optimizer) if resume else 0
-    with_depth = "depth" in segmenter.inputs
-    load = partial(load_batch, dataset, recipe, with_depth=with_depth)
-    batches = map_ordered(load, range(first, recipe.steps), workers=1, ahead=1)
-    network.train()
-    diverged = 0
-    with sound_on_cpu(network) if device.type == "cpu" else nullcontext():
-        for step, batch in enumerate(batches, first):
-            torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
-            for group, factor in zip(optimizer.param_groups, factors, strict=True):
-                group["lr"] = factor * recipe.learning_rate_at(step)
-            loss = _step(segmenter, batch.to(device), objective, optimizer, scaler)
-            diverged = 0 if math.isfinite(loss) else diverged + 1
-            if diverged == PATIENCE:
-                raise TrainingError(step + 1 - PATIENCE, recipe.learning_rate, checkpoint)
-            last = step + 1 == recipe.steps
-            scores = None
-            if (step + 1) % validate_every == 0 or last:
-                if not diverged:
-                    _checkpoint(checkpoint, segmenter, recipe, optimizer, step + 1)
-                if validation is not None:
-                    scores = validate(segmenter, validation)
-                    network.train()
-            if last:
-                network.eval()
-                save(out, segmenter, trained_on=_provenance(segmenter, dataset, histograms), recipe=asdict(recipe), half=half)
-            yield Progress(step + 1, loss, scores)
+    training = Training(segmenter, recipe, routine, state, checkpoint, facts, _identity(segmenter, recipe, facts))
+    objective = Objective(recipe, _class_weights(recipe, dataset, histograms, device), segmenter.input_rule)
+    resumed: list[Progress] = []
+    if routine.resume:
+        restore_checkpoint(checkpoint, state, training.identity)
+        resumed = [Progress(state.step, torch.tensor(state.mean), training.rate, mean=state.mean)]
+    segmenter.network.train()
+    with sound_on_cpu(segmenter.network) if device.type == "cpu" else nullcontext():
+        batches = _batches(dataset, recipe, segmenter, first=state.step)
+        for progress in chain(resumed, _steps(training, objective, factors, batches)):
+            due = progress.step % routine.validate_every == 0 or training.is_over
+            scores = _validated(segmenter, state, validation) if due and validation is not None else None
+            if over := training.is_over:
+                _finish(training, out)
+            yield replace(progress, scores=scores)
+            if over:
+                return
+
+
+def _steps(training: Training, objective: Objective, factors: Sequence[float], batches: Iterator[Batch]) -> Iterator[Progress]:
+    """Steps without end, with a checkpoint before each validation."""
+    state, unread, diverged = training.state, list[Tensor](), 0
+    while True:
+        started, rate = time.perf_counter(), training.rate
+        for group, factor in zip(state.optimizer.param_groups, factors, strict=True):
+            group["lr"] = factor * rate
+        losses, waited = _step(training.segmenter, state, objective, batches)
+        state.step += 1
+        unread.append(losses)
+        read = state.step % READ_EVERY == 0
+        values = _read(unread) if read else []
+        spent = time.perf_counter() - started
+        state.seconds += spent
+        due = state.step % training.routine.validate_every == 0 or training.is_over
+        values = values or (_read(unread) if due else [])
+        for value in values:
+            diverged = 0 if math.isfinite(value) else diverged + 1
+        if diverged >= PATIENCE:
+            raise TrainingError(state.step + 1 - diverged, training.recipe.learning_rate, training.checkpoint)
+        state.mean = fmean(values) if values else state.mean
+        if due and not diverged:
+            save_checkpoint(training.checkpoint, state, training.identity)
+        yield Progress(state.step, losses, rate, spent, waited, state.mean if values else None)
+
+
+def _read(unread: list[Tensor]) -> list[float]:
+    """The losses of these steps; the list is empty then. The host waits for the device."""
+    values: list[float] = torch.stack(unread).tolist()
+    unread.clear()
+    return values
 
 
 def validate(segmenter: Segmenter, dataset: Dataset) -> Scores:
@@ -111,54 +190,86 @@ def class_histograms(dataset: Dataset) -> NDArray[np.int64]:
     return np.array(list(rows), dtype=np.int64)
 
 
-def _step(
-    segmenter: Segmenter,
-    batch: Batch,
-    objective: Objective,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-) -> float:
-    recipe = objective.recipe
-    precision: Precision = "fp16" if scaler.is_enabled() else "bf16" if recipe.precision == "bf16" else "fp32"
-    with arithmetic(batch.images.device, precision):
-        output = forward(segmenter, batch.images, batch.depth)
-    loss = objective(output, batch)
-    optimizer.zero_grad(set_to_none=True)
-    scaler.scale(loss).backward()
-    scaler.unscale_(optimizer)
+def _begin(segmenter: Segmenter, recipe: Recipe) -> tuple[State, list[float]]:
+    """The state before the first step, and the factor of the learning rate of each of the optimizer's groups."""
+    network, device = segmenter.network, segmenter.device
+    optimizer, factors = optimizer_of(recipe, network)
+    scaled = device.type == "cuda" and recipe.precision == "auto" and not torch.cuda.is_bf16_supported()
+    scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+    return State(network, optimizer, scaler, average_of(network, recipe.ema)), factors
+
+
+def _batches(dataset: Dataset, recipe: Recipe, segmenter: Segmenter, first: int) -> Iterator[Batch]:
+    """Batches without end, from those of a step on. What fits on a CUDA device is cut there; else threads cut it ahead of need."""
+    device = segmenter.device
+    store = PlaneStore(dataset, device, "depth" in segmenter.inputs, recipe.pixel_weights != "none", room_on(device))
+    numbers = range(first * recipe.accumulate, recipe.steps * recipe.accumulate)
+    if device.type == "cpu":
+        yield from map_ordered(lambda number: load_batch(store, recipe, number), numbers, workers=1, ahead=1)
+        return
+    if _fits(store):
+        list(map_ordered(store, dataset.samples, workers=decoders(device)))
+        yield from (load_batch(store, recipe, number) for number in numbers)
+        return
+    here, workers = replace(store, device=torch.device("cpu"), most_bytes=room_on(torch.device("cpu"))), decoders(device)
+    yield from (
+        batch.to(device) for batch in map_ordered(lambda number: load_batch(here, recipe, number).pinned(), numbers, workers, ahead=2)
+    )
+
+
+def _fits(store: PlaneStore) -> bool:
+    """Whether all samples will fit, by the first one."""
+    first = sum(plane.nbytes for plane in store(store.dataset.samples[0]).values())
+    return first * len(store.dataset) <= store.most_bytes
+
+
+def _step(segmenter: Segmenter, state: State, objective: Objective, batches: Iterator[Batch]) -> tuple[Tensor, float]:
+    """One step of the optimizer: the mean loss of its batches, on the device, and the seconds that it waited for them."""
+    recipe, device = objective.recipe, segmenter.device
+    torch.manual_seed(recipe.seed * 1_000_003 + state.step)  # dropout
+    state.optimizer.zero_grad(set_to_none=True)
+    losses, waited = [], 0.0
+    for _ in range(recipe.accumulate):
+        started = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - started
+        with arithmetic(device, _precision(recipe, device, state)):
+            output = forward(segmenter, batch.images, batch.depth)
+        loss = objective(output, batch) / recipe.accumulate
+        state.scaler.scale(loss).backward()
+        losses.append(loss.detach())
+    state.scaler.unscale_(state.optimizer)
     if recipe.clip_norm is not None:
         torch.nn.utils.clip_grad_norm_(segmenter.network.parameters(), recipe.clip_norm)
-    scaler.step(optimizer)
-    scaler.update()
-    return float(loss.detach())
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    update_average(state, recipe.ema)
+    return torch.stack(losses).sum(), waited
 
 
-def optimizer_of(recipe: Recipe, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, list[float]]:
-    """The optimizer, and of each of its groups the factor of its learning rate.
-
-    :raises RecordError: the recipe names parts that the network does not have.
-    """
-    groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {(1.0, True): [], (1.0, False): []}
-    used = set()
-    for name, parameter in network.named_parameters():
-        part = max((p for p in recipe.learning_rate_factors if f"{name}.".startswith(f"{p}.")), key=len, default=None)
-        used.add(part)
-        factor = 1.0 if part is None else recipe.learning_rate_factors[part]
-        # Unless a paper does, biases and norms are not decayed: decay would pull BatchNorm's scale to zero.
-        if parameter.requires_grad:
-            groups.setdefault((factor, parameter.ndim > 1 or recipe.decay_all), []).append(parameter)
-    if unknown := sorted(set(recipe.learning_rate_factors) - used):
-        parts = ", ".join(name for name, _ in network.named_children())
-        raise RecordError(f"learning_rate_factors: this network has no part {', '.join(unknown)}; its parts are {parts}")
-    settings = [{"params": members, "weight_decay": recipe.weight_decay * decayed} for (_, decayed), members in groups.items()]
-    return _OPTIMIZERS[recipe.optimizer](settings, recipe), [factor for factor, _ in groups]
+def _precision(recipe: Recipe, device: torch.device, state: State) -> Precision:
+    if recipe.precision != "auto":
+        return recipe.precision
+    return "fp32" if device.type == "cpu" else "fp16" if state.scaler.is_enabled() else "bf16"
 
 
-_OPTIMIZERS: dict[str, Callable[[Any, Recipe], torch.optim.Optimizer]] = {
-    "adamw": lambda groups, recipe: torch.optim.AdamW(groups, lr=recipe.learning_rate),
-    "adam": lambda groups, recipe: torch.optim.Adam(groups, lr=recipe.learning_rate),
-    "sgd": lambda groups, recipe: torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum),
-}
+def _validated(segmenter: Segmenter, state: State, validation: Dataset) -> Scores:
+    scores = validate(replace(segmenter, network=state.judged), validation)
+    state.keep_if_best(scores.miou)
+    segmenter.network.train()
+    return scores
+
+
+def _finish(training: Training, out: Path) -> None:
+    """Leave the network with the weights that the recipe keeps, in evaluation mode, and write them."""
+    segmenter, state = training.segmenter, training.state
+    kept = state.best if training.recipe.keep == "best" and state.best else state.judged.state_dict()
+    segmenter.network.load_state_dict(kept)
+    segmenter.network.eval()
+    trained = training.facts | {"steps": state.step, "seconds": round(state.seconds)}
+    if state.miou is not None:
+        trained["best_val_miou"] = round(state.miou, 6)
+    save(out, segmenter, trained_on=trained, recipe=asdict(training.recipe), half=training.routine.half)
 
 
 def _class_weights(recipe: Recipe, dataset: Dataset, histograms: NDArray[np.int64], device: torch.device) -> Tensor | None:
@@ -182,27 +293,12 @@ def _provenance(segmenter: Segmenter, dataset: Dataset, histograms: NDArray[np.i
     return facts
 
 
-def _checkpoint(path: Path, segmenter: Segmenter, recipe: Recipe, optimizer: torch.optim.Optimizer, step: int) -> None:
-    state = {
-        "identity": _identity(segmenter, recipe),
-        "step": step,
-        "network": segmenter.network.state_dict(),
-        "optimizer": optimizer.state_dict(),
+def _identity(segmenter: Segmenter, recipe: Recipe, facts: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same for a training to go on; plain data."""
+    return {
+        "model": segmenter.name,
+        "arguments": repr(dict(segmenter.arguments)),
+        "recipe": repr(recipe.identity()),
+        "data": f"{facts['dataset']}-{facts['split']} {facts['targets_sha256']}",
+        "begun_with": str(segmenter.weights_sha256),
     }
-    with replacing(path) as partial:
-        torch.save(state, partial)
-
-
-def _restore(path: Path, segmenter: Segmenter, recipe: Recipe, optimizer: torch.optim.Optimizer) -> int:
-    if not path.is_file():
-        raise WeightsError(f"{path}: there is no checkpoint to resume from; leave --resume out to start afresh")
-    state = torch.load(path, map_location=segmenter.device, weights_only=True)
-    if state["identity"] != _identity(segmenter, recipe):
-        raise WeightsError(f"{path}: the checkpoint belongs to {state['identity']}, not to {_identity(segmenter, recipe)}")
-    segmenter.network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
-
-
-def _identity(segmenter: Segmenter, recipe: Recipe) -> str:
-    return f"{segmenter.name} {dict(segmenter.arguments)} {recipe.identity()}"

@@ -41,7 +41,7 @@ def run(step: Step) -> None:
     kernels: dict[str, float] = {}
     width = {"width": 0.1} if step.tiny else {}
     for precision in ("fp32", "bf16"):
-        for name in NETWORKS if precision == "fp32" else NETWORKS[:2]:
+        for name in NETWORKS[: 1 if step.tiny else 4 if precision == "fp32" else 2]:
             if step.has_time(f"{name} {precision}", 8):
                 with step.part(f"{name} {precision}"):
                     full = say_network(step, on_device(build(name, LABELS, **width), device()), dataset, precision)

@@ -10,8 +10,9 @@ from torch import nn
 from segbench.errors import RecordError
 from segbench.models import BUILTIN
 from segbench.models.weights import build
+from segbench.training.optimizers import optimizer_of
 from segbench.training.recipe import _READERS, MINICITY, PAPER, Recipe, read_recipe, recipe_file
-from segbench.training.trainer import optimizer_of, train
+from segbench.training.trainer import train
 from tests.tiny import LABELS, tiny_dataset, with_depth
 from tests.training.test_trainer import with_instances
 
@@ -91,7 +92,7 @@ def test_every_field_has_a_reader_and_survives_its_own_dictionary() -> None:
 
 
 def test_a_file_that_is_not_there_names_what_comes_along(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"papers.*--recipe is paper, minicity or a YAML file"):
+    with pytest.raises(RecordError, match=r"papers.*--recipe is paper, minicity, fair-camvid or a YAML file"):
         read_recipe(tmp_path / "papers", {})
 
 
@@ -104,7 +105,7 @@ def test_a_model_without_a_papers_recipe_lists_those_that_have_one() -> None:
 def test_papers_recipes_are_of_registered_models_and_every_file_is_somebodys() -> None:
     assert len(set(WITH_PAPER)) == len(WITH_PAPER)
     assert set(WITH_PAPER) <= set(BUILTIN)
-    assert {path.stem for path in FOLDER.iterdir()} == {*PAPER, *MINICITY, "minicity"}
+    assert {path.stem for path in FOLDER.iterdir()} == {*PAPER, *MINICITY, "minicity", "fair_camvid"}
     assert set(BUILTIN) - set(WITH_PAPER) == {"fusionnet", "unet_same"}
 
 
@@ -112,7 +113,7 @@ def test_papers_recipes_are_of_registered_models_and_every_file_is_somebodys() -
 def test_a_recipe_that_comes_along_says_where_it_is_from_and_reads_as_any_file(path: Path) -> None:
     assert path.read_text().startswith("# ")
     recipe = read_recipe(path, {})
-    if not path.stem.startswith("minicity"):  # papers warm up and clip only if they say so, and none of them does both
+    if not path.stem.startswith(("minicity", "fair_")):  # papers warm up and clip only if they say so, and none of them does both
         assert (recipe.clip_norm, recipe.seed) == (None, 0)
         assert recipe.warmup == {"segformer": 1500, "fanet": 1000}.get(path.stem, 0)
 
@@ -140,3 +141,12 @@ def test_a_papers_recipe_trains_its_network(tmp_path: Path, model: str) -> None:
     (progress,) = train(segmenter, dataset, recipe, tmp_path / "w.safetensors")
     assert 0 < progress.loss < float("inf")
     assert any(not torch.equal(value, before[name]) for name, value in segmenter.network.state_dict().items())
+
+
+def test_a_file_may_hold_a_learning_rate_for_a_model_and_the_command_line_still_wins(tmp_path: Path) -> None:
+    file = tmp_path / "fair.yaml"
+    file.write_text("learning_rate: 0.1\nlearning_rates: {enet: 0.2}\n")
+    assert read_recipe(file, {}, "enet").learning_rate == 0.2
+    assert read_recipe(file, {}, "unet").learning_rate == 0.1
+    assert read_recipe(file, {"learning_rate": 0.3}, "enet").learning_rate == 0.3
+    assert read_recipe("fair-camvid", {}, "fcn8s").learning_rate < read_recipe("fair-camvid", {}, "segnet").learning_rate

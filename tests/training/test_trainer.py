@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from segbench.datasets.base import Dataset
+from segbench.datasets.base import Dataset, Sample
 from segbench.errors import DataError, RecordError, TrainingError, WeightsError
 from segbench.images.files import write_uint16
 from segbench.kernels.border_weights import border_weight_map
@@ -20,9 +21,12 @@ from segbench.models.weights import describe, load, sha256_of
 from segbench.models.zoo.dfn import dfn
 from segbench.models.zoo.pidnet import pidnet_s
 from segbench.models.zoo.rednet import rednet
+from segbench.training import checkpoint, trainer
 from segbench.training.batches import IGNORE, load_batch, random_crop
+from segbench.training.optimizers import optimizer_of
+from segbench.training.planes import Planes, PlaneStore
 from segbench.training.recipe import Recipe
-from segbench.training.trainer import Progress, optimizer_of, train
+from segbench.training.trainer import Progress, Routine, train
 from tests.tiny import LABELS, tiny, tiny_dataset, with_depth
 
 RECIPE = Recipe(steps=40, batch_size=2, crop=(16, 24), learning_rate=0.02, warmup=5)
@@ -32,7 +36,20 @@ def fit(tmp_path: Path, recipe: Recipe = RECIPE, **options: object) -> tuple[Pat
     torch.manual_seed(recipe.seed)
     segmenter, out = tiny(LABELS), tmp_path / "tiny.safetensors"
     dataset = tiny_dataset(tmp_path / "data")
-    return out, list(train(segmenter, dataset, recipe, out, validation=dataset, **options))  # type: ignore[arg-type]
+    return out, list(train(segmenter, dataset, recipe, out, validation=dataset, routine=Routine(**options)))  # type: ignore[arg-type]
+
+
+CPU = torch.device("cpu")
+
+
+def store_of(dataset: Dataset, recipe: Recipe = RECIPE, *, with_depth: bool = False) -> PlaneStore:
+    """Planes that are read anew each time."""
+    return PlaneStore(dataset, CPU, with_depth, recipe.pixel_weights != "none")
+
+
+def planes_of(dataset: Dataset, recipe: Recipe) -> Planes:
+    """Those of the first sample."""
+    return store_of(dataset, recipe)(dataset.samples[0])
 
 
 def test_training_learns_an_easy_task_and_the_file_says_all(tmp_path: Path) -> None:
@@ -52,9 +69,9 @@ def test_an_interrupted_training_continues_to_the_same_bits(tmp_path: Path) -> N
     torch.manual_seed(RECIPE.seed)
     dataset = tiny_dataset(tmp_path / "parts" / "data")
     out = tmp_path / "parts" / "tiny.safetensors"
-    list(islice(train(tiny(LABELS), dataset, RECIPE, out, validate_every=10), 25))
+    list(islice(train(tiny(LABELS), dataset, RECIPE, out, routine=Routine(10)), 25))
     torch.manual_seed(99)
-    list(train(tiny(LABELS), dataset, RECIPE, out, validate_every=10, resume=True))
+    list(train(tiny(LABELS), dataset, RECIPE, out, routine=Routine(10, resume=True)))
     for key, value in load(whole).network.state_dict().items():
         assert torch.equal(value, load(out).network.state_dict()[key]), key
 
@@ -72,7 +89,7 @@ def test_resuming_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
 
 def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
-    first, again, other = (load_batch(dataset, RECIPE, step) for step in (3, 3, 4))
+    first, again, other = (load_batch(store_of(dataset), RECIPE, step) for step in (3, 3, 4))
     assert torch.equal(first.images, again.images)
     assert torch.equal(first.targets, again.targets)
     assert not torch.equal(first.images, other.images)
@@ -90,7 +107,7 @@ def test_an_epoch_shows_every_image_once(tmp_path: Path) -> None:
 def test_a_crop_larger_than_the_image_is_padded_with_ignored_pixels(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path, images=1)
     recipe = Recipe(crop=(60, 60), scale=(1.0, 1.0), flip=False)
-    crop = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
+    crop = random_crop(planes_of(dataset, recipe), recipe, np.random.default_rng(0))
     assert crop.images.shape == (60, 60, 3)
     evaluated = int((dataset.labels.index_of_id[dataset.read_target(dataset.samples[0])] < 3).sum())
     assert int((crop.targets != IGNORE).sum()) == evaluated
@@ -99,7 +116,7 @@ def test_a_crop_larger_than_the_image_is_padded_with_ignored_pixels(tmp_path: Pa
 def test_image_and_target_move_together(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
     for step in range(20):
-        batch = load_batch(dataset, RECIPE, step)
+        batch = load_batch(store_of(dataset), RECIPE, step)
         brightest = batch.images.argmax(-1)
         counted = batch.targets != IGNORE
         agreement = (brightest == batch.targets)[counted].float().mean()
@@ -109,7 +126,7 @@ def test_image_and_target_move_together(tmp_path: Path) -> None:
 def test_depth_moves_with_the_target_and_is_zero_outside_the_image(tmp_path: Path) -> None:
     dataset = with_depth(tiny_dataset(tmp_path))
     for step in range(20):
-        batch = load_batch(dataset, RECIPE, step, with_depth=True)
+        batch = load_batch(store_of(dataset, with_depth=True), RECIPE, step)
         assert batch.depth is not None
         index_of_depth = torch.full((10,), IGNORE)
         index_of_depth[[5, 7, 9]] = torch.arange(3)
@@ -187,7 +204,7 @@ def test_gradients_are_clipped_only_where_a_recipe_says_so(tmp_path: Path, clip_
 def test_a_training_that_diverges_stops_and_names_the_last_good_state(tmp_path: Path) -> None:
     seen = []
     recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30, warmup=0, clip_norm=None)
-    steps = train(tiny(LABELS), tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors", validate_every=1)
+    steps = train(tiny(LABELS), tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors", routine=Routine(1))
     with pytest.raises(TrainingError, match=r"(?s)from step \d+ on its loss is no number.*lower --learning-rate.*w\.safetensors\.ckpt"):
         seen.extend(steps)
     good = torch.load(tmp_path / "w.safetensors.ckpt", weights_only=True)
@@ -220,7 +237,7 @@ def test_weights_of_pixels_move_with_the_target(tmp_path: Path) -> None:
     dataset = with_instances(tiny_dataset(tmp_path))
     recipe = replace(RECIPE, pixel_weights="unet_border")
     for step in range(10):
-        batch, plain = load_batch(dataset, recipe, step), load_batch(dataset, RECIPE, step)
+        batch, plain = load_batch(store_of(dataset, recipe), recipe, step), load_batch(store_of(dataset), RECIPE, step)
         assert torch.equal(batch.images, plain.images)
         assert batch.pixel_weights is not None
         for target, weights in zip(batch.targets.numpy(), batch.pixel_weights.numpy(), strict=True):
@@ -231,14 +248,14 @@ def test_weights_of_pixels_move_with_the_target(tmp_path: Path) -> None:
 def test_where_segments_are_to_be_told_apart_they_are_the_instances(tmp_path: Path) -> None:
     dataset = replace(tiny_dataset(tmp_path), segments="left")
     recipe = replace(RECIPE, pixel_weights="unet_border", scale=(1.0, 1.0), flip=False, crop=(20, 31))
-    batch = random_crop(dataset, dataset.samples[0], recipe, np.random.default_rng(0))
+    batch = random_crop(planes_of(dataset, recipe), recipe, np.random.default_rng(0))
     assert batch.pixel_weights is not None
     # A spot lies within the left half, so there is one segment, and one alone has no second-nearest border.
     assert not batch.pixel_weights.any()
     target = dataset.read_target(dataset.samples[0])
     target[:, 9] = 0
     cut = replace(dataset, read_target=lambda sample: target)
-    weights = random_crop(cut, dataset.samples[0], recipe, np.random.default_rng(0)).pixel_weights
+    weights = random_crop(planes_of(cut, recipe), recipe, np.random.default_rng(0)).pixel_weights
     assert weights is not None
     np.testing.assert_array_equal(weights.numpy(), border_weight_map(connected_segments(target == 5), 0.0))
     assert weights[15, 9] > 5
@@ -260,7 +277,11 @@ def test_weights_of_pixels_need_instances(tmp_path: Path) -> None:
         fit(tmp_path, replace(RECIPE, pixel_weights="unet_border"))
     dataset = replace(tiny_dataset(tmp_path), instances=InstanceRule(1000, {}))
     with pytest.raises(DataError, match="s0: there is no instance map"):
-        random_crop(dataset, dataset.samples[0], replace(RECIPE, pixel_weights="unet_border"), np.random.default_rng(0))
+        random_crop(
+            planes_of(dataset, replace(RECIPE, pixel_weights="unet_border")),
+            replace(RECIPE, pixel_weights="unet_border"),
+            np.random.default_rng(0),
+        )
 
 
 def test_weights_that_continue_from_others_keep_their_history(tmp_path: Path) -> None:
@@ -270,3 +291,126 @@ def test_weights_that_continue_from_others_keep_their_history(tmp_path: Path) ->
     history = describe(second)["trained_on"]["continued_from"]
     assert history["recipe"]["steps"] == 40
     assert history["weights_sha256"] == sha256_of(first)
+
+
+MANY = replace(RECIPE, accumulate=2, ema=0.9, keep="best", precision="bf16")
+
+
+def test_resuming_gives_the_same_bits_with_a_running_mean_and_the_best_weights_kept(tmp_path: Path) -> None:
+    whole, steps = fit(tmp_path / "whole", MANY, validate_every=10)
+    torch.manual_seed(MANY.seed)
+    dataset, out = tiny_dataset(tmp_path / "parts" / "data"), tmp_path / "parts" / "tiny.safetensors"
+    first = train(tiny(LABELS), dataset, MANY, out, validation=dataset, routine=Routine(10))
+    assert [progress.step for progress in islice(first, 25)] == list(range(1, 26))
+    torch.manual_seed(99)
+    rest = list(train(tiny(LABELS), dataset, MANY, out, validation=dataset, routine=Routine(10, resume=True)))
+    for key, value in load(whole).network.state_dict().items():
+        assert torch.equal(value, load(out).network.state_dict()[key]), key
+    validated = [(progress.step, progress.mean, progress.scores.miou) for progress in steps if progress.scores and progress.step >= 20]
+    again = [(progress.step, progress.mean, progress.scores.miou) for progress in rest if progress.scores]
+    assert again == validated
+
+
+def test_a_training_that_was_killed_in_its_last_validation_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, steps = fit(tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "validate", lambda *_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception, match="killed"):
+            fit(tmp_path / "killed")
+    assert not (tmp_path / "killed" / "tiny.safetensors").exists()
+    out, rest = fit(tmp_path / "killed", resume=True)
+    assert [progress.step for progress in rest] == [RECIPE.steps]
+    assert rest[0].scores is not None
+    assert steps[-1].scores is not None
+    assert rest[0].scores.miou == steps[-1].scores.miou
+    for key, value in load(whole).network.state_dict().items():
+        assert torch.equal(value, load(out).network.state_dict()[key]), key
+
+
+def test_a_checkpoint_of_other_data_is_refused_and_says_what_differs(tmp_path: Path) -> None:
+    fit(tmp_path)
+    dataset = tiny_dataset(tmp_path / "data")
+    fewer = replace(dataset, samples=dataset.samples[:5])
+    with pytest.raises(WeightsError, match=r"data: 'tiny-val [0-9a-f]+' there, 'tiny-val [0-9a-f]+' here"):
+        list(train(tiny(LABELS), fewer, RECIPE, tmp_path / "tiny.safetensors", routine=Routine(resume=True)))
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "other bytes", "cut in half"])
+def test_a_damaged_checkpoint_is_one_error_and_the_one_before_goes_on(tmp_path: Path, damage: bytes | None) -> None:
+    whole, _ = fit(tmp_path, validate_every=10)
+    before = load(whole).network.state_dict()
+    file = tmp_path / "tiny.safetensors.ckpt"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if damage is None else damage)
+    with pytest.raises(WeightsError, match=r"is damaged.*the one before it is .*previous: rename it") as caught:
+        fit(tmp_path, validate_every=10, resume=True)
+    assert "\n" not in str(caught.value)
+    checkpoint.previous(file).replace(file)
+    out, rest = fit(tmp_path, validate_every=10, resume=True)
+    assert rest[0].step == 30
+    for key, value in before.items():
+        assert torch.equal(value, load(out).network.state_dict()[key]), key
+
+
+def test_a_training_ends_when_its_time_is_over_and_the_learning_rate_falls_till_then(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=10**6, warmup=0)
+    _, steps = fit(tmp_path, recipe, seconds=0.5)
+    assert 0.5 <= sum(progress.seconds for progress in steps) < 5
+    assert steps[0].rate == recipe.learning_rate
+    assert steps[-1].rate < 0.3 * recipe.learning_rate
+    assert steps[-1].scores is not None
+    assert describe(tmp_path / "tiny.safetensors")["trained_on"]["steps"] == len(steps)
+
+
+def test_a_training_ends_when_validation_does_not_get_better(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=400, learning_rate=0.0, patience=3, keep="best", ema=0.0)
+    network = tiny(LABELS)
+    network.network[1] = torch.nn.Identity()  # type: ignore[operator]  # or its statistics would still move
+    dataset, out = tiny_dataset(tmp_path / "data"), tmp_path / "tiny.safetensors"
+    steps = list(train(network, dataset, recipe, out, validation=dataset, routine=Routine(5)))
+    assert len(steps) == 20  # the first validation is the best one
+    assert steps[4].scores is not None
+    assert describe(out)["trained_on"]["best_val_miou"] == pytest.approx(steps[4].scores.miou, abs=1e-6)
+
+
+def test_accumulated_gradients_are_those_of_one_large_batch(tmp_path: Path) -> None:
+    """Without normalisation and dropout, whose statistics belong to a batch; a sum over pixels is what four batches add up to."""
+
+    def trained(folder: str, batch_size: int, accumulate: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        segmenter = tiny(LABELS)
+        segmenter.network[1] = segmenter.network[3] = torch.nn.Identity()  # type: ignore[operator]
+        recipe = replace(RECIPE, steps=3, batch_size=batch_size, accumulate=accumulate, class_weights="none", optimizer="sgd")
+        recipe = replace(recipe, reduction="sum", clip_norm=None, momentum=0.0, weight_decay=0.0, learning_rate=1e-7 * accumulate)
+        list(train(segmenter, tiny_dataset(tmp_path / folder / "data"), recipe, tmp_path / folder / "w.safetensors"))
+        return segmenter.network.state_dict()
+
+    one, four = trained("one", 4, 1), trained("four", 1, 4)
+    torch.manual_seed(0)
+    start = tiny(LABELS).network.state_dict()
+    for key, value in one.items():
+        torch.testing.assert_close(four[key] - start[key], value - start[key], rtol=1e-2, atol=1e-7, msg=key)
+
+
+def test_planes_are_decoded_once_and_batches_are_the_same(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    reads: list[str] = []
+
+    def counted(sample: Sample) -> NDArray[np.uint8]:
+        reads.append(sample.id)
+        return dataset.read_target(sample)
+
+    kept = PlaneStore(replace(dataset, read_target=counted), CPU, most_bytes=1 << 20)
+    for number in range(9):
+        batch, expected = load_batch(kept, RECIPE, number), load_batch(store_of(dataset), RECIPE, number)
+        assert torch.equal(batch.images, expected.images)
+        assert torch.equal(batch.targets, expected.targets)
+    assert sorted(reads) == sorted(sample.id for sample in dataset.samples)
+
+
+def test_a_store_keeps_no_more_than_it_may(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    store = PlaneStore(dataset, CPU, most_bytes=7000)
+    for sample in dataset.samples:
+        store(sample)
+    assert 0 < store._bytes <= 7000
+    assert len(store._kept) < len(dataset)
