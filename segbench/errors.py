@@ -1,6 +1,7 @@
 """Every exception that segbench raises on purpose.
 
     SegbenchError
+    |-- UsageError           arguments of a function that do not fit together; a ValueError too
     |-- UnknownNameError     a model, dataset or key that is not registered; names the nearest one
     |-- LabelError           bytes that a label space does not own, or a label space that contradicts itself
     |-- DataError            files that are missing, ambiguous, unreadable or of the wrong kind; names every one
@@ -22,6 +23,10 @@ from pathlib import Path
 
 class SegbenchError(Exception):
     """Base of all errors that are the input's fault, not the code's."""
+
+
+class UsageError(SegbenchError, ValueError):
+    """Arguments of a function that do not fit together: shapes, types, devices."""
 
 
 class UnknownNameError(SegbenchError):

@@ -23,7 +23,7 @@ MOST_ENTRIES = 24
 DIRECTION = {
     "": """errors parallel kernels < files registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
         < training profiling < report checks < benchmark console < cli < __main__""",
-    "kernels": """blocks bilinear counting_torch upsampling_cpu permutohedral border_weights watershed
+    "kernels": """blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names yaml_schema < json_text",
     "labels": "space < encodings misreadings tables files < mapping",
@@ -38,7 +38,7 @@ DIRECTION = {
     "models.adapters": "base < description hf_networks < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": "run_record profile data_facts environment device provenance portable < per_image < comparison",
-    "evaluation": "protocol graphs transfer < execution precision parsing multi_view < inference < resume < run",
+    "evaluation": "protocol graphs transfer meter < execution precision parsing multi_view < inference < resume < run",
     "scoring": "pairing test_servers cityscapes_json < pair_counting packing < encoding_check < folder < record",
     "leaderboards": "rules < board < submission",
     "training": "recipe log losses border_losses cpu_workarounds checkpoint planes < batches optimizers < objective < trainer",
@@ -64,6 +64,7 @@ PACKAGES = {
     "kernels.counting_torch": "torch",
     "kernels.upsampling": "torch",
     "kernels.upsampling_cuda": "torch triton",
+    "kernels.counting_cuda": "torch triton",
     "files": "yaml",
     "labels": "yaml",
     "metrics": "",

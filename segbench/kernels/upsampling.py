@@ -62,7 +62,7 @@ def count_enlarged(logits: Tensor, enlarged: Size, targets: Tensor) -> tuple[Ten
 
 def _run(logits: Tensor, enlarged: Size, size: Size, targets: Tensor | None) -> tuple[Tensor, Tensor | None]:
     logits = logits.detach()
-    if logits.is_cuda and _kernel_runs(logits.device):
+    if logits.is_cuda and kernels_run(logits.device):
         from segbench.kernels.upsampling_cuda import enlarge
 
         return enlarge(logits.contiguous(), enlarged, size, targets)
@@ -183,8 +183,8 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 @cache
-def _kernel_runs(device: torch.device) -> bool:
-    """Whether the Triton kernel can be built and run on a device. It needs Triton and, when it is first run, a C compiler.
+def kernels_run(device: torch.device) -> bool:
+    """Whether the Triton kernels can be built and run on a device. They need Triton and, when it is first run, a C compiler.
 
     Warns once where it cannot: torch's way rounds differently, needs the full-size logits, and is slower.
     """
@@ -199,5 +199,5 @@ def _kernel_runs(device: torch.device) -> bool:
             return True
         except Exception as error:  # the compiler, the linker, the driver: each has errors of its own
             problem = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
-    warnings.warn(f"class maps are made by torch's own operators, because segbench's CUDA kernel cannot run ({problem})", stacklevel=2)
+    warnings.warn(f"class maps are made by torch's own operators, because segbench's CUDA kernels cannot run ({problem})", stacklevel=2)
     return False

@@ -5,19 +5,12 @@ byte a pixel: 1-5 MB of logits in and 2 MB out for Cityscapes, where the full-si
 has the arithmetic to spare. Weights and order of operations are those of :mod:`segbench.kernels.bilinear`, with explicit fused
 multiply-adds, so the integers are the same ones.
 
-A tile holds few different pairs. They are counted one after the other: take the largest pair that is left, count it, add the number to its
-cell with one atomic operation, strike it out. Maps of noise hold many: after :data:`PAIRS_OF_A_TILE` of them every pixel that is left adds
-itself. The atomics are relaxed: with Triton's default order each would empty the cache in which the logits are.
-
-Arguments of the functions under ``@jit`` have no annotations but ``tl.constexpr``: Triton's compiler refuses others, its interpreter
-does not.
+Pairs are counted while the tile is at hand: :mod:`segbench.kernels.counting_cuda`, whose remark on annotations holds here too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import torch
 import triton
@@ -25,13 +18,9 @@ import triton.language as tl
 from torch import Tensor
 
 from segbench.kernels.bilinear import bilinear_axis
+from segbench.kernels.counting_cuda import LAUNCH, PAIRS_OF_A_TILE, count_tile, jit
 
 ROWS, COLUMNS = 8, 128
-PAIRS_OF_A_TILE = 16
-# Of Triton: without fusion a product is rounded before it is added, but where the kernel says `fma`.
-LAUNCH = {"num_warps": 4, "enable_fp_fusion": False}
-
-jit: Callable[[Callable[..., Any]], Any] = triton.jit
 
 
 @jit
@@ -58,7 +47,7 @@ def _enlarge(  # type: ignore[no-untyped-def]
     counted: tl.constexpr,
     rows: tl.constexpr,
     columns: tl.constexpr,
-    pairs_of_a_tile: tl.constexpr,
+    most: tl.constexpr,
 ):
     image = tl.program_id(2).to(tl.int64)
     y, x = tl.program_id(0) * rows + tl.arange(0, rows), tl.program_id(1) * columns + tl.arange(0, columns)
@@ -89,19 +78,8 @@ def _enlarge(  # type: ignore[no-untyped-def]
     pixels = image * height * width + y[:, None] * width + x[None, :]
     tl.store(classes + pixels, found.to(tl.uint8), mask=inside)
     if counted:
-        cells = counts + image * 65536
         pairs = tl.load(targets + pixels, mask=inside, other=0).to(tl.int32) * 256 + found
-        pairs = tl.where(inside, pairs, -1)
-        pair = tl.max(tl.max(pairs, 1), 0)
-        left = pairs_of_a_tile
-        while (pair >= 0) & (left > 0):
-            here = pairs == pair
-            tl.atomic_add(cells + pair, tl.sum(tl.sum(here.to(tl.int32), 1), 0).to(tl.int64), sem="relaxed")
-            pairs = tl.where(here, -1, pairs)
-            pair = tl.max(tl.max(pairs, 1), 0)
-            left -= 1
-        if pair >= 0:
-            tl.atomic_add(cells + pairs, tl.full((rows, columns), 1, tl.int64), mask=pairs >= 0, sem="relaxed")
+        count_tile(counts + image * 65536, tl.where(inside, pairs, -1), most)
 
 
 def enlarge(
@@ -122,7 +100,7 @@ def enlarge(
             classes if targets is None else targets.contiguous(), classes, classes if counts is None else counts,
             count, logits_height * logits_width, logits_width, *size,
             enlarging=(logits_height, logits_width) != enlarged, counted=targets is not None,
-            rows=ROWS, columns=COLUMNS, pairs_of_a_tile=PAIRS_OF_A_TILE, **LAUNCH,
+            rows=ROWS, columns=COLUMNS, most=PAIRS_OF_A_TILE, **LAUNCH,
         )  # fmt: skip
     return classes, counts
 

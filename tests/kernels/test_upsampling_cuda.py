@@ -63,7 +63,7 @@ def compiled(dtype: str, *, enlarging: bool, counted: bool, divisible: bool) -> 
     from segbench.kernels.upsampling_cuda import COLUMNS, LAUNCH, PAIRS_OF_A_TILE, ROWS, _enlarge
 
     constants = {
-        "enlarging": enlarging, "counted": counted, "rows": ROWS, "columns": COLUMNS, "pairs_of_a_tile": PAIRS_OF_A_TILE,
+        "enlarging": enlarging, "counted": counted, "rows": ROWS, "columns": COLUMNS, "most": PAIRS_OF_A_TILE,
     }  # fmt: skip
     pointers = {
         "logits": f"*{dtype}", "row_index": "*i32", "row_weight": "*fp32", "column_index": "*i32", "column_weight": "*fp32",
@@ -122,3 +122,31 @@ def test_the_kernel_counts_what_it_writes(kind: str) -> None:
 def _blocks(shape: tuple[int, int, int]) -> Tensor:
     small = torch.randint(0, 256, (shape[0], 5, 9), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     return small.repeat_interleave(10, 1).repeat_interleave(11, 2)[:, : shape[1], : shape[2]]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("values", [1, 5, 256], ids=["one pair", "few pairs", "noise"])
+@pytest.mark.parametrize("shape", [(2, 45, 93), (1, 1, 1), (3, 64, 64), (0, 4, 4)], ids=str)
+def test_the_kernel_of_counting_alone_counts_every_pixel(values: int, shape: tuple[int, int, int]) -> None:
+    from segbench.kernels.counting_cuda import count_pairs
+
+    generator = torch.Generator().manual_seed(0)
+    targets, preds = (torch.randint(0, values, shape, dtype=torch.uint8, generator=generator) for _ in range(2))
+    counts = count_pairs(targets.to(DEVICE), preds.to(DEVICE)).cpu()
+    assert counts.shape == (shape[0], 256, 256)
+    for target, pred, counted in zip(targets, preds, counts, strict=True):
+        assert torch.equal(counted, torch.bincount(target.flatten().int() * 256 + pred.flatten(), minlength=65536).reshape(256, 256))
+
+
+@pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")
+def test_the_kernel_of_counting_alone_compiles_too() -> None:
+    from triton import compile
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from segbench.kernels.counting_cuda import LAUNCH, PAIRS_OF_A_TILE, TILE, _count
+
+    signature = {"targets": "*u8", "preds": "*u8", "counts": "*i64", "size": "i32", "tile": "constexpr", "most": "constexpr"}
+    source = ASTSource(fn=_count, signature=signature, constexprs={(4,): TILE, (5,): PAIRS_OF_A_TILE})
+    built = compile(source, target=GPUTarget("cuda", 90, 32), options=LAUNCH)
+    assert "red.global.gpu.relaxed" in built.asm["ptx"]
