@@ -49,19 +49,20 @@ def _rows(rows: Sequence[bytes], kinds: Sequence[int], item: int, sign: int) -> 
 
 
 def filtered(values: NDArray[np.generic], kinds: Sequence[int]) -> bytes:
-    """The image data before they are deflated: [H, W] of bytes or 16 bits, row y by filter ``kinds[y]``."""
-    item = values.dtype.itemsize
+    """The image data before they are deflated: [H, W] of bytes or 16 bits or [H, W, C], row y by filter ``kinds[y]``."""
+    item = values[0, 0].nbytes
     rows = [row.astype(values.dtype.newbyteorder(">")).tobytes() for row in values]
     return b"".join(bytes([kind]) + row for kind, row in zip(kinds, _rows(rows, kinds, item, -1), strict=True))
 
 
-def plainly_unfiltered(raw: bytes, width: int, height: int, dtype: type) -> NDArray[np.generic]:
-    """The numbers that filtered rows stand for."""
+def plainly_unfiltered(raw: bytes, width: int, height: int, dtype: type, channels: int = 1) -> NDArray[np.generic]:
+    """The numbers that filtered rows stand for, [H, W], or [H, W, C] of several channels."""
     wide = np.dtype(dtype).newbyteorder(">")
-    step = 1 + width * wide.itemsize
+    item = wide.itemsize * channels
+    step = 1 + width * item
     rows = [raw[y * step : (y + 1) * step] for y in range(height)]
-    plain = _rows([row[1:] for row in rows], [row[0] for row in rows], wide.itemsize, 1)
-    return np.frombuffer(b"".join(plain), wide).astype(dtype).reshape(height, width)
+    plain = _rows([row[1:] for row in rows], [row[0] for row in rows], item, 1)
+    return np.frombuffer(b"".join(plain), wide).astype(dtype).reshape((height, width, channels)[: 2 + (channels > 1)])
 
 
 def split(stream: bytes, sizes: Iterable[int]) -> bytes:
@@ -83,8 +84,8 @@ def png(
     before: bytes = b"",
     after: bytes = b"",
 ) -> bytes:
-    """A file with [H, W] of bytes or 16 bits; ``before`` and ``after`` are further chunks on both sides of the image data."""
-    height, width = values.shape
+    """A file with [H, W] or [H, W, C] of bytes or 16 bits; ``before`` and ``after`` are further chunks on both sides of the image data."""
+    height, width = values.shape[:2]
     stream = zlib.compress(filtered(values, [0] * height if kinds is None else kinds), level)
     start = SIGNATURE + header(width, height, 8 * values.dtype.itemsize, color) + (palette() if color == PALETTE else b"")
     return start + before + split(stream, sizes) + after + chunk(b"IEND", b"")

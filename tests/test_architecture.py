@@ -29,7 +29,7 @@ DIRECTION = {
     "labels": "space < encodings misreadings tables files < mapping",
     "metrics": """confusion image_scores latency per_image region_scores < scores uncertainty instance_iou region_scores_of_masks
         < boundary_iou conventions ranking""",
-    "images": "folders buffers inflate unfilter < png < files < colors",
+    "images": "folders buffers inflate unfilter unfilter_photographs < png < files < colors",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
     "models": """segmenter checkpoints < layers weights < zoo adapters sources
@@ -68,7 +68,7 @@ PACKAGES = {
     "files": "yaml",
     "labels": "yaml",
     "metrics": "",
-    "images": "numba PIL",
+    "images": "llvmlite numba PIL",
     "images.png": "",
     "datasets": "",
     "datasets.minicity": "PIL platformdirs",

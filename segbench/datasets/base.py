@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import DataError, ImageError
+from segbench.images.buffers import Allocate
 from segbench.images.files import Picture, read_image, read_labels, read_uint16
 from segbench.labels.space import LabelSpace
 from segbench.metrics.instance_iou import InstanceRule
@@ -74,8 +75,8 @@ class Dataset:
         return f"{self.name}-{self.split}"
 
 
-def read_photograph(sample: Sample) -> NDArray[np.uint8]:
-    """A sample's image, uint8[H, W, 3] RGB.
+def read_photograph(sample: Sample, allocate: Allocate | None = None) -> NDArray[np.uint8]:
+    """A sample's image, uint8[H, W, 3] RGB; ``allocate`` gives the memory that it is written to.
 
     :raises DataError: the sample has a target only, or the file cannot be read.
     """
@@ -83,7 +84,7 @@ def read_photograph(sample: Sample) -> NDArray[np.uint8]:
         raise DataError(
             f"{sample.id}: this dataset has targets but no images", way_out="its label maps can be scored, models cannot run on it"
         )
-    return read_image(sample.image)
+    return read_image(sample.image, allocate)
 
 
 def read_depth(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> NDArray[np.float32]:

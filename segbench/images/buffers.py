@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
+Allocate = Callable[[tuple[int, int, int]], NDArray[np.uint8]]
+"""Gives uint8 memory of a shape, C-contiguous, with arbitrary content: pinned memory for instance, from which a device is fed."""
 
 KEPT_BLOCKS = 6  # a thread that scores has at most three in use: the target, the prediction and the instances
 KEPT_BYTES = 1 << 24  # larger ones are rare, and too much to hold on to

@@ -1,8 +1,8 @@
 """Reading and writing the three kinds of picture: photographs, label maps, 16-bit maps.
 
 A label map must be a single channel of whole numbers. What a lenient reader would quietly turn into something else (colour, 1 bit, JPEG
-noise, values that do not fit a byte) is an :class:`~segbench.errors.ImageError` that says what the file is instead. The usual label maps in
-PNG files are decoded by :mod:`segbench.images.png`, everything else by Pillow.
+noise, values that do not fit a byte) is an :class:`~segbench.errors.ImageError` that says what the file is instead. The usual label maps
+and photographs in PNG files are decoded by :mod:`segbench.images.png`, everything else by Pillow.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from segbench.errors import ImageError
 from segbench.images import png
+from segbench.images.buffers import Allocate
 
 _LABEL_MODES = {"L", "P", "I;16", "I;16B", "I"}
 
@@ -31,12 +32,32 @@ class Picture(Protocol):
         """An encoded image. OSError or ImageError: it cannot be read."""
 
 
-def read_image(path: Picture) -> NDArray[np.uint8]:
+def read_image(path: Picture, allocate: Allocate | None = None) -> NDArray[np.uint8]:
     """A photograph as uint8[H, W, 3], RGB; grey is repeated, alpha is dropped.
 
+    :param allocate: gives the memory that is written to, once the size is known: pinned memory for instance.
     :raises ImageError: the file is missing, truncated or no picture.
     """
-    return np.array(_open(path, _content(path)).convert("RGB"), dtype=np.uint8)
+    content = _content(path)
+    if content.startswith(png.SIGNATURE):
+        try:
+            image = png.decode_photograph(content, allocate)
+        except ValueError as error:
+            raise ImageError(path, f"the file is damaged ({error})") from None
+        if image is not None:
+            return image
+    pixels = np.asarray(_as_photograph(_open(path, content)))
+    out = np.empty(pixels.shape, np.uint8) if allocate is None else allocate(pixels.shape)
+    out[...] = pixels
+    return out
+
+
+def _as_photograph(image: Image.Image) -> Image.Image:
+    """RGB of 8 bits, as a picture is meant to be seen: the place of every rule about pictures that are not stored so.
+
+    :func:`segbench.images.png.decode_photograph` decodes what no rule here would change, and leaves all else to this.
+    """
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def read_labels(path: Picture) -> NDArray[np.uint8]:

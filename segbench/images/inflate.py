@@ -15,7 +15,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-Inflate = Callable[[bytes, NDArray[np.uint8]], None]
+Stream = bytes | memoryview
+Inflate = Callable[[Stream, NDArray[np.uint8]], None]
 """Fills an array uint8[N], N > 0, with what a stream holds. ValueError: the stream is damaged, or does not hold N bytes exactly."""
 
 Checksum = Callable[[bytes, int], int]
@@ -52,15 +53,16 @@ def libdeflate_in_place() -> Inflate | None:
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     allocate.argtypes, allocate.restype = (), pointer
     free.argtypes, free.restype = (pointer,), None
-    decompress.argtypes, decompress.restype = (pointer, ctypes.c_char_p, size, pointer, size, pointer), ctypes.c_int
+    decompress.argtypes, decompress.restype = (pointer, pointer, size, pointer, size, pointer), ctypes.c_int
 
-    def inflate(stream: bytes, out: NDArray[np.uint8]) -> None:
+    def inflate(stream: Stream, out: NDArray[np.uint8]) -> None:
+        start = np.frombuffer(stream, np.uint8).ctypes.data
         decompressor = allocate()
         if not decompressor:
             raise MemoryError("libdeflate cannot allocate its state")
         try:
             # Without a place for the number of bytes written, anything but a full array is an error.
-            failed = decompress(decompressor, stream, len(stream), out.ctypes.data, out.size, None)
+            failed = decompress(decompressor, start, len(stream), out.ctypes.data, out.size, None)
         finally:
             free(decompressor)
         if failed:
@@ -76,7 +78,7 @@ def libdeflate() -> Inflate | None:
     except ImportError:
         return None
 
-    def inflate(stream: bytes, out: NDArray[np.uint8]) -> None:
+    def inflate(stream: Stream, out: NDArray[np.uint8]) -> None:
         try:
             data = deflate.zlib_decompress(stream, out.size)
         except deflate.DeflateError:
@@ -88,7 +90,7 @@ def libdeflate() -> Inflate | None:
     return inflate
 
 
-def with_zlib(stream: bytes, out: NDArray[np.uint8]) -> None:
+def with_zlib(stream: Stream, out: NDArray[np.uint8]) -> None:
     """The standard library."""
     decompressor = zlib.decompressobj()
     try:

@@ -1,29 +1,48 @@
-"""Label maps in PNG files, decoded near the limit of the memory: chunks, checksums, inflating, unfiltering.
+"""PNG files decoded near the limit of the memory: chunks, checksums, inflating, unfiltering.
 
-Only what label maps are usually stored as: 8-bit and 16-bit grey, and 8-bit indices into a palette, not interlaced and without
-transparency. For everything else :func:`decode` says that it is for the library. The checksum of every chunk is checked, as is that of the
-image data: a file that was damaged after it was written is an error and never another map.
+Only what label maps and photographs are usually stored as. Label maps: 8-bit and 16-bit grey, and 8-bit indices into a palette.
+Photographs: 8 bits a channel of colour or grey, with or without alpha, and 8-bit indices. Neither is interlaced, has transparent colours or
+further frames. For everything else :func:`decode` and :func:`decode_photograph` say that it is for the library. The checksum of every chunk
+is checked, as is that of the image data: a file that was damaged after it was written is an error and never another picture.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.images.buffers import borrow
-from segbench.images.inflate import crc32, inflater
+from segbench.images import unfilter_photographs as photographs
+from segbench.images.buffers import Allocate, borrow
+from segbench.images.inflate import Stream, crc32, inflater
 from segbench.images.unfilter import LEAD, SLACK, unfilter
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, PALETTE = 0, 3
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 TYPES = {(8, GREY): np.uint8, (16, GREY): np.uint16, (8, PALETTE): np.uint8}
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 UNDERSTOOD = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 UNUSUAL = {b"tRNS", b"acTL"}  # transparency; several frames
+TURNED = b"eXIf"  # may say how a photograph is to be held
 MAX_PIXELS = 1 << 26
+MAX_WIDTH = 1 << 16  # of a photograph, of which some rows are held at once
 MAX_RATIO = 1032  # of deflate: a stream cannot hold more than this many times its size
+
+
+class _Content(NamedTuple):
+    """``header``: its 13 bytes. ``kinds``: which kinds of chunks there are. ``stream``: the image data. ``palette``: red, green, blue."""
+
+    header: bytes
+    kinds: set[bytes]
+    stream: Stream
+    palette: bytes
+
+    def is_usual(self, color: int, methods: list[int]) -> bool:
+        """Whether nothing in the file says that pixels are to be taken for something else than what they are."""
+        foreign = any(_is_critical(kind) for kind in self.kinds - UNDERSTOOD)
+        return not (any(methods) or foreign or self.kinds & UNUSUAL) and (b"PLTE" in self.kinds) == (color == PALETTE)
 
 
 def decode(data: bytes) -> NDArray[Any] | None:
@@ -31,29 +50,70 @@ def decode(data: bytes) -> NDArray[Any] | None:
 
     :raises ValueError: the file is damaged; the message says where.
     """
-    header, kinds, stream = _chunks(data)
-    width, height, depth, color, *methods = struct.unpack(">IIBBBBB", header)
+    content = _chunks(data)
+    width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     dtype = TYPES.get((depth, color))
-    has_palette = b"PLTE" in kinds
-    unusual = kinds & UNUSUAL or any(_is_critical(kind) for kind in kinds - UNDERSTOOD) or has_palette != (color == PALETTE)
-    if dtype is None or any(methods) or unusual or not 0 < width * height <= MAX_PIXELS:
+    if dtype is None or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
         return None
     item = np.dtype(dtype).itemsize
     size, lead = height * (1 + width * item), (width + LEAD) * item
-    if size > MAX_RATIO * len(stream):
-        raise ValueError(f"{len(stream)} bytes of image data cannot hold {width}x{height} pixels")
+    _require_room(content.stream, size, width, height)
     block = borrow(lead + size + SLACK * item)  # the filtered rows, over which the map is written
     raw, out = block[lead:], block[: ((height + 1) * width + SLACK) * item]
-    inflater()(stream, raw[:size])
+    inflater()(content.stream, raw[:size])
     return unfilter(raw, out.view(dtype), width, height)
 
 
-def _chunks(data: bytes) -> tuple[bytes, set[bytes], bytes]:
-    """The header's content, which kinds of chunks there are, and the image data of all IDAT chunks joined."""
+def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[np.uint8] | None:
+    """uint8[H, W, 3], the picture in a PNG file: grey is repeated, alpha is dropped. ``None``: it is in order so far, but for the library.
+
+    :param allocate: gives the memory that is written to, by its shape; ``None`` is memory of this thread that is used again.
+    :raises ValueError: the file is damaged; the message says where.
+    """
+    content = _chunks(data)
+    width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
+    if depth != 8 or color not in CHANNELS or len(content.palette) not in (range(3, 769, 3) if color == PALETTE else (0,)):
+        return None
+    if not content.is_usual(color, methods) or TURNED in content.kinds:
+        return None
+    if not 0 < width * height <= MAX_PIXELS or width > MAX_WIDTH:
+        return None
+    item, shape = CHANNELS[color], (height, width, 3)
+    size = height * (1 + width * item)
+    _require_room(content.stream, size, width, height)
+    raw = borrow(size + 2 * photographs.SLACK)[: size + 2 * photographs.SLACK]
+    inflater()(content.stream, raw[photographs.SLACK : -photographs.SLACK])
+    if allocate is not None:
+        out = allocate(shape)
+    elif item >= 3:
+        out = raw[: height * width * 3].reshape(shape)  # each row is read before it is written over
+    else:
+        out = borrow(height * width * 3)[: height * width * 3].reshape(shape)
+    photographs.unfilter_photograph(raw, out, item, _colors(content.palette))
+    return out
+
+
+def _colors(palette: bytes) -> NDArray[np.uint8]:
+    """uint8[256, 4]: the colours of a palette, those that it lacks are black; without one, greys."""
+    colors = np.zeros((256, 4), np.uint8)
+    if palette:
+        colors[: len(palette) // 3, :3] = np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    else:
+        colors[:, :3] = np.arange(256)[:, None]
+    return colors
+
+
+def _require_room(stream: Stream, size: int, width: int, height: int) -> None:
+    if size > MAX_RATIO * len(stream):
+        raise ValueError(f"{len(stream)} bytes of image data cannot hold {width}x{height} pixels")
+
+
+def _chunks(data: bytes) -> _Content:
+    """What a file consists of; the checksum of every chunk is right."""
     if not data.startswith(SIGNATURE):
         raise ValueError("this is not a PNG file")
     checksum, whole = crc32(), memoryview(data)
-    header, kinds, parts = b"", set(), []
+    header, palette, kinds, parts = b"", b"", set(), []
     position, last = len(SIGNATURE), b""
     while last != b"IEND":
         if position + 12 > len(data):
@@ -69,13 +129,27 @@ def _chunks(data: bytes) -> tuple[bytes, set[bytes], bytes]:
             raise ValueError("the file does not begin with a single header")
         if kind == b"IHDR":
             header = data[position + 8 : end]
+        if kind == b"PLTE" and not parts:
+            palette = data[position + 8 : end]
         if kind == b"IDAT":
             if parts and last != b"IDAT":
                 raise ValueError("the image data are in two places")
             parts.append(whole[position + 8 : end])
         kinds.add(kind)
         position, last = end + 4, kind
-    return header, kinds, b"".join(parts)
+    return _Content(header, kinds, _joined(parts), palette)
+
+
+def _joined(parts: list[memoryview]) -> Stream:
+    """Image data in one piece, in memory that is used again: megabytes of fresh memory cost more than copying them."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = memoryview(borrow(sum(map(len, parts))))
+    end = 0
+    for part in parts:
+        start, end = end, end + len(part)
+        whole[start:end] = part
+    return whole[:end]
 
 
 def _is_critical(kind: bytes) -> bool:

@@ -51,6 +51,30 @@ def test_a_written_photograph_is_read_back(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "new" / "image.png"), image)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_a_photograph_is_written_to_the_memory_that_is_given(tmp_path: Path, suffix: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    path = saved(tmp_path / f"image.{suffix}", image)
+    room = np.zeros((5, 6, 3), np.uint8)
+    with Image.open(path) as opened:
+        meant = np.array(opened.convert("RGB"))
+    assert read_image(path, lambda shape: room.reshape(shape)).base is room
+    assert np.array_equal(room, meant)
+    assert np.array_equal(read_image(path), meant)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16"])
+def test_a_photograph_of_any_mode_is_rgb(tmp_path: Path, mode: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    path = tmp_path / "image.tif"
+    (Image.fromarray(image).convert("I;16") if mode == "I;16" else Image.fromarray(image).convert(mode)).save(path)
+    with Image.open(path) as opened:
+        meant = np.array(opened.convert("RGB"))
+    read = read_image(path)
+    assert np.array_equal(read, meant)
+    assert read.flags.writeable
+
+
 def test_of_a_palette_image_the_indices_are_used_and_not_the_colours(tmp_path: Path) -> None:
     colors = np.random.default_rng(0).integers(0, 256, (34, 3), np.uint8)
     write_labels(tmp_path / "p.png", IDS, colors)

@@ -17,9 +17,9 @@ from PIL import Image
 from segbench.errors import ImageError
 from segbench.images import inflate as inflating
 from segbench.images import png
-from segbench.images.files import read_labels, read_uint16
+from segbench.images.files import read_image, read_labels, read_uint16
 from tests import pngs
-from tests.pngs import GREY, GREY_ALPHA, PALETTE, RGB, SIGNATURE, chunk, header
+from tests.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, SIGNATURE, chunk, header
 
 KINDS = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 FORMATS = st.sampled_from([(np.uint8, GREY), (np.uint16, GREY), (np.uint8, PALETTE)])
@@ -113,6 +113,9 @@ LIBRARY = {
     "enormous": SIGNATURE + header(1 << 14, 1 << 13) + chunk(b"IDAT", bytes(1 << 17)) + chunk(b"IEND", b""),
     "without pixels": SIGNATURE + header(0, 4) + chunk(b"IDAT", b"") + chunk(b"IEND", b""),
 }
+
+
+FOR_PHOTOGRAPHS_TOO = set(LIBRARY) - {"colour", "grey and alpha"}
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -235,6 +238,163 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     damaged = bytearray(SMALL["16 bits"])
     damaged[60] ^= 1
     (tmp_path / "map.png").write_bytes(damaged)
-    for read in (read_labels, read_uint16):
+    for read in (read_labels, read_uint16, read_image):
         with pytest.raises(ImageError, match=r"map\.png: the file is damaged \(the checksum of chunk IDAT is wrong\)"):
             read(tmp_path / "map.png")
+
+
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
+COLOR_TYPES = st.sampled_from(list(CHANNELS))
+
+
+def photographed(seed: int, width: int, height: int, color: int) -> NDArray[np.generic]:
+    """Slopes and noise, in as many channels as a colour type has."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width, :1][:2]
+    values = (y * rng.integers(-5, 6, CHANNELS[color]) + x * rng.integers(-5, 6, CHANNELS[color])).astype(np.uint8)
+    values += rng.integers(0, rng.choice([1, 6, 256]), values.shape, np.uint8)
+    return values[..., 0] if CHANNELS[color] == 1 else values
+
+
+def pillows_rgb(data: bytes) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.array(image.convert("RGB"))
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 80),
+    st.lists(st.integers(0, 4), min_size=1, max_size=20),
+    COLOR_TYPES,
+    st.lists(st.integers(0, 40), max_size=5),
+    st.sampled_from([0, 1, 6, 9]),
+)
+def test_any_photograph_is_what_pillow_reads(seed: int, width: int, kinds: list[int], color: int, sizes: list[int], level: int) -> None:
+    data = pngs.png(photographed(seed, width, len(kinds), color), kinds, color=color, sizes=sizes, level=level)
+    read = png.decode_photograph(data)
+    assert read is not None
+    assert (read.dtype, read.shape) == (np.uint8, (len(kinds), width, 3))
+    assert np.array_equal(read, pillows_rgb(data))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 40), st.sampled_from(["RGB", "RGBA", "L", "LA"]))
+def test_a_photograph_that_pillow_writes_is_read(seed: int, width: int, height: int, mode: str) -> None:
+    file = io.BytesIO()
+    Image.fromarray(photographed(seed, width, height, RGBA)).convert(mode).save(file, "PNG")
+    assert np.array_equal(png.decode_photograph(file.getvalue()), pillows_rgb(file.getvalue()))
+
+
+@pytest.mark.parametrize("colors", [1, 2, 200, 255])
+def test_what_a_short_palette_lacks_is_what_pillow_makes_of_it(colors: int) -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    stream = zlib.compress(pngs.filtered(values, [0] * 16))
+    content = bytes(np.random.default_rng(0).integers(0, 256, 3 * colors, np.uint8))
+    data = SIGNATURE + header(16, 16, 8, PALETTE) + chunk(b"PLTE", content) + chunk(b"IDAT", stream) + chunk(b"IEND", b"")
+    assert np.array_equal(png.decode_photograph(data), pillows_rgb(data))
+
+
+@pytest.mark.parametrize("name", sorted(FOR_PHOTOGRAPHS_TOO))
+def test_photographs_of_other_kinds_are_for_the_library(name: str) -> None:
+    assert png.decode_photograph(LIBRARY[name]) is None
+
+
+LIBRARY_PHOTOGRAPHS = {
+    "16 bits": stored(16, GREY, 16),
+    "16 bits and alpha": stored(16, RGBA, 64),
+    "transparent colour": stored(8, RGB, 24, chunks=chunk(b"tRNS", bytes(6))),
+    "colour and colours": stored(8, RGB, 24, chunks=pngs.palette()),
+    "a camera's notes": stored(8, RGB, 24, chunks=chunk(b"eXIf", b"II*\0")),
+    "an empty palette": stored(8, PALETTE, 8, chunks=chunk(b"PLTE", b"")),
+    "an uneven palette": stored(8, PALETTE, 8, chunks=chunk(b"PLTE", bytes(4))),
+    "a palette behind the pixels": stored(8, PALETTE, 8)[:-12] + pngs.palette() + chunk(b"IEND", b""),
+    "very wide": SIGNATURE + header((1 << 16) + 1, 1) + chunk(b"IDAT", bytes(1 << 10)) + chunk(b"IEND", b""),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARY_PHOTOGRAPHS)
+def test_the_file_says_which_photographs_are_for_the_library(name: str) -> None:
+    assert png.decode_photograph(LIBRARY_PHOTOGRAPHS[name]) is None
+
+
+def test_a_decoded_photograph_can_be_written_to_and_kept() -> None:
+    for color in CHANNELS:
+        first, second = (pngs.png(photographed(seed, 50, 20, color), [4] * 20, color=color) for seed in (1, 2))
+        kept = png.decode_photograph(first)
+        others = [png.decode_photograph(second) for _ in range(20)]
+        assert np.array_equal(kept, pillows_rgb(first))
+        assert kept is not None
+        kept[...] = 5
+        assert all(np.array_equal(other, pillows_rgb(second)) for other in others)
+
+
+@pytest.mark.parametrize("color", CHANNELS)
+def test_a_photograph_is_written_to_the_memory_that_is_given(color: int) -> None:
+    data = pngs.png(photographed(3, 37, 21, color), [1, 2, 3] * 7, color=color)
+    around = np.full(21 * 37 * 3 + 2, 0xA5, np.uint8)
+    given_memory: list[NDArray[np.uint8]] = []
+
+    def allocate(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        given_memory.append(around[1:-1].reshape(shape))
+        return given_memory[-1]
+
+    read = png.decode_photograph(data, allocate)
+    assert read is given_memory[0]
+    assert np.array_equal(read, pillows_rgb(data))
+    assert (around[0], around[-1]) == (0xA5, 0xA5)
+
+
+SMALL_PHOTOGRAPHS = {
+    name: pngs.png(photographed(4, 7, 5, color), [0, 1, 2, 3, 4], color=color, sizes=[9])
+    for name, color in {"RGB": RGB, "RGBA": RGBA, "grey and alpha": GREY_ALPHA}.items()
+}
+
+
+@pytest.mark.parametrize("name", SMALL_PHOTOGRAPHS)
+def test_every_corruption_of_a_single_byte_of_a_photograph_is_an_error(name: str) -> None:
+    whole = SMALL_PHOTOGRAPHS[name]
+    assert png.decode_photograph(whole) is not None
+    for position in range(len(whole)):
+        for change in (1, 32, 128, 255):
+            damaged = bytearray(whole)
+            damaged[position] ^= change
+            with pytest.raises(ValueError, match=r"checksum|ends|not a PNG|header"):
+                png.decode_photograph(bytes(damaged))
+
+
+@pytest.mark.parametrize("name", SMALL_PHOTOGRAPHS)
+def test_a_photograph_that_is_cut_anywhere_is_an_error(name: str) -> None:
+    for length in range(len(SMALL_PHOTOGRAPHS[name])):
+        with pytest.raises(ValueError, match=r"ends|not a PNG"):
+            png.decode_photograph(SMALL_PHOTOGRAPHS[name][:length])
+
+
+@given(st.data())
+def test_damage_below_the_checksums_of_a_photographs_chunks_is_an_error_or_no_damage(data: st.DataObject) -> None:
+    values = photographed(4, 9, 5, RGB)
+    stream = bytearray(zlib.compress(pngs.filtered(values, [0, 1, 2, 3, 4])))
+    position = data.draw(st.integers(0, len(stream) - 1))
+    stream[position] ^= data.draw(st.integers(1, 255))
+    file = SIGNATURE + header(9, 5, 8, RGB) + chunk(b"IDAT", bytes(stream)) + chunk(b"IEND", b"")
+    for inflate in filter(None, (inflating.libdeflate_in_place(), inflating.libdeflate(), inflating.with_zlib)):
+        with using(inflate), suppress(ValueError):
+            assert np.array_equal(png.decode_photograph(file), values)
+
+
+@pytest.mark.parametrize(
+    ("size", "stream", "reason"),
+    [
+        ((9, 5), zlib.compress(bytes(5 * 28 - 1)), "damaged, cut short or too long"),
+        ((9, 5), zlib.compress(bytes(5 * 28 + 1)), "damaged, cut short or too long"),
+        ((9, 5), zlib.compress(b"\5" + bytes(5 * 28 - 1)), "row 0 has a filter"),
+        ((9, 5), b"", "0 bytes of image data cannot hold 9x5 pixels"),
+        ((8000, 8000), b"short", "5 bytes of image data cannot hold 8000x8000"),
+    ],
+    ids=["short", "long", "filter", "nothing", "bomb"],
+)
+def test_a_photographs_data_that_are_not_what_the_header_says_are_one_error(
+    tmp_path: Path, size: tuple[int, int], stream: bytes, reason: str
+) -> None:
+    data = SIGNATURE + header(*size, 8, RGB) + chunk(b"IDAT", stream) + chunk(b"IEND", b"")
+    (tmp_path / "photograph.png").write_bytes(data)
+    with pytest.raises(ImageError, match=rf"photograph\.png: the file is damaged \(.*{reason}"):
+        read_image(tmp_path / "photograph.png")
