@@ -2,7 +2,7 @@
 
 A label map must be a single channel of whole numbers. What a lenient reader would quietly turn into something else (colour, 1 bit, JPEG
 noise, values that do not fit a byte) is an :class:`~segbench.errors.ImageError` that says what the file is instead. The usual label maps
-and photographs in PNG files are decoded by :mod:`segbench.images.png`, everything else by Pillow.
+and photographs are decoded by :mod:`segbench.images.png` and :mod:`segbench.images.jpeg`, everything else by Pillow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from segbench.errors import ImageError
-from segbench.images import png
+from segbench.images import jpeg, png
 from segbench.images.buffers import Allocate
 
 _LABEL_MODES = {"L", "P", "I;16", "I;16B", "I"}
@@ -39,13 +39,14 @@ def read_image(path: Picture, allocate: Allocate | None = None) -> NDArray[np.ui
     :raises ImageError: the file is missing, truncated or no picture.
     """
     content = _content(path)
-    if content.startswith(png.SIGNATURE):
-        try:
-            image = png.decode_photograph(content, allocate)
-        except ValueError as error:
-            raise ImageError(path, f"the file is damaged ({error})") from None
-        if image is not None:
-            return image
+    for kind in (png, jpeg):
+        if content.startswith(kind.SIGNATURE):
+            try:
+                decoded = kind.decode_photograph(content, allocate)
+            except ValueError as error:
+                raise ImageError(path, f"the file is damaged ({error})") from None
+            if decoded is not None:
+                return decoded
     pixels = np.asarray(_as_photograph(_open(path, content)))
     out = np.empty(pixels.shape, np.uint8) if allocate is None else allocate(pixels.shape)
     out[...] = pixels
@@ -55,7 +56,7 @@ def read_image(path: Picture, allocate: Allocate | None = None) -> NDArray[np.ui
 def _as_photograph(image: Image.Image) -> Image.Image:
     """RGB of 8 bits, as a picture is meant to be seen: the place of every rule about pictures that are not stored so.
 
-    :func:`segbench.images.png.decode_photograph` decodes what no rule here would change, and leaves all else to this.
+    :mod:`segbench.images.png` and :mod:`segbench.images.jpeg` decode what no rule here would change, and leave all else to this.
     """
     return image if image.mode == "RGB" else image.convert("RGB")
 
