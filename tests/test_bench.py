@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.bench import data, page
 from tests.bench.rows import Row
@@ -61,3 +63,9 @@ def test_drawn_maps_are_as_heavy_as_those_of_cityscapes() -> None:
     assert 10 <= len(np.unique(instances[instances >= 1000])) <= 40
     assert 10_000 <= int(((target[:, 1:] != target[:, :-1]) | (pred[:, 1:] != pred[:, :-1])).sum()) <= 60_000
     assert set(np.unique(pred)) <= set(data.LABELS.id_of_index)
+
+
+def test_drawn_photographs_are_as_heavy_as_those_of_cityscapes() -> None:
+    file = io.BytesIO()
+    Image.fromarray(data.draw_photograph(0)).save(file, "PNG")
+    assert 2_000_000 < len(file.getvalue()) < 2_600_000

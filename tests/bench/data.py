@@ -3,6 +3,8 @@
 The scenes are minicity's, drawn four times as large: every instance and every region is enlarged as a mask, so that edges are straight
 and not stairs of four pixels. A prediction is its target as a network sees it: no void, edges that waver, some regions wrong. What a
 file costs to decode is its number of edges, which its size tells.
+
+Photographs are smooth colours with the noise of a camera: a PNG file of one has 2.3 MB, as those of Cityscapes have.
 """
 
 from __future__ import annotations
@@ -47,6 +49,34 @@ def bench_set(pairs: int) -> Path:
                 shutil.copyfile(scenes[index % SCENES] / f"{kind}.png", path)
         (root / "complete").touch()
     return root
+
+
+def photographs(count: int) -> Path:
+    """A folder of so many photographs of 1024x2048, each as ``*.png`` and as ``*.jpg``; made once."""
+    root = _folder(f"{count}-photographs")
+    if not (root / "complete").exists():
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        for index in range(count):
+            image = Image.fromarray(draw_photograph(index))
+            image.save(root / f"{index:03}.png")
+            image.save(root / f"{index:03}.jpg", quality=90)
+        (root / "complete").touch()
+    return root
+
+
+def draw_photograph(index: int) -> Map:
+    """uint8[1024, 2048, 3]."""
+    rng = np.random.default_rng(index)
+
+    def colors(cells: int) -> NDArray[np.float32]:
+        grid = Image.fromarray(rng.integers(0, 256, (cells + 1, 2 * cells + 1, 3), dtype=np.uint8))
+        return np.asarray(grid.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32)
+
+    sketch, detail = colors(16), colors(128)
+    noise = Image.fromarray(rng.normal(0, 1.6, (HEIGHT // 2, WIDTH // 2)).astype(np.float32))
+    noise = noise.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+    return (0.85 * sketch + 0.15 * detail + np.asarray(noise)[..., None]).clip(0, 255).astype(np.uint8)
 
 
 def paths(root: Path, kinds: tuple[str, str] = ("target", "pred")) -> list[tuple[Path, Path]]:

@@ -81,3 +81,5 @@ TORCHMETRICS = Environment(
     "torchmetrics", ("--no-deps torchmetrics==1.8.2 lightning-utilities==0.15.2", "pillow packaging typing_extensions"), borrows=("torch",)
 )
 OPENCV = Environment("opencv", ("--only-binary :all: opencv-python-headless pillow numpy",))
+PILLOW = Environment("pillow", ("--only-binary :all: pillow numpy",))
+IMAGECODECS = Environment("imagecodecs", ("--only-binary :all: imagecodecs numpy",))

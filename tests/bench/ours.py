@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from segbench.datasets.cityscapes import LABELS, read_layout
 from segbench.images import png
-from segbench.images.files import read_labels
+from segbench.images.files import read_image, read_labels
 from segbench.images.inflate import inflater
 from segbench.kernels.boundary_counting import count_boundaries
 from segbench.metrics.boundary_iou import boundary_sums
@@ -52,7 +53,7 @@ def scoring_one_core(root: Path) -> Callable[[], Result]:
 
 def limit(root: Path) -> Callable[[], Result]:
     """No decoder is faster than inflating both files into memory that is there, and no counter than reading both maps once."""
-    streams = [png._chunks(path.read_bytes())[2] for pair in paths(root) for path in pair]
+    streams = [bytes(png._chunks(path.read_bytes()).stream) for pair in paths(root) for path in pair]
     raw = np.zeros(HEIGHT * (WIDTH + 1), np.uint8)
     memory = np.ones(BEYOND_CACHES // 8, np.int64)
     inflate = inflater()
@@ -81,6 +82,44 @@ def boundary(root: Path) -> Callable[[], Result]:
         return np.asarray(np.sum(tables, axis=0))
 
     return _timed(count)
+
+
+def photographs(root: Path, suffix: str) -> Callable[[], Result]:
+    """One thread, and checksums that are not timed, as for the peers."""
+    files = sorted(root.glob(f"*{suffix}"))
+
+    def run() -> Result:
+        counts, seconds = [], 0.0
+        for path in files:
+            start = time.perf_counter()
+            image = read_image(path)
+            seconds += time.perf_counter() - start
+            counts.append([zlib.crc32(image)])
+        return counts, seconds
+
+    return run
+
+
+def photographs_png(root: Path) -> Callable[[], Result]:
+    return photographs(root, ".png")
+
+
+def photographs_jpg(root: Path) -> Callable[[], Result]:
+    return photographs(root, ".jpg")
+
+
+def photographs_limit(root: Path) -> Callable[[], Result]:
+    """No decoder is faster than inflating a file into memory that is there."""
+    streams = [bytes(png._chunks(path.read_bytes()).stream) for path in sorted(root.glob("*.png"))]
+    raw, inflate = np.zeros(HEIGHT * (3 * WIDTH + 1), np.uint8), inflater()
+
+    def run() -> Result:
+        start = time.perf_counter()
+        for stream in streams:
+            inflate(stream, raw)
+        return [[len(stream)] for stream in streams], time.perf_counter() - start
+
+    return run
 
 
 def _timed(count: Callable[[], NDArray[np.int64]], times: int = 1) -> Callable[[], Result]:

@@ -1,7 +1,8 @@
 """One tool over pairs of label maps, in a process of its own: ``python peer.py TOOL PAIRS.json``. Any interpreter, nothing of segbench.
 
 For each line on standard input it goes through all pairs once and answers with a line of JSON, {"seconds": float, "counts": [[int]]}.
-Pairs are (target, prediction) files in class indices, void 255; for the official scorer (target, prediction) in label ids.
+Pairs are (target, prediction) files in class indices, void 255; for the official scorer (target, prediction) in label ids; for what decodes
+photographs each is a list of one file.
 
 mmsegmentation and HuggingFace's evaluate would bring their frameworks along. Here are their formulas: mmseg's ``IoUMetric`` and evaluate's
 ``mean_iou`` take three histograms of each image, of the hits, of the prediction and of the target where it is not void.
@@ -12,11 +13,16 @@ from __future__ import annotations
 import json
 import sys
 import time
+import zlib
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+
+try:
+    from PIL import Image
+except ImportError:  # imagecodecs needs none
+    Image = None
 
 CLASSES, VOID = 19, 255
 SAY = sys.stdout
@@ -122,6 +128,7 @@ def boundary_erosion(pairs):
 
 
 WIDTH = 46
+PHOTOGRAPH = (1024, 2048, 3)
 KEPT = []
 
 
@@ -129,6 +136,38 @@ def kept_maps(pairs):
     if not KEPT:
         KEPT.extend(tuple(np.where(read(path) == VOID, 0, read(path)) for path in pair) for pair in pairs)
     return KEPT
+
+
+def decoded(pairs, decode):
+    """Every photograph to uint8[H, W, 3], and a checksum of each; int64[N, 1] and the seconds without the checksums."""
+    counts, seconds = [], 0.0
+    for (path,) in pairs:
+        start = time.perf_counter()
+        image = decode(path)
+        seconds += time.perf_counter() - start
+        counts.append([zlib.crc32(image)])
+    return np.array(counts), seconds
+
+
+def photographs_pillow(pairs):
+    return decoded(pairs, lambda path: np.array(Image.open(path)))
+
+
+def photographs_opencv(pairs):
+    import cv2
+
+    cv2.setNumThreads(1)
+    return decoded(pairs, lambda path: cv2.imread(path, cv2.IMREAD_COLOR_RGB))
+
+
+def photographs_imagecodecs(pairs):
+    """Into memory that is used again."""
+    import imagecodecs
+
+    decoders = {".png": imagecodecs.png_decode, ".jpg": imagecodecs.jpeg8_decode}
+    if not KEPT:
+        KEPT.append(np.empty(PHOTOGRAPH, np.uint8))
+    return decoded(pairs, lambda path: decoders[Path(path).suffix](Path(path).read_bytes(), out=KEPT[0]))
 
 
 def build(tool):

@@ -112,7 +112,7 @@ def _decoded(name: str, path: Path, stages: _Stages) -> NDArray[Any]:
     """What :func:`segbench.images.png.decode` does, stage by stage."""
     dtype = np.dtype(np.uint16 if name == "instances" else np.uint8)
     content = stages.time(f"{name}: reading the file", path.read_bytes)
-    stream = stages.time(f"{name}: chunks and their checksums", partial(png._chunks, content))[2]
+    stream = stages.time(f"{name}: chunks and their checksums", partial(png._chunks, content)).stream
     size, lead = HEIGHT * (1 + WIDTH * dtype.itemsize), (WIDTH + LEAD) * dtype.itemsize
     block = borrow(lead + size + SLACK * dtype.itemsize)
     out = block[: ((HEIGHT + 1) * WIDTH + SLACK) * dtype.itemsize].view(dtype)
