@@ -29,7 +29,7 @@ DIRECTION = {
     "labels": "space < encodings misreadings tables files < mapping",
     "metrics": """confusion image_scores latency per_image region_scores < scores uncertainty instance_iou region_scores_of_masks
         < boundary_iou conventions ranking""",
-    "images": "folders buffers inflate unfilter unfilter_photographs < png jpeg < files < colors",
+    "images": "folders buffers inflate unfilter unfilter_photographs < color_ids < png jpeg < files < colors",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
     "models": """segmenter checkpoints < layers weights < zoo adapters sources

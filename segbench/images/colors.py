@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import ImageError
-from segbench.images.files import read_image
+from segbench.images.color_ids import Color, ColorIds
+from segbench.images.files import read_color_ids, read_image
 from segbench.labels.space import LabelSpace
+
+SHOWN = 8  # colours in a message
 
 
 def read_colored(path: Path, labels: LabelSpace) -> NDArray[np.uint8]:
@@ -17,22 +22,10 @@ def read_colored(path: Path, labels: LabelSpace) -> NDArray[np.uint8]:
 
     :raises ImageError: a colour belongs to no label, or to several (Cityscapes draws pole and polegroup alike): all are named.
     """
-    image = read_image(path).astype(np.uint32)
-    codes = image[..., 0] << 16 | image[..., 1] << 8 | image[..., 2]
-    owners = _owners(labels)
-    present, inverse = np.unique(codes.reshape(-1), return_inverse=True)
-    unknown = [_triple(code) for code in present.tolist() if code not in owners]
-    if unknown:
-        shown = ", ".join(map(str, unknown[:8])) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
-        raise ImageError(path, f"colours {shown} belong to no label of {labels.name!r}")
-    shared = {code: owners[code] for code in present.tolist() if len(owners[code]) > 1}
-    if shared:
-        listed = "; ".join(f"{_triple(code)} is {' or '.join(name for name, _ in labels_)}" for code, labels_ in shared.items())
-        raise ImageError(path, f"colours that stand for more than one label: {listed}; score the label ids instead")
-    if unwritable := [owners[code][0][0] for code in present.tolist() if owners[code][0][1] < 0]:
-        raise ImageError(path, f"colours of labels that have no id in 0..255: {', '.join(unwritable)}")
-    ids = np.array([owners[code][0][1] for code in present.tolist()], dtype=np.uint8)
-    return np.asarray(ids[inverse].reshape(codes.shape))
+    ids = read_color_ids(path, _table(labels))
+    if ids is None:
+        raise ImageError(path, _refusal(read_image(path), labels))
+    return ids
 
 
 def color_image(index: NDArray[np.uint8], labels: LabelSpace) -> NDArray[np.uint8]:
@@ -47,14 +40,37 @@ def color_table(labels: LabelSpace) -> NDArray[np.uint8]:
     return table
 
 
-def _owners(labels: LabelSpace) -> dict[int, list[tuple[str, int]]]:
-    """Colour code to the labels drawn in it, as (name, id); a label without a byte (license plate) still makes its colour shared."""
-    owners: dict[int, list[tuple[str, int]]] = {}
+@lru_cache(maxsize=16)
+def _table(labels: LabelSpace) -> ColorIds:
+    """The ids of the colours that stand for one label and a byte."""
+    return ColorIds({color: owners[0][1] for color, owners in _owners(labels).items() if len(owners) == 1 and owners[0][1] >= 0})
+
+
+def _refusal(image: NDArray[np.uint8], labels: LabelSpace) -> str:
+    """Why not every colour uint8[H, W, 3] of a map stands for a label id."""
+    wide, owners = image.astype(np.uint32), _owners(labels)
+    codes = np.unique(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).tolist()
+    present = [(code >> 16, code >> 8 & 255, code & 255) for code in codes]
+    if unknown := [color for color in present if color not in owners]:
+        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        near = ", ".join(f"{color} to {_nearest(color, owners)}" for color in unknown[:SHOWN])
+        return f"colours {', '.join(map(str, unknown[:SHOWN]))}{more} belong to no label of {labels.name!r}; nearest are {near}"
+    if shared := [color for color in present if len(owners[color]) > 1]:
+        listed = "; ".join(f"{color} is {' or '.join(name for name, _ in owners[color])}" for color in shared)
+        return f"colours that stand for more than one label: {listed}; score the label ids instead"
+    unwritable = [owners[color][0][0] for color in present if owners[color][0][1] < 0]
+    return f"colours of labels that have no id in 0..255: {', '.join(unwritable)}"
+
+
+def _nearest(color: Color, owners: Mapping[Color, list[tuple[str, int]]]) -> str:
+    """The label whose colour differs least, by the sum of squares, and that colour."""
+    best = min(owners, key=lambda other: sum((a - b) ** 2 for a, b in zip(color, other, strict=True)))
+    return f"{owners[best][0][0]} {best}"
+
+
+def _owners(labels: LabelSpace) -> dict[Color, list[tuple[str, int]]]:
+    """Colour to the labels drawn in it, as (name, id); a label without a byte (license plate) still makes its colour shared."""
+    owners: dict[Color, list[tuple[str, int]]] = {}
     for label in labels.labels:
-        red, green, blue = label.color
-        owners.setdefault(red << 16 | green << 8 | blue, []).append((label.name, label.byte_ids[0] if label.byte_ids else -1))
+        owners.setdefault(label.color, []).append((label.name, label.byte_ids[0] if label.byte_ids else -1))
     return owners
-
-
-def _triple(code: int) -> tuple[int, int, int]:
-    return code >> 16, code >> 8 & 255, code & 255

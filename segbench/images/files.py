@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from segbench.errors import ImageError
 from segbench.images import jpeg, png
 from segbench.images.buffers import Allocate
+from segbench.images.color_ids import ColorIds, ids_of_pixels
 
 _LABEL_MODES = {"L", "P", "I;16", "I;16B", "I"}
 
@@ -72,6 +73,22 @@ def read_labels(path: Picture) -> NDArray[np.uint8]:
     if values.size and (int(values.min()) < 0 or int(values.max()) > 255):
         raise ImageError(path, f"values up to {int(values.max())} do not fit a label map of bytes; is this an instance map?")
     return values.astype(np.uint8)
+
+
+def read_color_ids(path: Picture, table: ColorIds) -> NDArray[np.uint8] | None:
+    """A colour-coded map as uint8[H, W], the ids of its colours, of which alpha is dropped; ``None``: a colour has no id.
+
+    :raises ImageError: the file is missing, truncated or no picture.
+    """
+    content = _content(path)
+    if content.startswith(png.SIGNATURE):
+        try:
+            ids = png.decode_colors(content, table)
+        except ValueError as error:
+            raise ImageError(path, f"the file is damaged ({error})") from None
+        if ids is not None:
+            return ids
+    return ids_of_pixels(read_image(path), table)
 
 
 def read_uint16(path: Path) -> NDArray[np.uint16]:

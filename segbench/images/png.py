@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.images import color_ids
 from segbench.images import unfilter_photographs as photographs
 from segbench.images.buffers import Allocate, borrow
+from segbench.images.color_ids import ColorIds, ids_of_indices, ids_of_rows
 from segbench.images.inflate import Stream, crc32, inflater
 from segbench.images.unfilter import LEAD, SLACK, unfilter
 
@@ -50,7 +52,10 @@ def decode(data: bytes) -> NDArray[Any] | None:
 
     :raises ValueError: the file is damaged; the message says where.
     """
-    content = _chunks(data)
+    return _numbers(_chunks(data))
+
+
+def _numbers(content: _Content) -> NDArray[Any] | None:
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     dtype = TYPES.get((depth, color))
     if dtype is None or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
@@ -64,6 +69,28 @@ def decode(data: bytes) -> NDArray[Any] | None:
     return unfilter(raw, out.view(dtype), width, height)
 
 
+def decode_colors(data: bytes, table: ColorIds) -> NDArray[np.uint8] | None:
+    """uint8[H, W], the ids of the colours in a PNG file. ``None``: it is in order so far, but is for the library, or
+    a colour has no id.
+
+    :raises ValueError: the file is damaged; the message says where.
+    """
+    content = _chunks(data)
+    width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
+    if color == PALETTE and depth == 8:
+        indices = _numbers(content) if _is_palette(content.palette) else None
+        return None if indices is None else ids_of_indices(indices, _colors(content.palette), table)
+    if color not in (RGB, RGBA) or depth != 8 or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
+        return None
+    item = CHANNELS[color]
+    size, lead = height * (1 + item * width), width + color_ids.LEAD
+    _require_room(content.stream, size, width, height)
+    block = borrow(lead + size + color_ids.SLACK)
+    raw, out = block[lead : lead + size + color_ids.SLACK], block[: (height + 1) * width + SLACK]
+    inflater()(content.stream, raw[:size])
+    return ids_of_rows(raw, out, (height, width), color_ids.RGB if color == RGB else color_ids.RGBA, table)
+
+
 def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[np.uint8] | None:
     """uint8[H, W, 3], the picture in a PNG file: grey is repeated, alpha is dropped. ``None``: it is in order so far, but for the library.
 
@@ -72,7 +99,7 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
     """
     content = _chunks(data)
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
-    if depth != 8 or color not in CHANNELS or len(content.palette) not in (range(3, 769, 3) if color == PALETTE else (0,)):
+    if depth != 8 or color not in CHANNELS or (color == PALETTE and not _is_palette(content.palette)):
         return None
     if not content.is_usual(color, methods) or TURNED in content.kinds:
         return None
@@ -91,6 +118,10 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
         out = borrow(height * width * 3)[: height * width * 3].reshape(shape)
     photographs.unfilter_photograph(raw, out, item, _colors(content.palette))
     return out
+
+
+def _is_palette(content: bytes) -> bool:
+    return len(content) in range(3, 3 * 256 + 1, 3)
 
 
 def _colors(palette: bytes) -> NDArray[np.uint8]:

@@ -48,9 +48,16 @@ def test_unknown_colours_are_named(tmp_path: Path) -> None:
         read_colored(tmp_path / "c.png", CITY)
 
 
+def test_an_unknown_colour_is_told_the_nearest_one(tmp_path: Path) -> None:
+    write_image(tmp_path / "c.png", np.uint8([[[128, 64, 128], [128, 64, 127], [240, 36, 230]]]))
+    with pytest.raises(ImageError) as caught:
+        read_colored(tmp_path / "c.png", CITY)
+    assert caught.value.reason.endswith("nearest are (128, 64, 127) to road (128, 64, 128), (240, 36, 230) to sidewalk (244, 35, 232)")
+
+
 def test_of_many_unknown_colours_a_few_are_named_and_the_rest_counted(tmp_path: Path) -> None:
     write_image(tmp_path / "c.png", np.array([[[1, 1, i] for i in range(20)]], np.uint8))
-    with pytest.raises(ImageError, match=r"\(1, 1, 7\) and 12 more"):
+    with pytest.raises(ImageError, match=r"\(1, 1, 7\) and 12 more belong to no label of 'cityscapes-19'; nearest are \(1, 1, 0\) to"):
         read_colored(tmp_path / "c.png", CITY)
 
 
