@@ -7,6 +7,7 @@ view of one, no tensor made from one. Whoever keeps a map keeps its block, and l
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable
@@ -50,3 +51,17 @@ def borrow(size: int) -> NDArray[np.uint8]:
         del kept[0]  # whoever uses it owns it now
     kept.append(np.empty(-(-size // STEP) * STEP, np.uint8))
     return kept[-1]
+
+
+def photograph_room(shape: tuple[int, int, int], allocate: Allocate | None) -> NDArray[np.uint8]:
+    """uint8 of a shape, C-contiguous: what ``allocate`` gives, or borrowed without it.
+
+    :raises TypeError: it gives something else.
+    """
+    if allocate is None:
+        size = math.prod(shape)
+        return borrow(size)[:size].reshape(shape)
+    room = allocate(shape)
+    if room.shape != shape or room.dtype != np.uint8 or not room.flags.c_contiguous or not room.flags.writeable:
+        raise TypeError(f"memory for a photograph must be uint8{list(shape)}, C-contiguous and writeable")
+    return room

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import ImageError
-from segbench.images.color_ids import Color, ColorIds
 from segbench.images.files import read_color_ids, read_image
 from segbench.labels.space import LabelSpace
+
+if TYPE_CHECKING:
+    from segbench.images.color_ids import Color, ColorIds
 
 SHOWN = 8  # colours in a message
 
@@ -43,6 +46,8 @@ def color_table(labels: LabelSpace) -> NDArray[np.uint8]:
 @lru_cache(maxsize=16)
 def _table(labels: LabelSpace) -> ColorIds:
     """The ids of the colours that stand for one label and a byte."""
+    from segbench.images.color_ids import ColorIds  # see png
+
     return ColorIds({color: owners[0][1] for color, owners in _owners(labels).items() if len(owners) == 1 and owners[0][1] >= 0})
 
 

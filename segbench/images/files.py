@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from PIL import Image, UnidentifiedImageError
 
 from segbench.errors import ImageError
 from segbench.images import jpeg, png
-from segbench.images.buffers import Allocate
-from segbench.images.color_ids import ColorIds, ids_of_pixels
+from segbench.images.buffers import Allocate, photograph_room
+
+if TYPE_CHECKING:
+    from segbench.images.color_ids import ColorIds
 
 _LABEL_MODES = {"L", "P", "I;16", "I;16B", "I"}
 
@@ -49,7 +51,8 @@ def read_image(path: Picture, allocate: Allocate | None = None) -> NDArray[np.ui
             if decoded is not None:
                 return decoded
     pixels = np.asarray(_as_photograph(_open(path, content)))
-    out = np.empty(pixels.shape, np.uint8) if allocate is None else allocate(pixels.shape)
+    height, width, channels = pixels.shape
+    out = photograph_room((height, width, channels), allocate)
     out[...] = pixels
     return out
 
@@ -80,6 +83,8 @@ def read_color_ids(path: Picture, table: ColorIds) -> NDArray[np.uint8] | None:
 
     :raises ImageError: the file is missing, truncated or no picture.
     """
+    from segbench.images.color_ids import ids_of_pixels  # see png
+
     content = _content(path)
     if content.startswith(png.SIGNATURE):
         try:

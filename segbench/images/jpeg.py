@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ExifTags import Base
 
-from segbench.images.buffers import Allocate, borrow
+from segbench.images.buffers import Allocate, photograph_room
 
 SIGNATURE = b"\xff\xd8\xff"
 COLORS = {"Gray", "YCbCr"}  # not CMYK, and not what one program has its own way for
@@ -35,8 +35,7 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
         height, width, colors, _ = simplejpeg.decode_jpeg_header(data)
         if colors not in COLORS or not 0 < height * width <= MAX_PIXELS or not _is_upright(data):
             return None
-        shape = (height, width, 3)
-        out = borrow(height * width * 3)[: height * width * 3].reshape(shape) if allocate is None else allocate(shape)
+        out = photograph_room((height, width, 3), allocate)
         # Pillow's settings: the exact transform, and colours enlarged smoothly.
         simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False, buffer=out.reshape(-1))
     except ValueError:

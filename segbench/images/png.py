@@ -9,17 +9,19 @@ is checked, as is that of the image data: a file that was damaged after it was w
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.images import color_ids
-from segbench.images import unfilter_photographs as photographs
-from segbench.images.buffers import Allocate, borrow
-from segbench.images.color_ids import ColorIds, ids_of_indices, ids_of_rows
+from segbench.images.buffers import Allocate, borrow, photograph_room
 from segbench.images.inflate import Stream, crc32, inflater
 from segbench.images.unfilter import LEAD, SLACK, unfilter
+
+if TYPE_CHECKING:
+    from segbench.images.color_ids import ColorIds
+
+# The kernels for colours and for photographs are loaded where they are needed: most commands need neither, and start sooner.
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
@@ -70,16 +72,17 @@ def _numbers(content: _Content) -> NDArray[Any] | None:
 
 
 def decode_colors(data: bytes, table: ColorIds) -> NDArray[np.uint8] | None:
-    """uint8[H, W], the ids of the colours in a PNG file. ``None``: it is in order so far, but is for the library, or
-    a colour has no id.
+    """uint8[H, W], the ids of the colours in a PNG file. ``None``: it is for the library, or a colour has no id.
 
     :raises ValueError: the file is damaged; the message says where.
     """
+    from segbench.images import color_ids
+
     content = _chunks(data)
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     if color == PALETTE and depth == 8:
         indices = _numbers(content) if _is_palette(content.palette) else None
-        return None if indices is None else ids_of_indices(indices, _colors(content.palette), table)
+        return None if indices is None else color_ids.ids_of_indices(indices, _colors(content.palette), table)
     if color not in (RGB, RGBA) or depth != 8 or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
         return None
     item = CHANNELS[color]
@@ -88,7 +91,7 @@ def decode_colors(data: bytes, table: ColorIds) -> NDArray[np.uint8] | None:
     block = borrow(lead + size + color_ids.SLACK)
     raw, out = block[lead : lead + size + color_ids.SLACK], block[: (height + 1) * width + SLACK]
     inflater()(content.stream, raw[:size])
-    return ids_of_rows(raw, out, (height, width), color_ids.RGB if color == RGB else color_ids.RGBA, table)
+    return color_ids.ids_of_rows(raw, out, (height, width), color_ids.RGB if color == RGB else color_ids.RGBA, table)
 
 
 def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[np.uint8] | None:
@@ -97,6 +100,8 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
     :param allocate: gives the memory that is written to, by its shape; ``None`` is memory of this thread that is used again.
     :raises ValueError: the file is damaged; the message says where.
     """
+    from segbench.images import unfilter_photographs as photographs
+
     content = _chunks(data)
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     if depth != 8 or color not in CHANNELS or (color == PALETTE and not _is_palette(content.palette)):
@@ -110,12 +115,9 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
     _require_room(content.stream, size, width, height)
     raw = borrow(size + 2 * photographs.SLACK)[: size + 2 * photographs.SLACK]
     inflater()(content.stream, raw[photographs.SLACK : -photographs.SLACK])
-    if allocate is not None:
-        out = allocate(shape)
-    elif item >= 3:
-        out = raw[: height * width * 3].reshape(shape)  # each row is read before it is written over
-    else:
-        out = borrow(height * width * 3)[: height * width * 3].reshape(shape)
+    # In one memory each row is read before it is written over.
+    in_place = allocate is None and item >= 3
+    out = raw[: height * width * 3].reshape(shape) if in_place else photograph_room(shape, allocate)
     photographs.unfilter_photograph(raw, out, item, _colors(content.palette))
     return out
 

@@ -63,6 +63,18 @@ def test_a_photograph_is_written_to_the_memory_that_is_given(tmp_path: Path, suf
     assert np.array_equal(read_image(path), meant)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+@pytest.mark.parametrize(
+    "room",
+    [np.zeros((6, 5, 3), np.uint8), np.zeros((5, 6, 3), np.int8), np.zeros((5, 6, 6), np.uint8)[..., ::2], np.zeros((5, 6, 4), np.uint8)],
+    ids=["turned", "another type", "with gaps", "four channels"],
+)
+def test_memory_of_another_kind_is_refused(tmp_path: Path, suffix: str, room: NDArray[np.uint8]) -> None:
+    path = saved(tmp_path / f"image.{suffix}", np.zeros((5, 6, 3), np.uint8))
+    with pytest.raises(TypeError, match=r"memory for a photograph must be uint8\[5, 6, 3\], C-contiguous and writeable"):
+        read_image(path, lambda shape: room)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16"])
 def test_a_photograph_of_any_mode_is_rgb(tmp_path: Path, mode: str) -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
