@@ -21,7 +21,7 @@ from segbench.evaluation.graphs import Outputs, ReplayedPass
 from segbench.evaluation.multi_view import protocol_scores
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
-from segbench.evaluation.transfer import Array, download, upload
+from segbench.evaluation.transfer import Array, download, pinned_room, upload
 from segbench.labels.mapping import LabelMapping
 from segbench.models.segmenter import Segmenter
 from segbench.parallel import map_ordered
@@ -154,7 +154,7 @@ def _delayed(items: Iterable[Item], by: int) -> Iterator[Item]:
 
 def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.device) -> _Read:
     try:
-        image, target = read_photograph(sample), dataset.read_target(sample)
+        image, target = read_photograph(sample, pinned_room(device)), dataset.read_target(sample)
     except ImageError as error:
         raise DataError(str(error), way_out=f"`segbench data check {dataset.reference}` names every file that cannot be read") from error
     if image.shape[:2] != target.shape:

@@ -1,8 +1,8 @@
 """Between the machine's memory and the device's, while the device computes.
 
-Images go up as bytes, from pinned memory, on a stream of their own, started by the thread that decoded them; the stream that computes waits
-for an image only when it needs it. Counts come down into pinned memory, and nobody waits for them until the next image is under way. On a
-CPU both are nothing at all.
+Images are decoded into pinned memory and go up as bytes, on a stream of their own, started by the thread that decoded them; the stream that
+computes waits for an image only when it needs it. Counts come down into pinned memory, and nobody waits for them until the next image is
+under way. On a CPU nothing is moved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segbench.images.buffers import Allocate
+
 Array = NDArray[Any]
+
+
+def pinned_room(device: torch.device) -> Allocate | None:
+    """Gives memory from which a CUDA device can copy by itself, for a decoder to write to; ``None`` for a CPU, where any will do."""
+    if device.type != "cuda":
+        return None
+    return lambda shape: torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
 
 
 def upload(arrays: Sequence[Array | None], device: torch.device) -> Callable[[], list[Tensor | None]]:

@@ -20,8 +20,12 @@ import torch
 
 # By value. Small ones first: they gain most from each other's company.
 GROUPS: tuple[tuple[str, ...], ...] = (("enet", "bisenet_r18", "fanet18"), ("segnet", "unet", "fcn8s"))
-TRAINING_SHARE = 0.8  # of a group's time; the rest is for starting and the test split
+TRAINING_SHARE = 0.75  # of a group's time; the rest is for starting and validating
+EVALUATION_SECONDS = 35.0  # at the end, for the last group's test split
 LARGEST = 15 << 20  # bytes of weights that are handed on
+
+
+Processes = dict[str, "subprocess.Popen[bytes]"]
 
 
 @dataclass(frozen=True)
@@ -30,19 +34,18 @@ class Session:
 
     data: Path
     out: Path
-    group_seconds: float
     tiny: bool
 
     def weights(self, name: str) -> Path:
         """Where a network's weights are written."""
         return self.out / "weights" / f"camvid-{name}.safetensors"
 
-    def train_command(self, name: str) -> list[str]:
-        """As it would be typed."""
+    def train_command(self, name: str, seconds: float) -> list[str]:
+        """As it would be typed, for a training of so many seconds."""
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        budget = ["--time-budget", f"{TRAINING_SHARE * self.group_seconds / 60:.2f}"]
+        budget = ["--time-budget", f"{seconds / 60:.2f}"]
         small = ["--steps", "2", "--batch-size", "1", "--crop", "64x64", "--set", "width=0.125"] if self.tiny else budget
-        fixed = ["--dataset", "camvid", "--data", str(self.data), "--recipe", "fair-camvid", "--validate-every", "400", "--device", device]
+        fixed = ["--dataset", "camvid", "--data", str(self.data), "--recipe", "fair-camvid", "--validate-every", "500", "--device", device]
         return ["segbench", "train", name, *fixed, *small, "--out", str(self.weights(name))]
 
     def run_command(self, name: str) -> list[str]:
@@ -59,6 +62,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=8.0, help="for everything together")
     parser.add_argument("--groups", help="others than these, e.g. enet+bisenet_r18,segnet")
+    parser.add_argument("--shares", help="of the time, one for each group, e.g. 3,2")
     parser.add_argument("--tiny", action="store_true", help="two steps and two images, on any machine")
     options = parser.parse_args()
     groups = tuple(tuple(group.split("+")) for group in options.groups.split(",")) if options.groups else GROUPS
@@ -66,8 +70,13 @@ def main() -> int:
         groups = (("enet", "segnet"),)
     for folder in ("weights", "runs"):
         (options.out / folder).mkdir(parents=True, exist_ok=True)
-    session = Session(options.data, options.out, 60 * options.minutes / len(groups), options.tiny)
-    failed = [name for group in groups for name in train_group(session, group)]
+    shares = [float(share) for share in options.shares.split(",")] if options.shares else [1.0] * len(groups)
+    session, evaluating, failed = Session(options.data, options.out, options.tiny), Processes(), list[str]()
+    end = time.monotonic() + (3600 if options.tiny else 60 * options.minutes)
+    for names, share in zip(groups, shares, strict=True):
+        seconds = 1800.0 if options.tiny else (60 * options.minutes - EVALUATION_SECONDS) * share / sum(shares)
+        failed += train_group(session, names, seconds, evaluating)
+    failed += end_of(evaluating, end)
     for file in (options.out / "weights").iterdir():
         if file.suffix in (".ckpt", ".previous") or file.stat().st_size > LARGEST:
             file.unlink()
@@ -75,26 +84,32 @@ def main() -> int:
     return int(bool(failed))
 
 
-def train_group(session: Session, names: tuple[str, ...]) -> list[str]:
-    """Train networks at once, evaluate each as soon as it is trained; the names of those that did not come to their end."""
-    end = time.monotonic() + (3600 if session.tiny else session.group_seconds)
-    running = {name: start(session, name, session.train_command(name)) for name in names}
-    evaluating: dict[str, subprocess.Popen[bytes]] = {}
+def train_group(session: Session, names: tuple[str, ...], seconds: float, evaluating: Processes) -> list[str]:
+    """Train networks at once, and begin to evaluate each as soon as it is trained; the names of those that were not."""
+    end = time.monotonic() + seconds
+    running = {name: start(session, name, session.train_command(name, TRAINING_SHARE * seconds)) for name in names}
     failed: list[str] = []
-    while (running or evaluating) and time.monotonic() < end:
+    while running and time.monotonic() < end:
         for name in [name for name, process in running.items() if process.poll() is not None]:
             if running.pop(name).returncode:
                 failed.append(name)
             else:
                 evaluating[name] = start(session, name, session.run_command(name))
-        for name in [name for name, process in evaluating.items() if process.poll() is not None]:
-            if evaluating.pop(name).returncode:
-                failed.append(name)
         time.sleep(0.2)
-    for name, process in {**running, **evaluating}.items():
-        process.kill()
-        process.wait()
-        failed.append(name)
+    return failed + end_of(running, end)
+
+
+def end_of(processes: Processes, end: float) -> list[str]:
+    """Wait until a moment for processes to end well; the names of those that did not."""
+    failed = []
+    for name, process in processes.items():
+        try:
+            if process.wait(max(0.1, end - time.monotonic())):
+                failed.append(name)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            failed.append(name)
     return failed
 
 

@@ -41,7 +41,7 @@ def test_each_image_is_read_once_for_all_models(tmp_path: Path, monkeypatch: pyt
     dataset = tiny_dataset(tmp_path)
     reads: list[Path] = []
 
-    def counted(sample: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def counted(sample: Sample, allocate: object = None) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         reads.append(sample.image or Path())
         return read_photograph(sample)
 
