@@ -281,7 +281,7 @@ def _training_loss(segmenter: Segmenter) -> Tensor:
     target = torch.zeros(images.shape[:3], dtype=torch.int64, device=images.device)
     target[..., TRAINING_SIZE[1] // 2 :] = len(segmenter.labels.classes) - 1
     images[target > 0] //= 4
-    return Objective(rule=segmenter.input_rule)(forward(segmenter, images, depth), Batch(images, target))
+    return Objective(rule=segmenter.input_rule, grid=segmenter.grid)(forward(segmenter, images, depth), Batch(images, target))
 
 
 def _same(one: Tensor | None, other: Tensor) -> bool:

@@ -4,7 +4,8 @@
                                                     one view:      argmax of the logits
                                                     several views: argmax of the averaged softmax scores
 
-A view is an enlargement of the image, possibly mirrored. Mirroring is undone before anything is added.
+A network's own grid brings its logits to the size of what it saw; from a view's size to the image's they are resized by half pixels, as
+the view was. A view is an enlargement of the image, possibly mirrored. Mirroring is undone before anything is added.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segbench.evaluation.protocol import Protocol, Size, window_starts
+from segbench.kernels.bilinear import Grid
 from segbench.kernels.upsampling import count_enlarged, enlarged_classes, enlarged_logits
 from segbench.models.segmenter import Segmenter, covered_size, forward, logits_at
 
@@ -27,14 +29,15 @@ class Scores:
     values: Tensor
     enlarged: Size
     size: Size
+    grid: Grid = "half_pixel"
 
     def class_map(self) -> Tensor:
         """uint8[N, H, W] class indices. Ties go to the lower index."""
-        return enlarged_classes(self.values, self.enlarged, self.size)
+        return enlarged_classes(self.values, self.enlarged, self.size, self.grid)
 
     def counts(self, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The class map, and int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size."""
-        return count_enlarged(self.values, self.enlarged, targets)
+        return count_enlarged(self.values, self.enlarged, targets, self.grid)
 
 
 def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Scores:
@@ -44,7 +47,7 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     """
     size = (images.shape[1], images.shape[2])
     if protocol.is_plain:
-        return Scores(forward(segmenter, images, depth), covered_size(segmenter.input_rule, size), size)
+        return Scores(forward(segmenter, images, depth), covered_size(segmenter.input_rule, size), size, segmenter.grid)
     views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored) for scale, mirrored in protocol.views)
     if len(protocol.views) == 1 and protocol.post == "none":
         return Scores(next(views), size, size)
@@ -75,7 +78,8 @@ def _windowed_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None,
     """float32[N, C, h, w] logits at the images' size; averaged where windows overlap."""
     height, width = images.shape[1], images.shape[2]
     if protocol.crop is None or protocol.stride is None:
-        return logits_at(forward(segmenter, images, depth).float().contiguous(), segmenter.input_rule, (height, width))
+        logits = forward(segmenter, images, depth).float().contiguous()
+        return logits_at(logits, segmenter.input_rule, (height, width), segmenter.grid)
     crop = (min(protocol.crop[0], height), min(protocol.crop[1], width))
     total = images.new_zeros((len(images), len(segmenter.labels.classes), height, width), dtype=torch.float32)
     covered = images.new_zeros((height, width), dtype=torch.float32)
@@ -84,7 +88,7 @@ def _windowed_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None,
             rows, columns = slice(top, top + crop[0]), slice(left, left + crop[1])
             window_depth = None if depth is None else depth[:, rows, columns]
             logits = forward(segmenter, images[:, rows, columns], window_depth).float().contiguous()
-            total[..., rows, columns] += logits_at(logits, segmenter.input_rule, crop)
+            total[..., rows, columns] += logits_at(logits, segmenter.input_rule, crop, segmenter.grid)
             covered[rows, columns] += 1
     return total / covered
 

@@ -17,7 +17,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from segbench.kernels.bilinear import bilinear_axis
+from segbench.kernels.bilinear import Grid, bilinear_axis
 from segbench.kernels.counting_cuda import LAUNCH, PAIRS_OF_A_TILE, count_tile, jit
 
 ROWS, COLUMNS = 8, 128
@@ -83,15 +83,15 @@ def _enlarge(  # type: ignore[no-untyped-def]
 
 
 def enlarge(
-    logits: Tensor, enlarged: tuple[int, int], size: tuple[int, int], targets: Tensor | None = None
+    logits: Tensor, enlarged: tuple[int, int], size: tuple[int, int], targets: Tensor | None = None, grid: Grid = "half_pixel"
 ) -> tuple[Tensor, Tensor | None]:
     """The class map uint8[N, H, W], and counts int64[N, 256, 256] where there are targets; see :mod:`segbench.kernels.upsampling`.
 
     :param logits: contiguous float32, bfloat16 or float16 [N, C, h, w].
     """
     images, count, logits_height, logits_width = logits.shape
-    row_index, row_weight = _axis_on_device(logits_height, enlarged[0], size[0], logits.device)
-    column_index, column_weight = _axis_on_device(logits_width, enlarged[1], size[1], logits.device)
+    row_index, row_weight = _axis_on_device(logits_height, enlarged[0], size[0], grid, logits.device)
+    column_index, column_weight = _axis_on_device(logits_width, enlarged[1], size[1], grid, logits.device)
     classes = torch.empty((images, *size), dtype=torch.uint8, device=logits.device)
     counts = None if targets is None else torch.zeros((images, 256, 256), dtype=torch.int64, device=logits.device)
     with torch.cuda.device_of(logits):  # type: ignore[no-untyped-call]  # Triton launches on the current device, whatever the tensors say
@@ -106,9 +106,9 @@ def enlarge(
 
 
 @lru_cache(maxsize=64)
-def _axis_on_device(length: int, enlarged: int, kept: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _axis_on_device(length: int, enlarged: int, kept: int, grid: Grid, device: torch.device) -> tuple[Tensor, Tensor]:
     """int32[2, kept] pixels before and after each output pixel, float32[2, kept] their weights. Copied once: a copy makes the host wait."""
-    axis = bilinear_axis(length, enlarged, kept)
+    axis = bilinear_axis(length, enlarged, kept, grid)
     index = torch.from_numpy(axis.before), torch.from_numpy(axis.after)
     weight = torch.from_numpy(axis.weight), torch.from_numpy(axis.next_weight)
     return torch.stack(index).to(device), torch.stack(weight).to(device)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from segbench.kernels.bilinear import Grid
 from segbench.kernels.upsampling import enlarged_classes, enlarged_logits
 from segbench.labels.space import LabelSpace
 
@@ -125,9 +126,10 @@ class TrainingOutput:
 class Segmenter:
     """A network and all that is needed to use it on bytes.
 
-    ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride. ``inputs`` names what it
-    takes. ``factory(labels, **arguments)`` rebuilds it. ``channels``: the scores that are the classes of ``labels``, if
-    others are left out. ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it is random.
+    ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride; ``grid`` says where they
+    lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
+    ``channels``: the scores that are the classes of ``labels``, if others are left out. ``trained_on`` and ``weights_sha256`` say what it
+    knows; ``None`` if it is random.
     """
 
     name: str
@@ -141,6 +143,7 @@ class Segmenter:
     trained_on: Mapping[str, Any] | None = None
     weights_sha256: str | None = None
     channels: tuple[int, ...] | None = None
+    grid: Grid = "half_pixel"
 
     @property
     def device(self) -> torch.device:
@@ -181,9 +184,9 @@ def _channel_index(channels: tuple[int, ...], device: torch.device) -> Tensor:
         return torch.tensor(channels, device=device)
 
 
-def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
-    """Logits of the padded image, brought to full resolution (bilinear, ``align_corners=False``) and cropped to ``size``."""
-    return enlarged_logits(logits, covered_size(rule, size), size)
+def logits_at(logits: Tensor, rule: InputRule, size: tuple[int, int], grid: Grid) -> Tensor:
+    """Logits of the padded image, brought to full resolution (bilinear, from their ``grid``) and cropped to ``size``."""
+    return enlarged_logits(logits, covered_size(rule, size), size, grid)
 
 
 def covered_size(rule: InputRule, size: tuple[int, int]) -> tuple[int, int]:
@@ -193,15 +196,15 @@ def covered_size(rule: InputRule, size: tuple[int, int]) -> tuple[int, int]:
 
 def class_map(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -> Tensor:
     """uint8[N, H, W] class indices of uint8[N, H, W, 3] images; both on the network's device. Ties go to the lower index."""
-    return finish(forward(segmenter, images, depth), segmenter.input_rule, (images.shape[1], images.shape[2]))
+    return finish(segmenter, forward(segmenter, images, depth), (images.shape[1], images.shape[2]))
 
 
-def finish(logits: Tensor, rule: InputRule, size: tuple[int, int]) -> Tensor:
-    """Logits of any layout and precision to uint8[N, H, W] class indices at ``size``: the one argmax of the suite.
+def finish(segmenter: Segmenter, logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """A segmenter's logits of any layout and precision to uint8[N, H, W] class indices at ``size``: the one argmax of the suite.
 
     It is that of :func:`logits_at` of contiguous float32 logits, without holding them: torch rounds other layouts in other ways.
     """
-    return enlarged_classes(logits, covered_size(rule, size), size)
+    return enlarged_classes(logits, covered_size(segmenter.input_rule, size), size, segmenter.grid)
 
 
 @torch.inference_mode()

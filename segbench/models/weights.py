@@ -1,7 +1,8 @@
 """Self-describing weights: one safetensors file that says which network it is, what it was trained on, and how.
 
-The metadata key ``segbench`` holds JSON: schema, model, arguments, labels, normalize, trained_on (dataset, split, images, fingerprint)
-and the recipe. A file is loaded with every key matched, or not at all.
+The metadata key ``segbench`` holds JSON: schema, model, arguments, labels, normalize, grid, trained_on (dataset, split, images,
+fingerprint) and the recipe. A file is loaded with every key matched, or not at all. One without a grid is from the time when every network
+was trained on half pixels, and is used so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from safetensors.torch import save_file
 
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.atomic import replacing
+from segbench.kernels.bilinear import GRIDS
 from segbench.labels.space import LabelSpace
 from segbench.models import ADAPTERS, BUILTIN, GROUP
 from segbench.models.segmenter import Normalize, Segmenter
@@ -52,6 +54,7 @@ def save(path: Path, segmenter: Segmenter, *, trained_on: Mapping[str, Any], rec
         "arguments": dict(segmenter.arguments),
         "labels": segmenter.labels.to_dict(),
         "normalize": asdict(segmenter.normalize),
+        "grid": segmenter.grid,
         "trained_on": dict(trained_on),
         "recipe": dict(recipe),
     }
@@ -86,13 +89,16 @@ def describe(path: Path) -> dict[str, Any]:
 def load(path: Path, expected_model: str | None = None) -> Segmenter:
     """The segmenter that a weights file describes, in evaluation mode, float32.
 
-    :raises WeightsError: the file is foreign, holds another model than expected, or a tensor does not fit (all are named).
+    :raises WeightsError: the file is foreign, holds another model than expected or an unknown grid, or a tensor does not fit: all are.
     """
     description = describe(path)
     name = description["model"]
     if expected_model is not None and name != expected_model:
         raise WeightsError(f"{path}: these are weights of {name!r}, not of {expected_model!r}")
     segmenter = build(name, LabelSpace.from_dict(description["labels"]), **description["arguments"])
+    grid = description.get("grid", "half_pixel")
+    if grid not in GRIDS:
+        raise WeightsError(f"{path}: its logits lie on a grid {grid!r}; this segbench knows {', '.join(GRIDS)}")
     normalize = {key: tuple(value) if isinstance(value, list) else value for key, value in description["normalize"].items()}
     with safe_open(path, framework="pt") as handle:
         state = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
@@ -100,6 +106,7 @@ def load(path: Path, expected_model: str | None = None) -> Segmenter:
     return replace(
         segmenter,
         normalize=Normalize(**normalize),
+        grid=grid,
         trained_on=description["trained_on"] | {"recipe": description["recipe"]},
         weights_sha256=sha256_of(path),
     )

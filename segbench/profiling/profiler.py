@@ -56,7 +56,7 @@ class Runner:
             before = mark()
             logits = self.forward(given, *self.further)
             after = mark()
-            finish(logits, self.segmenter.input_rule, self.size)
+            finish(self.segmenter, logits, self.size)
             return start, before, after, mark()
 
     def once(self) -> tuple[float, float]:

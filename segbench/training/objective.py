@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from segbench.kernels.bilinear import Grid
 from segbench.models.segmenter import AuxLogits, InputRule, TrainingOutput, logits_at
 from segbench.training.batches import IGNORE, Batch
 from segbench.training.border_losses import balanced_loss, focal_loss, semantic_edges
@@ -25,12 +26,13 @@ PIDNET_DILATION = 3  # pixels: bands of 4, as in the reference
 class Objective:
     """What the recipe minimises: the cross entropy of the logits and, by its weight, of every auxiliary head; and the loss of the borders.
 
-    ``weight`` float[C] of the classes. The network sees its images padded by the ``rule``.
+    ``weight`` float[C] of the classes. The network sees its images padded by the ``rule``; its logits lie on the ``grid``.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
     weight: Tensor | None = None
     rule: InputRule = field(default_factory=InputRule)
+    grid: Grid = "half_pixel"
 
     def __call__(self, output: Tensor | TrainingOutput, batch: Batch) -> Tensor:
         """The loss of what the network returns for a batch: a scalar."""
@@ -47,7 +49,7 @@ class Objective:
             targets = _nearest(targets, size).long()
             pixel_weights = None if pixel_weights is None else _nearest(pixel_weights, size)
         else:
-            logits = logits_at(logits, self.rule, (targets.shape[1], targets.shape[2]))
+            logits = logits_at(logits, self.rule, (targets.shape[1], targets.shape[2]), self.grid)
         if self.recipe.loss == "ohem" and (main or self.recipe.ohem_heads == "all"):
             kept = int(self.recipe.ohem_min_kept * targets.numel())
             targets = hard_pixels(logits, targets, threshold=self.recipe.ohem_threshold, min_kept=kept, ignore_index=IGNORE)
@@ -57,7 +59,7 @@ class Objective:
 
     def _border_losses(self, output: TrainingOutput, batch: Batch) -> list[Tensor]:
         size = (batch.targets.shape[1], batch.targets.shape[2])
-        maps = [logits_at(border.float(), self.rule, size)[:, 0] for border in output.borders]
+        maps = [logits_at(border.float(), self.rule, size, self.grid)[:, 0] for border in output.borders]
         if not maps:
             return []
         if output.border_loss == "focal":

@@ -127,7 +127,8 @@ def train(
     state, factors = _begin(segmenter, recipe)
     checkpoint = out.with_name(out.name + ".ckpt")
     training = Training(segmenter, recipe, routine, state, checkpoint, facts, _identity(segmenter, recipe, facts))
-    objective = Objective(recipe, _class_weights(recipe, dataset, histograms, device), segmenter.input_rule)
+    weight = _class_weights(recipe, dataset, histograms, device)
+    objective = Objective(recipe, weight, segmenter.input_rule, segmenter.grid)
     resumed: list[Progress] = []
     if routine.resume:
         restore_checkpoint(checkpoint, state, training.identity)
@@ -301,4 +302,5 @@ def _identity(segmenter: Segmenter, recipe: Recipe, facts: dict[str, Any]) -> di
         "recipe": repr(recipe.identity()),
         "data": f"{facts['dataset']}-{facts['split']} {facts['targets_sha256']}",
         "begun_with": str(segmenter.weights_sha256),
+        **({} if segmenter.grid == "half_pixel" else {"grid": segmenter.grid}),  # older checkpoints say nothing of it
     }

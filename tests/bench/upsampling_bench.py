@@ -65,7 +65,7 @@ def _scene() -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Tensor, Tensor]:
     small = torch.from_numpy(read_photograph(sample)[None]).permute(0, 3, 1, 2).float()
     image = F.interpolate(small, size=SIZE, mode="bilinear").permute(0, 2, 3, 1).round().to(torch.uint8).contiguous()
     target = torch.from_numpy(dataset.read_target(sample))[None, None].float()
-    logits = logits_at(forward(segmenter, image), segmenter.input_rule, SIZE)
+    logits = logits_at(forward(segmenter, image), segmenter.input_rule, SIZE, segmenter.grid)
     return image[0].numpy(), F.interpolate(target, size=SIZE).to(torch.uint8)[0].contiguous(), logits.contiguous()
 
 

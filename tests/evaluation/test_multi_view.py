@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from torch.nn import functional as F
 
 from segbench.evaluation.multi_view import protocol_scores
 from segbench.evaluation.protocol import Protocol
+from segbench.kernels.bilinear import GRIDS, Grid
+from segbench.kernels.upsampling import enlarged_logits
 from segbench.models.segmenter import InputRule, Paper, Segmenter, class_map
 from tests.tiny import LABELS, tiny
 
@@ -50,6 +53,32 @@ def test_one_window_that_covers_the_image_equals_the_whole_image(segmenter: Segm
     for crop in ((23, 31), (500, 500)):
         got = protocol_class_map(segmenter, images, None, Protocol(crop=crop, stride=crop))
         assert torch.equal(got, class_map(segmenter, images))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_networks_grid_brings_its_logits_to_what_it_saw_and_half_pixels_bring_views_to_the_image(
+    grid: Grid, segmenter: Segmenter, images: Tensor
+) -> None:
+    segmenter = replace(segmenter, grid=grid)
+
+    def own_logits(view: Tensor) -> Tensor:
+        size = (view.shape[2], view.shape[3])
+        return enlarged_logits(segmenter.network(segmenter.normalize(view.permute(0, 2, 3, 1))), size, size, grid)
+
+    planes = planes_of(images)
+    assert torch.equal(protocol_class_map(segmenter, images, None, Protocol()).long(), own_logits(planes).argmax(1))
+    whole = protocol_class_map(segmenter, images, None, Protocol(crop=(23, 31), stride=(23, 31)))
+    assert torch.equal(whole.long(), own_logits(planes).argmax(1))
+    view = F.interpolate(planes, size=(16, 40), mode="bilinear", align_corners=False, antialias=True)
+    at_image = F.interpolate(own_logits(view), size=(23, 31), mode="bilinear", align_corners=False)
+    assert torch.equal(protocol_class_map(segmenter, images, None, Protocol(input_size=(16, 40))).long(), at_image.argmax(1))
+
+
+def test_what_is_counted_is_the_class_map_of_the_networks_grid(segmenter: Segmenter, images: Tensor) -> None:
+    for grid in GRIDS:
+        scores = protocol_scores(replace(segmenter, grid=grid), images, None, Protocol())
+        classes, _ = scores.counts(torch.zeros(2, 23, 31, dtype=torch.uint8))
+        assert torch.equal(classes, scores.class_map())
 
 
 def test_sliding_windows_average_the_logits_where_they_overlap(segmenter: Segmenter, images: Tensor) -> None:

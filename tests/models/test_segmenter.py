@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.models import BUILTIN
-from segbench.models.segmenter import InputRule, Normalize, Paper, Segmenter, logits_at, predict
+from segbench.models.segmenter import InputRule, Normalize, Paper, Segmenter, forward, logits_at, predict
 
 LABELS = LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(3)))
 UNET = InputRule(divisor=16, remainder=12, min_size=188, context=92)
@@ -74,7 +76,19 @@ def test_predict_names_the_strongest_plane() -> None:
 def test_logits_are_upsampled_to_the_padded_image_and_then_cropped() -> None:
     logits = torch.randn(1, 2, 3, 4)
     full = nn.functional.interpolate(logits, size=(12, 16), mode="bilinear", align_corners=False)
-    assert torch.equal(logits_at(logits, InputRule(divisor=4), (10, 13)), full[..., :10, :13])
+    assert torch.equal(logits_at(logits, InputRule(divisor=4), (10, 13), "half_pixel"), full[..., :10, :13])
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_class_map_is_made_on_the_grid_of_its_segmenter(grid: Grid) -> None:
+    segmenter = replace(strided(), grid=grid)
+    images = np.random.default_rng(0).integers(0, 256, (2, 90, 150, 3), np.uint8)
+    with torch.inference_mode():
+        logits = forward(segmenter, torch.from_numpy(images))
+    expected = logits_at(logits, segmenter.input_rule, (90, 150), grid).argmax(1).numpy()
+    assert np.array_equal(predict(segmenter, images), expected)
+    others = [predict(replace(segmenter, grid=other), images) for other in GRIDS if other != grid]
+    assert all((other != expected).mean() > 0.05 for other in others)
 
 
 def test_normalize_orders_channels_then_subtracts_and_divides() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from segbench.errors import UnknownNameError, WeightsError
+from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.models import BUILTIN
 from segbench.models.segmenter import predict
 from segbench.models.weights import build, bundled, describe, load, load_strictly, save
@@ -28,6 +30,27 @@ def test_a_weights_file_rebuilds_the_network_that_was_saved(file: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 9, 11, 3), dtype=np.uint8)
     np.testing.assert_array_equal(predict(load(file), images), predict(original, images))
     assert load(file).trained_on == {"dataset": "tiny", "recipe": {"steps": 1}}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_weights_file_says_on_which_grid_its_network_was_trained(tmp_path: Path, grid: Grid) -> None:
+    path = tmp_path / "w.safetensors"
+    save(path, replace(build("tests/tiny.py:tiny", LABELS), grid=grid), trained_on={}, recipe={})
+    assert load(path).grid == grid
+
+
+def test_a_file_without_a_grid_was_trained_on_half_pixels_whatever_its_network_is_built_for_now(tmp_path: Path) -> None:
+    old = bundled("fanet18", "minicity")
+    assert old is not None
+    assert "grid" not in describe(old)
+    assert load(old).grid == "half_pixel"
+
+
+def test_a_grid_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save(path, replace(build("tests/tiny.py:tiny", LABELS), grid="cubic"), trained_on={}, recipe={})  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match="lie on a grid 'cubic'; this segbench knows half_pixel, align_corners, asymmetric"):
+        load(path)
 
 
 def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from segbench.models.segmenter import AuxLogits, TrainingOutput
+from segbench.kernels.bilinear import GRIDS, Grid
+from segbench.kernels.upsampling import enlarged_logits
+from segbench.models.segmenter import AuxLogits, InputRule, TrainingOutput
 from segbench.training.batches import IGNORE, Batch
 from segbench.training.border_losses import balanced_loss, focal_loss, semantic_edges
 from segbench.training.losses import cross_entropy, hard_pixels
@@ -27,6 +29,18 @@ def noise(*shape: int, seed: int = 1) -> torch.Tensor:
 
 def batch(target: torch.Tensor, pixel_weights: torch.Tensor | None = None) -> Batch:
     return Batch(torch.zeros(*target.shape, 3, dtype=torch.uint8), target, pixel_weights=pixel_weights)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_every_head_is_compared_with_the_target_on_the_networks_grid(grid: Grid) -> None:
+    target = torch.randint(0, 3, (2, 30, 44), generator=torch.Generator().manual_seed(0))
+    logits, aux, border = noise(2, 3, 4, 6), noise(2, 3, 2, 3, seed=2), noise(2, 1, 4, 6, seed=3)
+    full = [enlarged_logits(coarse, (32, 48), (30, 44), grid) for coarse in (logits, aux, border)]
+    objective = Objective(rule=InputRule(divisor=16), grid=grid)
+    loss = objective(TrainingOutput(logits, (AuxLogits(aux, 0.4),), (border,)), batch(target))
+    edges = semantic_edges(target, 7, ignore_index=IGNORE)
+    expected = cross_entropy(full[0], target, ignore_index=IGNORE) + 0.4 * cross_entropy(full[1], target, ignore_index=IGNORE)
+    torch.testing.assert_close(loss, expected + 0.1 * focal_loss(full[2][:, 0], edges, ignore_index=IGNORE))
 
 
 def test_dfn_adds_a_tenth_of_its_focal_losses(target: torch.Tensor) -> None:

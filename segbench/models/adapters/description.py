@@ -4,6 +4,7 @@
     normalize: {mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], order: RGB}    # in bytes, 0..255
     input_rule: {divisor: 8}            # optional: sizes that it takes; images are mirrored outwards to fit
     size: [512, 1024]                   # optional: the only height and width of the tensor that it takes
+    grid: align_corners                 # optional: where the scores lie among the pixels; half_pixel unless said, or asymmetric
     name: enet                          # optional, as are paper {title, authors, year, url} and trained_on
 
 ``labels`` and ``normalize`` are required: a network that is fed the wrong range or channel order still gives a class map, and a guess about
@@ -24,6 +25,7 @@ import yaml
 
 from segbench.datasets.opening import label_space
 from segbench.errors import SegbenchError, WeightsError
+from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import named_classes
 from segbench.models.segmenter import InputRule, Normalize, Paper, Segmenter
@@ -45,6 +47,7 @@ class Description:
     name: str = ""
     paper: Paper | None = None
     trained_on: Mapping[str, Any] | None = None
+    grid: Grid = "half_pixel"
 
     def to_json(self) -> str:
         """As it is written into a file."""
@@ -54,7 +57,8 @@ class Description:
 def describe(segmenter: Segmenter, size: tuple[int, int]) -> Description:
     """The description of a network that is frozen for tensors of (height, width)."""
     trained_on = {"network": segmenter.name, "weights_sha256": segmenter.weights_sha256, **(segmenter.trained_on or {})}
-    return Description(segmenter.labels, segmenter.normalize, segmenter.input_rule, size, segmenter.name, segmenter.paper, trained_on)
+    facts = segmenter.labels, segmenter.normalize, segmenter.input_rule, size, segmenter.name, segmenter.paper, trained_on, segmenter.grid
+    return Description(*facts)
 
 
 def sidecar(path: Path) -> Path:
@@ -129,6 +133,12 @@ def _input_rule(value: Any) -> InputRule:
     return InputRule(**{key: operator.index(number) for key, number in value.items()})
 
 
+def _grid(value: Any) -> Grid:
+    if value not in GRIDS:
+        raise ValueError(f"grid {value!r} is none of {', '.join(GRIDS)}")
+    return value  # type: ignore[no-any-return]
+
+
 def _size(value: Any) -> tuple[int, int]:
     height, width = (operator.index(side) for side in value)
     return height, width
@@ -142,4 +152,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "name": str,
     "paper": lambda value: Paper(**value),
     "trained_on": dict,
+    "grid": _grid,
 }

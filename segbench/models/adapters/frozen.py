@@ -70,6 +70,7 @@ def frozen_segmenter(prefix: str, path: Path, network: Frozen, description: Desc
         paper=description.paper,
         normalize=description.normalize,
         input_rule=description.input_rule,
+        grid=description.grid,
         trained_on=description.trained_on or {"file": path.name},
         weights_sha256=sha256_of_files([path]),
     )

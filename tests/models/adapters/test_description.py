@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ def read(folder: Path, text: str, embedded: str | None = None) -> Description:
 
 
 def test_what_is_written_into_a_file_is_read_back(tmp_path: Path) -> None:
-    written = describe(tiny(LABELS), (64, 96))
+    written = describe(replace(tiny(LABELS), grid="asymmetric"), (64, 96))
     found = read_description(tmp_path / "net.onnx", written.to_json())
     assert found == written
+    assert found.grid == "asymmetric"
     assert found.trained_on == {"network": "tests/tiny.py:tiny", "weights_sha256": None}
 
 
@@ -31,9 +33,13 @@ def test_yaml_beside_the_file_may_say_little_or_all(tmp_path: Path) -> None:
     little = read(tmp_path, COMPLETE)
     assert little.labels.class_names == ("left", "right")
     assert (little.normalize, little.input_rule, little.size) == (Normalize((1, 2, 3), (4, 5, 6), "BGR"), InputRule(), None)
-    much = read(tmp_path, COMPLETE.replace("[left, right]", "cityscapes") + "input_rule: {divisor: 32}\nsize: [64, 96]\nname: enet\n")
+    much = read(
+        tmp_path,
+        COMPLETE.replace("[left, right]", "cityscapes") + "input_rule: {divisor: 32}\nsize: [64, 96]\nname: enet\ngrid: align_corners\n",
+    )
     assert much.labels == CITYSCAPES
-    assert (much.input_rule, much.size, much.name) == (InputRule(32), (64, 96), "enet")
+    assert (much.input_rule, much.size, much.name, much.grid) == (InputRule(32), (64, 96), "enet", "align_corners")
+    assert little.grid == "half_pixel"
 
 
 def test_yaml_beside_the_file_overrides_what_is_in_it(tmp_path: Path) -> None:
@@ -62,6 +68,7 @@ def test_a_silent_file_is_refused_with_what_to_write(tmp_path: Path) -> None:
         (COMPLETE.replace("[left, right]", "[left, left]"), "left more than once"),
         (COMPLETE + "input_rule: {divisor: many}\n", "integer"),
         (COMPLETE + "input_rule: {divisors: 8}\n", "did you mean 'divisor'"),
+        (COMPLETE + "grid: corners\n", "grid 'corners' is none of half_pixel, align_corners, asymmetric"),
         (COMPLETE + "size: [8]\n", "unpack"),
         ("labels: [\n", "net.onnx.yaml"),
     ],

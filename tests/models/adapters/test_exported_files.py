@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def images(*size: int) -> NDArray[np.uint8]:
 def enet() -> Segmenter:
     """A narrow ENet whose running statistics are those of its input, so that its logits are of the usual size."""
     torch.manual_seed(0)
-    segmenter = build("enet", LABELS, width=0.25)
+    segmenter = replace(build("enet", LABELS, width=0.25), grid="align_corners")
     segmenter.network.train()
     for _ in range(5):
         segmenter.network(torch.randn(2, 3, *SIZE))
@@ -82,6 +83,7 @@ def test_the_file_describes_itself(exported: tuple[str, Path], enet: Segmenter) 
     again = opened(exported)
     assert again.name == f"{exported[0]}:{exported[1].name}"
     assert (again.labels, again.normalize, again.input_rule, again.paper) == (enet.labels, enet.normalize, enet.input_rule, enet.paper)
+    assert again.grid == enet.grid == model_facts(again, SIZE)["grid"] == "align_corners"
     assert again.weights_sha256 is not None
     assert again.trained_on == {"network": "enet", "weights_sha256": None}
     assert again.device == torch.device("cpu")
