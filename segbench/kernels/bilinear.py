@@ -29,6 +29,11 @@ Grid = Literal["half_pixel", "align_corners", "asymmetric"]
 GRIDS: tuple[Grid, ...] = ("half_pixel", "align_corners", "asymmetric")
 
 
+def grid_of(*, align_corners: bool) -> Grid:
+    """The grid that torch's argument stands for."""
+    return "align_corners" if align_corners else "half_pixel"
+
+
 @dataclass(frozen=True, eq=False)
 class Axis:
     """For each output pixel the pixels before and after it, int32, and their weights, float32.

@@ -6,15 +6,16 @@ labels at 1/8. The "5.8 M" and "49.0 M" that the paper prints are mebibytes of f
 
 As in the reference: an attention refinement begins with a 3x3 convolution to 128 channels (the figure shows only the gate); only the maps
 at 1/16 and 1/32 are used; Xception39's depthwise convolutions have neither normalisation nor activation; the fusion is ``f + f * gate``,
-without normalisation in its gate; corners are aligned in every resize (``align_corners``); the two auxiliary heads weigh as much as the
-main one.
+without normalisation in its gate; corners are aligned in every resize inside (``align_corners``); the two auxiliary heads weigh as much as
+the main one. Its labels are every eighth pixel, the first of each eight, so that is where a score lies (grid ``asymmetric``).
 
 What differs: the auxiliary head at 1/16 gives its logits there, where the reference resizes them to 1/8. Xception39 has no public ImageNet
 weights, so it starts from scratch.
 
 Ports that were trained and whose weights are public are an argument: TorchSeg's R18 for the full size of Cityscapes (``port="full"``) has
-auxiliary heads 256 wide; github.com/CoinCheung/BiSeNet (``port="coincheung"``) has a head 256 and auxiliary heads 64 wide, one normalised
-convolution as the fusion's gate, and enlarges maps to the nearest: 13,425,721 parameters, 13,275,539 of them for inference.
+auxiliary heads 256 wide (those of its X39 are 128 wide in both settings); both enlarge their logits with aligned corners.
+github.com/CoinCheung/BiSeNet (``port="coincheung"``) has a head 256 and auxiliary heads 64 wide, one normalised convolution as the fusion's
+gate, enlarges maps to the nearest and logits by half pixels: 13,425,721 parameters, 13,275,539 of them for inference.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segbench.kernels.bilinear import Grid
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.blocks import channel_gate, conv_norm_act, relu, resize_like
 from segbench.models.layers.layers import he_initialise, scaled
@@ -40,15 +42,21 @@ PAPER = Paper(
 
 
 class Port(NamedTuple):
-    """Channels inside the head and the auxiliary heads; whether the fusion's gate is normalised, and maps are enlarged to the nearest."""
+    """Channels inside head and auxiliary heads; grid of the logits; whether the gate is normalised, and maps go to the nearest."""
 
     head: int
     aux_head: int
+    grid: Grid
     normalised_gate: bool = False
     nearest: bool = False
 
 
-PORTS = {"speed": Port(64, 128), "full": Port(64, 256), "coincheung": Port(256, 64, normalised_gate=True, nearest=True)}
+PORTS = {
+    "speed": Port(64, 128, "asymmetric"),
+    "full": Port(64, 256, "align_corners"),
+    "coincheung": Port(256, 64, "half_pixel", normalised_gate=True, nearest=True),
+}
+X39_PORTS = PORTS | {"full": Port(64, 128, "align_corners")}
 # Xception39's stages: channels inside a block, a quarter of those outside, and blocks.
 XCEPTION39 = ((16, 4), (32, 8), (64, 4))
 
@@ -200,11 +208,12 @@ class BiSeNet(nn.Module):
 
 
 def _bisenet(name: str, trunk: Xception39 | ResNetTrunk, labels: LabelSpace, width: float, align_corners: bool, port: str) -> Segmenter:
-    if port not in PORTS:
-        raise ValueError(f"BiSeNet has the ports {', '.join(PORTS)}, not {port!r}")
-    network = BiSeNet(len(labels.classes), trunk, trunk.channels, width=width, align_corners=align_corners, port=PORTS[port])
+    ports = X39_PORTS if isinstance(trunk, Xception39) else PORTS
+    if port not in ports:
+        raise ValueError(f"BiSeNet has the ports {', '.join(ports)}, not {port!r}")
+    network = BiSeNet(len(labels.classes), trunk, trunk.channels, width=width, align_corners=align_corners, port=ports[port])
     arguments = {"width": width, "align_corners": align_corners, "port": port}
-    return Segmenter(name, network, labels, PAPER, input_rule=InputRule(divisor=32), arguments=arguments)
+    return Segmenter(name, network, labels, PAPER, input_rule=InputRule(divisor=32), arguments=arguments, grid=ports[port].grid)
 
 
 def bisenet_x39(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True, port: str = "speed") -> Segmenter:

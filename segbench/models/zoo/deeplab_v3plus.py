@@ -5,12 +5,13 @@ Paper: Chen, Zhu, Papandreou, Schroff & Adam, "Encoder-Decoder with Atrous Separ
 github.com/VainF/DeepLabV3Plus-Pytorch for ResNet-101.
 
 As in TensorFlow's: ASPP and both decoder convolutions of the Xception network are depthwise separable (a widespread port has plain ones and
-54.7 M parameters); the low-level map is that of the second block before its stride, 256 channels reduced to 48; resizing inside the network
-aligns corners; inputs go to [-1, 1]. As in VainF's: the ResNet network has plain convolutions, *one* in the decoder (the paper has two),
-and does not align corners. Both have dropout 0.1 after ASPP's projection and no auxiliary head.
+54.7 M parameters); the low-level map is that of the second block before its stride, 256 channels reduced to 48; every resize aligns
+corners, that of the logits included; inputs go to [-1, 1]. As in VainF's: the ResNet network has plain convolutions, *one* in the decoder
+(the paper has two), and does not align corners. Both have dropout 0.1 after ASPP's projection and no auxiliary head.
 
-What differs: weights start from He's normal distribution; logits stay at stride 4. Image pooling cannot train on a batch of one; see
-:class:`~segbench.models.layers.pooling.PooledConv`.
+What differs: weights start from He's normal distribution; logits stay at stride 4. The decoder concatenates context and then detail, as
+TensorFlow's; VainF's has detail first, so its files would fit by their shapes and be wrong: there is no import of them. Image pooling
+cannot train on a batch of one; see :class:`~segbench.models.layers.pooling.PooledConv`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import he_initialise, scaled
 from segbench.models.layers.pooling import ASPP, atrous_conv, conv_bn_relu
@@ -46,7 +48,7 @@ class DeepLabV3Plus(nn.Module):
 
     :param backbone: gives maps, the first at stride 4 and the last at ``output_stride``, and has their ``channels``.
     :param decoder_convs: 3x3 convolutions after the concatenation.
-    :param align_corners: how ASPP's output is brought to stride 4.
+    :param align_corners: how ASPP's output is brought to stride 4, and the evaluation brings the logits to the image.
     """
 
     def __init__(
@@ -96,7 +98,8 @@ def deeplab_v3plus(labels: LabelSpace, *, width: float = 1.0, output_stride: int
     trunk = Xception65(output_stride=output_stride, width=width)
     options = {"output_stride": output_stride, "align_corners": align_corners, "width": width}
     network = DeepLabV3Plus(len(labels.classes), trunk, separable=True, decoder_convs=2, **options)  # type: ignore[arg-type]
-    return Segmenter("deeplab_v3plus", network, labels, PAPER, normalize=TENSORFLOW, arguments=options)
+    grid = grid_of(align_corners=align_corners)
+    return Segmenter("deeplab_v3plus", network, labels, PAPER, normalize=TENSORFLOW, arguments=options, grid=grid)
 
 
 def deeplab_v3plus_r101(labels: LabelSpace, *, width: float = 1.0, output_stride: int = 16, align_corners: bool = False) -> Segmenter:
@@ -105,4 +108,4 @@ def deeplab_v3plus_r101(labels: LabelSpace, *, width: float = 1.0, output_stride
     trunk = ResNetTrunk(101, output_stride=output_stride, width=width)
     options = {"output_stride": output_stride, "align_corners": align_corners, "width": width}
     network = DeepLabV3Plus(len(labels.classes), trunk, separable=False, decoder_convs=1, **options)  # type: ignore[arg-type]
-    return Segmenter("deeplab_v3plus_r101", network, labels, PAPER, arguments=options)
+    return Segmenter("deeplab_v3plus_r101", network, labels, PAPER, arguments=options, grid=grid_of(align_corners=align_corners))

@@ -6,8 +6,8 @@ Reference: github.com/ycszen/TorchSeg (the first author's), ``cityscapes.dfn.R10
 As in the reference: ResNet-101 with three 3x3 convolutions (64, 64, 128) as its stem and stride 32; the gate of a channel attention sees
 both maps and multiplies the *low* one, then the high one is added; heads widen to nine times the classes, and all four are supervised
 alike; the border network runs from the finest map to the coarsest with 21 channels whatever the classes, and gives four maps of border
-logits; corners are aligned in every resize (``align_corners``). Its first block behind a sum is built and never used: 8,421 parameters,
-here frozen.
+logits; corners are aligned in every resize, the last one included (``align_corners``). Its first block behind a sum is built and never
+used: 8,421 parameters, here frozen.
 
 What differs: resizes go to the size of the map they meet, which is the same for multiples of 32 and lets any size through. Logits and
 borders are not upsampled. The reference's focal loss is negative and the same for a perfect and an inverted border map; a correct one,
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.blocks import channel_gate, conv_norm_act, resize_like
 from segbench.models.layers.layers import he_initialise, scaled
@@ -157,4 +158,5 @@ def dfn(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True) -
     """On ResNet-101, smooth and border network."""
     network = DFN(len(labels.classes), width=width, align_corners=align_corners)
     arguments = {"width": width, "align_corners": align_corners}
-    return Segmenter("dfn", network, labels, PAPER, input_rule=InputRule(divisor=32), arguments=arguments)
+    rule, grid = InputRule(divisor=32), grid_of(align_corners=align_corners)
+    return Segmenter("dfn", network, labels, PAPER, input_rule=rule, arguments=arguments, grid=grid)

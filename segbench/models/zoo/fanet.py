@@ -5,9 +5,9 @@ Paper: Hu, Perazzi, Caba Heilbron, Wang, Lin, Saenko & Sclaroff, "Real-time Sema
 
 As in the reference: ResNet's first stage also halves the size, so the maps are at 1/8, 1/16, 1/32 and 1/64 although the code names them 4
 to 32; queries and keys are 32 channels, normalised to length 1 at every position; the code does not divide by the number of positions
-(``average=True`` does, as the paper may); the last fusion sees only the maps at 1/32 and 1/8; scores have no bias; the two auxiliary
-heads, on the maps at 1/64 and 1/32, weigh 0.5; corners are aligned in every resize (``align_corners``). At 1/16 a smoothing convolution
-and at 1/8 a projection are built and never used: 149,824 parameters, here frozen.
+(``average=True`` does, as the paper may); the last fusion sees only the maps at 1/32 and 1/8; scores have no bias; the two auxiliary heads,
+on the maps at 1/64 and 1/32, weigh 0.5; corners are aligned in every resize, the last one included (``align_corners``). At 1/16 a smoothing
+convolution and at 1/8 a projection are built and never used: 149,824 parameters, here frozen.
 
 What differs: the reference pads the 1x1 convolution on the way up by one pixel, which puts a border of constants around the map; here it
 does not (no weights were published). The smoothed map at 1/64, which only an auxiliary head sees, is not made outside of training; its
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.blocks import conv_norm_act, resize_like
 from segbench.models.layers.layers import he_initialise, scaled
@@ -132,7 +133,8 @@ class FANet(nn.Module):
 def _fanet(name: str, depth: int, labels: LabelSpace, width: float, align_corners: bool, average: bool) -> Segmenter:
     network = FANet(len(labels.classes), depth, width=width, align_corners=align_corners, average=average)
     arguments = {"width": width, "align_corners": align_corners, "average": average}
-    return Segmenter(name, network, labels, PAPER, input_rule=InputRule(divisor=64), arguments=arguments)
+    rule, grid = InputRule(divisor=64), grid_of(align_corners=align_corners)
+    return Segmenter(name, network, labels, PAPER, input_rule=rule, arguments=arguments, grid=grid)
 
 
 def fanet18(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True, average: bool = False) -> Segmenter:

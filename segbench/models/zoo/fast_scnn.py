@@ -5,8 +5,8 @@ official code). Reference: github.com/Tramac/Fast-SCNN-pytorch, 1,138,051 parame
 1,399,939: another network.
 
 As in the reference: the first convolution has no padding; only the blocks that keep size and channels have shortcuts; the fusion's two 1x1
-convolutions have biases; pyramid pooling sees 1, 2, 3 and 6 bins; corners are aligned in every resize (``align_corners``). The head on the
-map at 1/8 is for training (weight 0.4).
+convolutions have biases; pyramid pooling sees 1, 2, 3 and 6 bins; corners are aligned in every resize, the last one included
+(``align_corners``). The head on the map at 1/8 is for training (weight 0.4).
 
 What differs: the fusion resizes to the finer map instead of by 4, which is the same for multiples of 32 and lets any size through.
 """
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.blocks import conv_norm_act, resize_like
 from segbench.models.layers.layers import he_initialise, scaled
@@ -128,4 +129,5 @@ def fast_scnn(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = T
     """Tramac's network."""
     network = FastSCNN(len(labels.classes), width=width, align_corners=align_corners)
     arguments = {"width": width, "align_corners": align_corners}
-    return Segmenter("fast_scnn", network, labels, PAPER, input_rule=InputRule(divisor=32), arguments=arguments)
+    rule, grid = InputRule(divisor=32), grid_of(align_corners=align_corners)
+    return Segmenter("fast_scnn", network, labels, PAPER, input_rule=rule, arguments=arguments, grid=grid)

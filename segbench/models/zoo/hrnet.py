@@ -4,12 +4,11 @@ Papers: Wang et al., "Deep High-Resolution Representation Learning for Visual Re
 "Object-Contextual Representations for Semantic Segmentation", ECCV 2020, arXiv 1909.11065. Reference:
 github.com/HRNet/HRNet-Semantic-Segmentation, ``seg_hrnet.py`` and ``seg_hrnet_ocr.py``.
 
-Parameters are named as there. Resizing inside the network aligns corners, as its released weights were trained; ``align_corners=False`` is
-for those trained without. The head called auxiliary weighs the pixels into one vector per class (OCR), so inference needs it too; in
-training its scores also have a loss, of weight 0.4.
+Parameters are named as there. Resizing, that of the logits included, aligns corners with OCR and does not without it, as the code of the
+branches ``master`` and ``pytorch-v1.1`` and the configurations of ``HRNet-OCR`` say. The head called auxiliary weighs the pixels into one
+vector per class (OCR), so inference needs it too; in training its scores also have a loss, of weight 0.4.
 
-What differs: He's initialisation, where the reference draws from a normal of 0.001 and then loads ImageNet weights; the logits are brought
-to full size by the evaluation, which does not align corners, where the reference's does.
+What differs: He's initialisation, where the reference draws from a normal of 0.001 and then loads ImageNet weights.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import he_initialise, scaled
 from segbench.models.segmenter import AuxLogits, InputRule, Paper, Segmenter, TrainingOutput
@@ -258,15 +258,16 @@ class HRNetOCR(Trunk):
 def _hrnet(name: str, channels: int, labels: LabelSpace, width: float, align_corners: bool) -> Segmenter:
     network = HRNet(len(labels.classes), channels, width=width, align_corners=align_corners)
     arguments = {"width": width, "align_corners": align_corners}
-    return Segmenter(name, network, labels, HRNET, input_rule=INPUT_RULE, arguments=arguments)
+    grid = grid_of(align_corners=align_corners)
+    return Segmenter(name, network, labels, HRNET, input_rule=INPUT_RULE, arguments=arguments, grid=grid)
 
 
-def hrnet_w18(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True) -> Segmenter:
+def hrnet_w18(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = False) -> Segmenter:
     """Branches of 18, 36, 72 and 144 channels."""
     return _hrnet("hrnet_w18", 18, labels, width, align_corners)
 
 
-def hrnet_w48(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True) -> Segmenter:
+def hrnet_w48(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = False) -> Segmenter:
     """Branches of 48, 96, 192 and 384 channels."""
     return _hrnet("hrnet_w48", 48, labels, width, align_corners)
 
@@ -275,4 +276,5 @@ def hrnet_w48_ocr(labels: LabelSpace, *, width: float = 1.0, align_corners: bool
     """:func:`hrnet_w48` with object-contextual representations in front of its scores."""
     network = HRNetOCR(len(labels.classes), 48, width=width, align_corners=align_corners)
     arguments = {"width": width, "align_corners": align_corners}
-    return Segmenter("hrnet_w48_ocr", network, labels, OCR, input_rule=INPUT_RULE, arguments=arguments)
+    grid = grid_of(align_corners=align_corners)
+    return Segmenter("hrnet_w48_ocr", network, labels, OCR, input_rule=INPUT_RULE, arguments=arguments, grid=grid)

@@ -5,8 +5,9 @@ arXiv 2206.02066. Reference: github.com/XuJiacong/PIDNet, ``models/pidnet.py`` a
 
 Parameters are named as there. P keeps detail at stride 8 and takes from I where both agree (``PagFM``); I goes down to stride 64 and ends
 in a pyramid whose scales run in parallel (``PAPPM``); D is supervised with boundaries, and where it sees one, P outweighs I (``LightBag``).
-All resizing has ``align_corners=False``. In training the auxiliary head on P has weight 0.4; to this come 20 times a boundary loss
-and a second cross entropy of the logits where D is sure of a boundary (``segbench.training.objective``).
+All resizing inside has ``align_corners=False``, and the last enlargement of the logits aligns corners. In training the auxiliary head on P
+has weight 0.4; to this come 20 times a boundary loss and a second cross entropy of the logits where D is sure of a boundary
+(``segbench.training.objective``).
 
 What differs: He's initialisation by fan-in instead of fan-out. As in the reference, the heads that only train see rectified maps, there the
 effect of an in-place ReLU. Batch normalisation of the pyramid's global pool needs batches of at least 2 in training.
@@ -151,4 +152,4 @@ def pidnet_s(labels: LabelSpace, *, width: float = 1.0) -> Segmenter:
     """The small network: 32 channels after the stem, 96 in the pyramid, 128 in the heads."""
     channels = {"channels": scaled(32, width), "pyramid_channels": scaled(96, width), "head_channels": scaled(128, width)}
     network = PIDNet(len(labels.classes), **channels)
-    return Segmenter("pidnet_s", network, labels, PAPER, input_rule=INPUT_RULE, arguments={"width": width})
+    return Segmenter("pidnet_s", network, labels, PAPER, input_rule=INPUT_RULE, arguments={"width": width}, grid="align_corners")

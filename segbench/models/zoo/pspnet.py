@@ -5,22 +5,24 @@ author's own in PyTorch.
 
 As in the reference: a deep stem of 64, 64 and 128 channels; output stride 8 with dilations 2 and 4 in *every* block of the last two stages;
 averages over grids of 1, 2, 3 and 6, each reduced to a quarter of the channels, resized with aligned corners and concatenated to the map;
-channel-wise dropout 0.1; while training an auxiliary head on the third stage with weight 0.4.
+channel-wise dropout 0.1; while training an auxiliary head on the third stage with weight 0.4. Sides are 8 k + 1 (713 on Cityscapes), and
+corners are aligned in the last enlargement too: there cell i lies on pixel 8 i, where its convolutions are centred. Without
+``align_corners`` any size is taken as it is, and cells lie in the middle of their pixels.
 
-What differs: weights start from He's normal distribution; any size is accepted and logits stay at stride 8, where the reference wants
-8 k + 1 and enlarges its logits with aligned corners: at such sizes its training geometry is that of the aligned grid. The grid of one cell
-cannot train on a batch of one; see :class:`~segbench.models.layers.pooling.PooledConv`.
+What differs: weights start from He's normal distribution; images of other sizes are mirrored to 8 k + 1, where the reference cuts them
+into windows. The grid of one cell cannot train on a batch of one; see :class:`~segbench.models.layers.pooling.PooledConv`.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import he_initialise, scaled
 from segbench.models.layers.pooling import PyramidPooling, conv_bn_relu
 from segbench.models.layers.resnet import ResNetTrunk
-from segbench.models.segmenter import AuxLogits, Paper, Segmenter, TrainingOutput
+from segbench.models.segmenter import AuxLogits, InputRule, Paper, Segmenter, TrainingOutput
 
 PAPER = Paper("Pyramid Scene Parsing Network", "H. Zhao, J. Shi, X. Qi, X. Wang, J. Jia", 2017, "https://arxiv.org/abs/1612.01105")
 STEM = (64, 64, 128)
@@ -61,13 +63,18 @@ class PSPNet(nn.Module):
         return TrainingOutput(logits, (AuxLogits(self.aux(third), AUX_WEIGHT),))
 
 
+def _pspnet(name: str, depth: int, labels: LabelSpace, width: float, align_corners: bool) -> Segmenter:
+    network = PSPNet(len(labels.classes), depth=depth, align_corners=align_corners, width=width)
+    arguments = {"width": width, "align_corners": align_corners}
+    rule, grid = InputRule(divisor=8, remainder=1) if align_corners else InputRule(), grid_of(align_corners=align_corners)
+    return Segmenter(name, network, labels, PAPER, input_rule=rule, arguments=arguments, grid=grid)
+
+
 def pspnet_r50(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True) -> Segmenter:
-    """On ResNet-50. ``align_corners`` is how pyramid pooling resizes its averages."""
-    network = PSPNet(len(labels.classes), depth=50, align_corners=align_corners, width=width)
-    return Segmenter("pspnet_r50", network, labels, PAPER, arguments={"width": width, "align_corners": align_corners})
+    """On ResNet-50. ``align_corners`` is how pyramid pooling resizes its averages, and the evaluation its logits."""
+    return _pspnet("pspnet_r50", 50, labels, width, align_corners)
 
 
 def pspnet_r101(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = True) -> Segmenter:
     """:func:`pspnet_r50` on ResNet-101."""
-    network = PSPNet(len(labels.classes), depth=101, align_corners=align_corners, width=width)
-    return Segmenter("pspnet_r101", network, labels, PAPER, arguments={"width": width, "align_corners": align_corners})
+    return _pspnet("pspnet_r101", 101, labels, width, align_corners)

@@ -68,11 +68,11 @@ def test_gradients_reach_every_parameter(kind: type[HRNet]) -> None:
     assert all(p.grad.any() for p in network.parameters() if p.ndim > 1 and p.grad is not None)
 
 
-def test_corners_are_aligned_by_default_and_need_not_be() -> None:
+def test_corners_are_aligned_with_ocr_alone_unless_asked_for() -> None:
     x = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         aligned, other = (small(HRNet, align_corners).eval()(x) for align_corners in (True, False))
-    assert hrnet_w18(toy(3), width=1 / 16).arguments["align_corners"] is True
+    assert [f(toy(3), width=1 / 16).arguments["align_corners"] for f in (hrnet_w18, hrnet_w48, hrnet_w48_ocr)] == [False, False, True]
     assert not torch.allclose(aligned, other)
 
 
