@@ -121,6 +121,7 @@ def _sizes(rule: InputRule, only: tuple[int, int] | None) -> str:
     if rule == InputRule():
         return "sides as they are"
     remainder = f" k + {rule.remainder}" if rule.remainder else ""
-    least = f", at least {rule.min_size}" if rule.min_size > 1 else ""
+    multiples = [f"multiples of {rule.divisor}{remainder}"] if rule.divisor > 1 else []
+    least = [f"at least {rule.min_size}"] if rule.min_size > 1 else []
     context = f", with {rule.context} px of context" if rule.context else ""
-    return f"sides mirrored to multiples of {rule.divisor}{remainder}{least}{context}"
+    return f"sides mirrored to {', '.join(multiples + least) or 'fit'}{context}"

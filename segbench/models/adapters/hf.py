@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ MASK_TYPES = ("mask2former", "maskformer", "oneformer")
 FIXED_TYPES = ("beit", "data2vec-vision", "dpt")
 # Five halvings. Where a network pads by itself, what segbench mirrors outwards only replaces its zeros.
 DIVISOR = 32
+# They take any size, and their scores depend on it: nothing is mirrored but what they are too small for.
+FREE_TYPES = ("segformer",)
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 TEXTS = ("*.json", "*.txt", "*.model")
 
@@ -58,7 +62,7 @@ def open_model(reference: str, labels: LabelSpace) -> Segmenter:
         network=module,
         labels=named_classes(str(facts["source"]), names),
         normalize=_normalize(processor, reference),
-        input_rule=InputRule() if fixed else InputRule(divisor=DIVISOR),
+        input_rule=InputRule() if fixed else _input_rule(config),
         trained_on=facts | {"architecture": type(network).__name__} | _input_note(processor),
         weights_sha256=sha256_of_files(_weight_files(folder)),
     )
@@ -147,6 +151,14 @@ def _normalize(processor: Mapping[str, Any], reference: str) -> Normalize:
         except (KeyError, TypeError) as error:
             raise WeightsError(f"hf:{reference}: its processor normalises, but its file has no list {error}") from error
     return from_unit_range(mean, std, scale=scale, bgr=bool(processor.get("do_flip_channel_order", False)))
+
+
+def _input_rule(config: Any) -> InputRule:
+    """Any size on which the reduction of keys fits into the map of every stage; or what is halved five times."""
+    if config.model_type not in FREE_TYPES:
+        return InputRule(divisor=DIVISOR)
+    strides = accumulate(config.strides, mul)
+    return InputRule(min_size=max(stride * (reduction - 1) + 1 for stride, reduction in zip(strides, config.sr_ratios, strict=True)))
 
 
 def _only_size(config: Any, processor: Mapping[str, Any]) -> tuple[int, int]:

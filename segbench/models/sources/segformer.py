@@ -2,7 +2,8 @@
 
 References: github.com/huggingface/transformers, ``models/segformer`` (``nvidia/segformer-b0-finetuned-cityscapes-1024-1024`` and the
 like), and github.com/NVlabs/SegFormer. Images are RGB in 0..1 minus ImageNet's mean, over its deviation. transformers has keys and values
-apart; here they are one layer, keys first. Since version 5 it names the modules of a loaded network otherwise than in the files it writes.
+apart; here they are one layer, keys first. Its norms have an epsilon of 1e-5, where NVlabs' blocks and stages have 1e-6. Since version 5 it
+names the modules of a loaded network otherwise than in the files it writes.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def sources(size: str, depths: tuple[int, ...]) -> tuple[Source, ...]:
         )
 
     hugging_face = "https://github.com/huggingface/transformers"
-    apart = {"scores": ("decode_head.classifier",), "prepare": keys_and_values_joined}
+    apart = {"scores": ("decode_head.classifier",), "prepare": keys_and_values_joined, "arguments": {"norm_eps": 1e-5}}
     unused = {"decode_head.conv_seg": "a classifier that the reference builds and never uses"}
     return (
         trained("Hugging Face nvidia", hugging_face, hub(depths), **apart),

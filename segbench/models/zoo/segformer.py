@@ -5,11 +5,12 @@ NeurIPS 2021, arXiv 2105.15203. Reference: github.com/NVlabs/SegFormer, ``mix_tr
 
 As in the reference: overlapping patches instead of position codes; keys and values reduced 8, 4, 2 and 1 times by a strided convolution; a
 3x3 depthwise convolution in each feed-forward layer; stochastic depth up to 0.1, dropout of whole maps by 0.1 before the scores; epsilon of
-1e-6 in the blocks' norms and torch's 1e-5 in those of patches and keys. The decoder has 256 channels in B0 and 768 in B2, as in the
-official configuration (mmseg has 256 everywhere). Resizing has ``align_corners=False``.
+1e-6 in the norms of blocks and stages (``norm_eps``; transformers has 1e-5) and torch's 1e-5 in those of patches and keys. The decoder has
+256 channels in B0 and 768 in B2, as in the official configuration (mmseg has 256 everywhere). Resizing has ``align_corners=False``. Any
+size from 29 is taken as it is.
 
 What differs: names of parameters; the reference's ``conv_seg``, which is never used, is left out. ``width`` scales the channels of an
-attention head, so that the heads always divide them.
+attention head, so that the heads always divide them. Smaller images are mirrored to 29, where the reference fails.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
 PATCHES = ((7, 4), (3, 2), (3, 2), (3, 2))
 DROP_PATH = 0.1
-# At multiples of 32 every reduction of keys covers its map exactly.
-INPUT_RULE = InputRule(divisor=32)
+# The map at stride 4 must hold one window of the reduction by 8.
+INPUT_RULE = InputRule(min_size=29)
+NORM_EPS = 1e-6
 
 
 class Size(NamedTuple):
@@ -100,11 +102,11 @@ class MixFFN(nn.Module):
 class Block(nn.Module):
     """Attention and feed-forward, each normalised first, added to its input, and skipped for an image with probability ``drop``."""
 
-    def __init__(self, channels: int, heads: int, reduction: int, drop: float) -> None:
+    def __init__(self, channels: int, heads: int, reduction: int, drop: float, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(channels, eps=1e-6)
+        self.norm1 = nn.LayerNorm(channels, eps=norm_eps)
         self.attn = Attention(channels, heads, reduction)
-        self.norm2 = nn.LayerNorm(channels, eps=1e-6)
+        self.norm2 = nn.LayerNorm(channels, eps=norm_eps)
         self.mlp = MixFFN(channels)
         self.drop = drop
 
@@ -120,15 +122,16 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """Overlapping patches, blocks, a norm: float[N, in_channels, H, W] to float[N, channels, H / stride, W / stride]."""
+    """Overlapping patches, blocks, a norm: float[N, in_channels, H, W] to float[N, channels, H / stride, W / stride]; sides round up."""
 
-    def __init__(self, in_channels: int, channels: int, patch: tuple[int, int], heads: int, reduction: int, drops: list[float]) -> None:
+    def __init__(self, in_channels: int, patch: tuple[int, int], blocks: list[Block], norm_eps: float) -> None:
         super().__init__()
         kernel, stride = patch
+        channels = blocks[0].norm1.normalized_shape[0]
         self.patch = nn.Conv2d(in_channels, channels, kernel, stride, kernel // 2)
         self.patch_norm = nn.LayerNorm(channels)
-        self.blocks = nn.ModuleList(Block(channels, heads, reduction, drop) for drop in drops)
-        self.norm = nn.LayerNorm(channels, eps=1e-6)
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(channels, eps=norm_eps)
 
     def forward(self, x: Tensor) -> Tensor:
         """The stage's maps."""
@@ -141,16 +144,16 @@ class Stage(nn.Module):
 
 
 class SegFormer(nn.Module):
-    """float[N, 3, H, W] to logits [N, classes, H / 4, W / 4]; both sides are at least 32."""
+    """float[N, 3, H, W] to logits [N, classes, H / 4, W / 4], rounded up; both sides are at least 29."""
 
-    def __init__(self, classes: int, size: Size, *, width: float = 1.0) -> None:
+    def __init__(self, classes: int, size: Size, *, width: float = 1.0, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         channels = [heads * scaled(size.head_channels, width) for heads in HEADS]
         decoder = scaled(size.decoder, width)
         drops = iter(torch.linspace(0, DROP_PATH, sum(size.depths), device="cpu").tolist())
         stages = zip([3, *channels], channels, PATCHES, HEADS, REDUCTIONS, size.depths, strict=False)
         self.stages = nn.ModuleList(
-            Stage(before, after, patch, heads, reduction, [next(drops) for _ in range(depth)])
+            Stage(before, patch, [Block(after, heads, reduction, next(drops), norm_eps) for _ in range(depth)], norm_eps)
             for before, after, patch, heads, reduction, depth in stages
         )
         self.linears = nn.ModuleList(nn.Linear(c, decoder) for c in channels)
@@ -184,16 +187,16 @@ def initialise(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _segformer(name: str, size: Size, labels: LabelSpace, width: float) -> Segmenter:
-    network = SegFormer(len(labels.classes), size, width=width)
-    return Segmenter(name, network, labels, PAPER, input_rule=INPUT_RULE, arguments={"width": width})
+def _segformer(name: str, size: Size, labels: LabelSpace, width: float, norm_eps: float) -> Segmenter:
+    network = SegFormer(len(labels.classes), size, width=width, norm_eps=norm_eps)
+    return Segmenter(name, network, labels, PAPER, input_rule=INPUT_RULE, arguments={"width": width, "norm_eps": norm_eps})
 
 
-def segformer_b0(labels: LabelSpace, *, width: float = 1.0) -> Segmenter:
-    """The smallest: 32 to 256 channels, two blocks a stage."""
-    return _segformer("segformer_b0", B0, labels, width)
+def segformer_b0(labels: LabelSpace, *, width: float = 1.0, norm_eps: float = NORM_EPS) -> Segmenter:
+    """The smallest: 32 to 256 channels, two blocks a stage. ``norm_eps`` is that of the norms of blocks and stages."""
+    return _segformer("segformer_b0", B0, labels, width, norm_eps)
 
 
-def segformer_b2(labels: LabelSpace, *, width: float = 1.0) -> Segmenter:
-    """64 to 512 channels, 16 blocks."""
-    return _segformer("segformer_b2", B2, labels, width)
+def segformer_b2(labels: LabelSpace, *, width: float = 1.0, norm_eps: float = NORM_EPS) -> Segmenter:
+    """:func:`segformer_b0` with 64 to 512 channels and 16 blocks."""
+    return _segformer("segformer_b2", B2, labels, width, norm_eps)

@@ -123,12 +123,21 @@ def test_a_segformer_gives_the_logits_that_transformers_gives(tmp_path: Path) ->
     np.testing.assert_array_equal(predict(segmenter, images(64, 96)), expected)
 
 
+def test_a_segformer_sees_any_size_as_it_is(tmp_path: Path) -> None:
+    network = saved(tmp_path / "tiny", segformer)
+    segmenter = build(f"hf:{tmp_path / 'tiny'}", LABELS)
+    with torch.inference_mode():
+        own = network(pixel_values=planes(60, 90)).logits
+    expected = F.interpolate(own, size=(60, 90), mode="bilinear", align_corners=False).argmax(1)
+    np.testing.assert_array_equal(predict(segmenter, images(60, 90)), expected)
+
+
 def test_a_folder_says_everything_about_its_network(tmp_path: Path) -> None:
     saved(tmp_path / "tiny", segformer)
     segmenter = build(f"hf:{tmp_path / 'tiny'}", LABELS)
     assert segmenter.name == "hf:tiny"
     assert segmenter.labels.class_names == ("sky", "road", "car")
-    assert (segmenter.normalize, segmenter.input_rule) == (Normalize(), InputRule(32))
+    assert (segmenter.normalize, segmenter.input_rule) == (Normalize(), InputRule(min_size=29))
     assert segmenter.weights_sha256 == sha256_of_files([tmp_path / "tiny" / "model.safetensors"])
     assert segmenter.trained_on is not None
     assert segmenter.trained_on["architecture"] == "SegformerForSemanticSegmentation"

@@ -39,7 +39,7 @@ def test_multiply_accumulates_with_150_classes_are_the_papers() -> None:
     assert flops.get_total_flops() / 2e9 == pytest.approx(8.4, rel=0.01)
 
 
-@pytest.mark.parametrize("size", [(32, 64), (96, 32), (37, 51)], ids=str)
+@pytest.mark.parametrize("size", [(32, 64), (96, 32), (37, 51), (29, 29)], ids=str)
 def test_logits_are_at_stride_4(size: tuple[int, int]) -> None:
     with torch.device("meta"):
         logits = small().eval()(torch.empty(2, 3, *size))
@@ -88,6 +88,21 @@ def test_prediction_does_not_depend_on_the_rest_of_the_batch() -> None:
     x = torch.randn(3, 3, 32, 64)
     with torch.inference_mode():
         torch.testing.assert_close(network(x)[1:2], network(x[1:2]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_any_size_is_seen_as_it_is_from_the_least_that_the_reference_takes(factory: Factory) -> None:
+    with torch.device("meta"):
+        segmenter = factory(toy(3), width=1 / 32)
+    assert [segmenter.input_rule.padded(side) for side in (1, 28, 29, 33, 360, 481)] == [29, 29, 29, 33, 360, 481]
+    with pytest.raises(RuntimeError, match="Kernel size"):
+        segmenter.network(torch.empty(1, 3, 28, 40, device="meta"))
+
+
+def test_epsilon_of_blocks_and_stages_is_an_argument() -> None:
+    with torch.device("meta"):
+        norms = {name: norm.eps for name, norm in SegFormer(3, B0, width=1 / 32, norm_eps=1e-5).named_modules() if hasattr(norm, "eps")}
+    assert set(norms.values()) == {1e-5}
 
 
 def test_epsilons_are_the_references() -> None:
