@@ -107,12 +107,14 @@ def weights() -> None:
 @click.option("--out", type=FILE, help="The weights file to write (safetensors).  [default: FILE-MODEL.safetensors]")
 @click.option("--labels", metavar="NAME|YAML", help="Which classes its scores are.  [default: what its source was trained on]")
 @click.option("--normalize", metavar="HOW", help="imagenet, unit (0..1) or MEAN/STD/ORDER in bytes.  [default: the source's]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, where a file can be of two kinds.")
 @click.option("--half", is_flag=True, help="Store float16 instead of float32.")
-def weights_import(model: str, file: Path, out: Path | None, **options: Any) -> None:
+def weights_import(model: str, file: Path, out: Path | None, settings: tuple[str, ...], **options: Any) -> None:
     """Translate the public weights in FILE (PyTorch or safetensors) for MODEL; every tensor fits, or the file is refused."""
+    from segbench.console.train import parse_settings
     from segbench.console.weights import import_weights
 
-    import_weights(model, file, out, **options)
+    import_weights(model, file, out, settings=parse_settings(settings), **options)
 
 
 @weights.command("sources")

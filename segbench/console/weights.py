@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from segbench.console.terminal import console, table
 from segbench.datasets.opening import label_space
 from segbench.errors import UnknownNameError, WeightsError
+from segbench.kernels.bilinear import Grid
 from segbench.labels.files import read_label_space
 from segbench.labels.space import LabelSpace
 from segbench.models.checkpoints import read_state
@@ -19,15 +22,30 @@ from segbench.models.weights import save, sha256_of
 NORMALIZE = {"imagenet": Normalize(), "unit": UNIT}
 NORMALIZE_FORM = "imagenet, unit (0..1), or MEAN/STD/ORDER in bytes, e.g. 104,117,123/1,1,1/BGR"
 TRUNK_LABELS = "cityscapes"
+WHERE: dict[Grid, str] = {
+    "half_pixel": "enlarged by half pixels (align_corners=False)",
+    "align_corners": "enlarged with aligned corners",
+    "asymmetric": "enlarged so that each lies on the first of its pixels",
+}
 
 
-def import_weights(model: str, file: Path, out: Path | None, *, labels: str | None, normalize: str | None, half: bool) -> None:
+def import_weights(
+    model: str,
+    file: Path,
+    out: Path | None,
+    *,
+    labels: str | None,
+    normalize: str | None,
+    half: bool,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
     """Read public weights, write them as ours, and say what came from where.
 
+    :param settings: arguments of the model, for files that can be of two kinds.
     :raises WeightsError: a tensor does not fit; every one that does not is named, and nothing is written.
     """
     state = read_state(file)
-    source = identify(model, state, file)
+    source = identify(model, state, file, settings)
     space, dataset = _labels(labels, source, file)
     imported = adopt(model, source, state, space, file=file, normalize=parse_normalize(normalize) if normalize else None)
     out = out or Path(f"{file.stem}-{model}.safetensors")
@@ -76,6 +94,7 @@ def _report(imported: Imported, dataset: str, out: Path) -> None:
         show.print(f"  random: {name}" + ("" if imported.start else " (only training needs it)"))
     facts = asdict(segmenter.normalize)
     show.print(f"  images: {facts['order']}, minus {_numbers(facts['mean'])}, over {_numbers(facts['std'])}, in bytes")
+    show.print(f"  scores: {WHERE[segmenter.grid]}")
     show.print(f"  classes: {len(segmenter.labels.classes)}, of {segmenter.labels.name}")
     if source.note:
         show.print(f"  note: {source.note}")

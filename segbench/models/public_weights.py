@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -14,7 +15,7 @@ from torch import Tensor
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.models.segmenter import Normalize, Segmenter
-from segbench.models.sources.base import Source, State, below
+from segbench.models.sources.base import COUNTER, Source, State, below
 from segbench.models.weights import build, load_strictly
 from segbench.registry import resolve_attribute
 
@@ -51,11 +52,9 @@ SOURCES: dict[str, str] = {
     "pidnet_s": "segbench.models.sources.unrenamed:PIDNET_S",
     "segformer_b0": "segbench.models.sources.segformer:SEGFORMER_B0",
     "segformer_b2": "segbench.models.sources.segformer:SEGFORMER_B2",
-    "hrnet_w18": "segbench.models.sources.unrenamed:HRNET_W18",
     "hrnet_w48": "segbench.models.sources.unrenamed:HRNET_W48",
     "hrnet_w48_ocr": "segbench.models.sources.unrenamed:HRNET_W48_OCR",
 }
-COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
@@ -85,19 +84,40 @@ def sources_of(model: str) -> tuple[Source, ...]:
     return found
 
 
-def identify(model: str, state: State, file: object) -> Source:
-    """Which of a model's sources a state dict is from.
+def identify(model: str, state: State, file: object, settings: Mapping[str, Any] | None = None) -> Source:
+    """Which of a model's sources a state dict is from, with the settings among its arguments.
 
-    :raises WeightsError: none; every key that does not fit the nearest of them is named.
+    :param settings: arguments of the model. They choose where a file can be of two kinds, and change what no source decides.
+    :raises WeightsError: none; every key that does not fit the nearest of them is named. Or two that compute otherwise.
     """
-    fits = [Fit(model, source, state) for source in sources_of(model)]
+    fits = [Fit(model, source, state) for source in _agreeing(model, settings or {})]
     best = min(fits, key=lambda fit: len(fit.problems))
+    fitting = [fit.source for fit in fits if not fit.problems]
+    if any(source.arguments != best.source.arguments for source in fitting):
+        reason = f"its tensors are those of {len(fitting)} networks that compute otherwise; say with --set"
+        lines = [f"{_shown(source.arguments)} for {source.name}" for source in fitting]
+        raise WeightsError("\n  ".join([f"{file}: {reason}", *lines]))
     if best.problems:
         reason = best.source.differs or f"these are not the weights that {model!r} takes from {best.source.name}"
         known = "; ".join(fit.source.name for fit in fits if not fit.source.differs)
         lines = [f"{file}: {reason}. {len(best.problems)} tensors do not fit:", *best.problems]
         raise WeightsError("\n  ".join(lines) + f"\n{model!r} can take: {known}")
     return best.source
+
+
+def _agreeing(model: str, settings: Mapping[str, Any]) -> list[Source]:
+    """The sources whose arguments are not others than the settings, with these among them."""
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    sources = sources_of(model)
+    agreeing = [source for source in sources if settings.items() <= (settings | dict(source.arguments)).items()]
+    if not agreeing:
+        known = "; ".join(f"{_shown(source.arguments)} ({source.name})" for source in sources)
+        raise WeightsError(f"--set {_shown(settings)}: no public weights of {model!r} are so; they are {known}")
+    return [replace(source, arguments=dict(source.arguments) | settings) for source in agreeing]
+
+
+def _shown(arguments: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={json.dumps(value)}".replace('"', "") for key, value in arguments.items()) or "nothing set"
 
 
 def adopt(model: str, source: Source, state: State, labels: LabelSpace, *, file: object, normalize: Normalize | None = None) -> Imported:
@@ -117,7 +137,7 @@ def adopt(model: str, source: Source, state: State, labels: LabelSpace, *, file:
     segmenter = replace(segmenter, normalize=normalize or source.normalize)
     left_out = dict(fit.left_out)
     if fit.classes == len(labels.classes) + 1:
-        left_out |= {f"score {source.void_channel} of {fit.classes}": "not a class: its loss had weight 0"}
+        left_out |= {f"score {source.void_channel} of {fit.classes}": "not a class: it stands for what is not evaluated"}
     return Imported(segmenter, source, tuple(roots(random, values)), start, left_out)
 
 
@@ -125,7 +145,7 @@ class Fit:
     """How a state dict fits a source of a model: with as many classes as the state has scores."""
 
     def __init__(self, model: str, source: Source, state: State) -> None:
-        self.model, self.source = model, source
+        self.model, self.source, self.unlike = model, source, source.unlike(state)
         foreign = source.prepare(state)
         self.left_out = {key: reason for key in foreign if (reason := source.reason_left_out(key))}
         wanted = {key: source.ours(key) for key in foreign if key not in self.left_out}
@@ -148,13 +168,14 @@ class Fit:
 
     @cached_property
     def problems(self) -> list[str]:
-        """One line for each tensor that is missing, left over or of another shape, by its foreign name."""
+        """A line for each tensor that is missing, left over or of another shape, by its foreign name; and for what the source is not."""
         network = on_meta(self.model, self.classes or 2, self.source)
         own = network.state_dict()
         absent = [module for module in training_only(network) if not any(below(key, module) for key in self.values)]
         missing = [key for key in own if key not in self.values and not key.endswith(COUNTER) and not _under(key, absent)]
         theirs = {key: self.source.theirs(key) for key in missing}
-        lines = [f"missing: {_both(name or '(no name)', key)}" for key, name in theirs.items() if name or not self.source.trunk]
+        lines = [self.unlike] if self.unlike else []
+        lines += [f"missing: {_both(name or '(no name)', key)}" for key, name in theirs.items() if name or not self.source.trunk]
         lines += [f"left over: {key}" for key in (*self.unknown, *(name for key, name in self.foreign_name.items() if key not in own))]
         lines += [
             f"shape of {_both(self.foreign_name[key], key)}: {list(value.shape)}, the network has {list(own[key].shape)}"

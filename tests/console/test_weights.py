@@ -88,6 +88,21 @@ def test_a_trunk_starts_a_training_and_is_never_evaluated(resnet18: Path, small_
     assert "start_only" not in facts
 
 
+def test_set_says_which_of_two_networks_a_file_is(tmp_path: Path) -> None:
+    file, out = tmp_path / "x39.pth", tmp_path / "ours.safetensors"
+    torch.save({"model": standins.filled(standins.shapes("torchseg_x39"))}, file)
+    result = segbench("weights", "import", "bisenet_x39", file, "--out", out)
+    assert result.exit_code == 2
+    assert "say with --set" in result.stderr
+    assert "port=full for TorchSeg cityscapes.bisenet.X39" in result.stderr
+    assert not out.exists()
+    for port, grid, words in (("full", "align_corners", "aligned corners"), ("speed", "asymmetric", "the first of its pixels")):
+        result = segbench("weights", "import", "bisenet_x39", file, "--set", f"port={port}", "--out", out)
+        assert result.exit_code == 0, result.output
+        assert words in " ".join(result.stderr.split())
+        assert (describe(out)["arguments"]["port"], load(out).grid) == (port, grid)
+
+
 def test_labels_and_normalisation_can_be_given(fast_scnn: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.yaml"
     labels.write_text(json.dumps({"name": "nineteen", "classes": [f"class {i}" for i in range(19)]}))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import pytest
 import torch
@@ -21,8 +20,6 @@ from tests.models import standins
 from tests.models.references import VGG16, DeepLabV3, ResNet, torch7_enet
 from tests.models.standins import Shapes, filled, image, numbered
 
-LOGITS = json.loads((standins.TABLES / "logits.json").read_text(encoding="utf-8"))
-
 
 def module_shapes(make: Callable[[], nn.Module]) -> Shapes:
     with torch.device("meta"):
@@ -31,16 +28,22 @@ def module_shapes(make: Callable[[], nn.Module]) -> Shapes:
 
 @dataclass(frozen=True)
 class Case:
-    """A model, a source of it, and how the source's reference names its tensors: in a table, or by a module."""
+    """A model, a source of it, and how the source's reference names its tensors: in a table, or by a module.
+
+    ``settings`` say which of two networks with the same tensors is meant; ``counted``: whether the norms count batches.
+    """
 
     model: str
     source: str
     table: str = ""
     make: Callable[[], nn.Module] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    counted: bool = True
 
     @property
     def shapes(self) -> Shapes:
-        return standins.shapes(self.table) if self.make is None else module_shapes(self.make)
+        shapes = standins.shapes(self.table) if self.make is None else module_shapes(self.make)
+        return {key: shape for key, shape in shapes.items() if self.counted or not key.endswith(COUNTER)}
 
     @property
     def fit(self) -> Fit:
@@ -77,24 +80,27 @@ CASES = [
     Case("bisenet_v2", "CoinCheung/BiSeNet v2, Cityscapes", "coincheung_v2"),
     Case("bisenet_r18", "TorchSeg cityscapes.bisenet.R18.speed", "torchseg_r18_speed"),
     Case("bisenet_r18", "TorchSeg cityscapes.bisenet.R18", "torchseg_r18_full"),
-    Case("bisenet_x39", "TorchSeg cityscapes.bisenet.X39 or X39.speed", "torchseg_x39"),
+    Case("bisenet_x39", "TorchSeg cityscapes.bisenet.X39.speed", "torchseg_x39", settings={"port": "speed"}),
+    Case("bisenet_x39", "TorchSeg cityscapes.bisenet.X39", "torchseg_x39", settings={"port": "full"}),
     Case("dfn", "TorchSeg cityscapes.dfn.R101_v1c", "torchseg_dfn"),
     Case("dfn", "TorchSeg resnet101_v1c, ImageNet", "torchseg_resnet101_v1c"),
     Case("pspnet_r50", "TorchSeg resnet50_v1c, ImageNet", "torchseg_resnet50_v1c"),
     Case("pspnet_r101", "TorchSeg resnet101_v1c, ImageNet", "torchseg_resnet101_v1c"),
     Case("pspnet_r50", "hszhao/semseg pspnet50, Cityscapes", "semseg_pspnet50"),
+    Case("pspnet_r101", "hszhao/semseg pspnet101, Cityscapes", "semseg_pspnet101"),
     Case("pspnet_r50", "hszhao/semseg resnet50_v2, ImageNet", "semseg_resnet50"),
-    Case("hrnet_w18", "HRNet W18, Cityscapes", "hrnet_w18"),
     Case("hrnet_w48", "HRNet W48, Cityscapes", "hrnet_w48"),
+    Case("hrnet_w48", "HRNet W48 of PyTorch 0.4, Cityscapes", "hrnet_w48", counted=False),
     Case("hrnet_w48_ocr", "HRNet W48 OCR, Cityscapes", "hrnet_w48_ocr"),
+    Case("hrnet_w48_ocr", "HRNet W48 OCR of PyTorch 0.4, Cityscapes", "hrnet_w48_ocr", counted=False),
     *(
         Case(f"segformer_{size}", f"{source} segformer-{size}, Cityscapes", f"{table}_segformer_{size}")
         for size in ("b0", "b2")
         for source, table in (("Hugging Face nvidia", "hub"), ("transformers 5, loaded,", "transformers5"), ("NVlabs", "nvlabs"))
     ),
 ]
-# PSPNet-101's two files differ from PSPNet-50's in the number of blocks alone.
-WITHOUT_A_STAND_IN = {"hszhao/semseg pspnet101, Cityscapes", "hszhao/semseg resnet101_v2, ImageNet"}
+# It differs from the trunk of 50 layers in the number of blocks alone.
+WITHOUT_A_STAND_IN = {"hszhao/semseg resnet101_v2, ImageNet"}
 
 
 def test_every_source_has_a_stand_in() -> None:
@@ -125,7 +131,7 @@ def test_torchvisions_stand_ins_have_as_many_parameters_as_torchvision_says(make
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_reference_fits_and_is_recognised(case: Case) -> None:
     state = standins.on_meta(case.shapes)
-    assert identify(case.model, state, "file").name == case.source
+    assert identify(case.model, state, "file", case.settings).name == case.source
 
 
 def first(value: Tensor) -> float:
@@ -195,19 +201,6 @@ def taken(model: str, state: dict[str, Tensor], labels: LabelSpace = LABELS) -> 
     return adopt(model, identify(model, state, "file"), state, labels, file="file")
 
 
-@pytest.mark.parametrize("table", LOGITS)
-def test_the_network_computes_what_the_reference_computed(table: str) -> None:
-    """The logits come from the references themselves, run once with the same weights on the same image."""
-    case, expected = next(case for case in CASES if case.table == table), LOGITS[table]
-    network = taken(case.model, filled(case.shapes)).segmenter.network
-    with torch.inference_mode():
-        logits = network(image(*expected["size"]))[0]
-    assert list(logits.shape[1:]) == expected["map"]
-    for place, values in expected["logits"].items():
-        row, column = map(int, place.split(","))
-        torch.testing.assert_close(logits[:, row, column], torch.tensor(values), rtol=1e-3, atol=1e-4 * logits.abs().max().item())
-
-
 def same(ours: Tensor, theirs: Tensor) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * theirs.abs().max().item())
 
@@ -240,7 +233,7 @@ def test_enet_gives_the_logits_of_the_authors_layers() -> None:
     imported = taken("enet", state)
     with torch.inference_mode():
         same(imported.segmenter.network(image(64, 96)), reference(image(64, 96))[:, 1:])
-    assert imported.left_out == {"score 0 of 20": "not a class: its loss had weight 0"}
+    assert imported.left_out == {"score 0 of 20": "not a class: it stands for what is not evaluated"}
 
 
 def test_fc6_as_a_convolution_is_the_linear_layer_on_one_window() -> None:
@@ -313,7 +306,7 @@ def test_the_score_of_no_class_goes_and_the_others_stay_in_order() -> None:
     assert torch.equal(own["score.bias"], state["decoder.output_conv.bias"][:19])
     assert torch.equal(own["score.weight"], state["decoder.output_conv.weight"][:, :19])
     assert torch.equal(own["encoder_score.weight"], state["encoder.output_conv.weight"][:19])
-    assert imported.left_out == {"score 19 of 20": "not a class: its loss had weight 0"}
+    assert imported.left_out == {"score 19 of 20": "not a class: it stands for what is not evaluated"}
 
 
 def test_with_labels_for_every_score_none_goes() -> None:
@@ -326,6 +319,39 @@ def test_with_labels_for_every_score_none_goes() -> None:
 def test_labels_that_are_not_as_many_as_the_scores_are_refused(table: str, model: str, count: int) -> None:
     with pytest.raises(WeightsError, match=f"scores, and label space 'some' has {count} classes"):
         taken(model, filled(standins.shapes(table)), some_labels(count))
+
+
+def test_a_file_of_two_networks_that_compute_otherwise_is_refused_until_it_is_said_which() -> None:
+    state = standins.on_meta(standins.shapes("torchseg_x39"))
+    with pytest.raises(WeightsError) as caught:
+        identify("bisenet_x39", state, "file.pth")
+    assert str(caught.value).splitlines() == [
+        "file.pth: its tensors are those of 2 networks that compute otherwise; say with --set",
+        "  port=speed for TorchSeg cityscapes.bisenet.X39.speed",
+        "  port=full for TorchSeg cityscapes.bisenet.X39",
+    ]
+
+
+def test_a_setting_that_no_source_has_is_refused_with_those_that_they_have() -> None:
+    state = standins.on_meta(standins.shapes("torchseg_x39"))
+    with pytest.raises(WeightsError, match=r"--set port=coincheung: no public weights of 'bisenet_x39' are so; they are port=speed \("):
+        identify("bisenet_x39", state, "file", {"port": "coincheung"})
+
+
+def test_a_setting_that_no_source_decides_builds_the_network() -> None:
+    state = filled(standins.shapes("hrnet_w48"))
+    source = identify("hrnet_w48", state, "file", {"align_corners": True})
+    segmenter = adopt("hrnet_w48", source, state, LABELS, file="file").segmenter
+    assert (segmenter.arguments["align_corners"], segmenter.grid) == (True, "align_corners")
+    assert taken("hrnet_w48", state).segmenter.grid == "half_pixel"
+
+
+@pytest.mark.parametrize("model", ["hrnet_w48", "hrnet_w48_ocr"])
+def test_norms_that_count_no_batches_are_hrnets_older_ones(model: str) -> None:
+    shapes = standins.shapes(model)
+    uncounted = {key: shape for key, shape in shapes.items() if not key.endswith(COUNTER)}
+    assert "PyTorch 0.4" not in identify(model, standins.on_meta(shapes), "file").name
+    assert "PyTorch 0.4" in identify(model, standins.on_meta(uncounted), "file").name
 
 
 def test_weights_for_another_number_of_classes_are_taken_with_their_labels() -> None:

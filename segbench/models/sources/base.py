@@ -17,6 +17,9 @@ from segbench.labels.space import LabelSpace
 from segbench.models.segmenter import Normalize
 
 State = dict[str, Tensor]
+COUNTER = "num_batches_tracked"
+"""How torch's norms call the number of batches that they saw. Nothing in evaluation depends on it, and old files have none."""
+
 UNIT = Normalize((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
 """Bytes to 0..1, as torchvision's ``ToTensor`` and nothing after it."""
 
@@ -24,6 +27,11 @@ UNIT = Normalize((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
 def as_it_is(state: State) -> State:
     """No preparation."""
     return state
+
+
+def like_any(state: State) -> str:
+    """No source has the same tensors and means something else by them."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,13 @@ class Source:
     :param modules: foreign module to ours; the empty name is the root.
     :param left_out: foreign module that our network has no use for, to the reason.
     :param scores: foreign modules that give class scores, the one of the result first. Each has a bias, or there are none.
-    :param void_channel: the score that belongs to no class: its loss had weight 0, so it was never learnt. ``None`` if there is none.
+    :param void_channel: the score of what is not evaluated, a class of the authors' training and none of ours. ``None`` if there is none.
     :param labels: the label space of the scores, by its dataset's name or as it is; ``None`` where there are no scores or nobody knows.
     :param trunk: only part of the network is meant; what no foreign module maps to stays random.
     :param absent: our modules that a trunk has below a mapped one and the source has not; they stay random too.
     :param arguments: of our model, that make it the reference's network.
     :param prepare: values that differ in more than their name, in foreign names.
+    :param unlike: says why a state, in foreign names, is of another source whose tensors have the same shapes; empty if it is not.
     :param differs: why these weights cannot fit, although they are taken for this model's; they are refused, key by key.
     :param note: what whoever compares numbers should know.
     """
@@ -58,6 +67,7 @@ class Source:
     absent: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[State], State] = as_it_is
+    unlike: Callable[[State], str] = like_any
     differs: str = ""
     note: str = ""
 

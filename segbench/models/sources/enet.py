@@ -3,8 +3,8 @@
 References: github.com/bermanmaxim/Enet-PyTorch, which converts the release of github.com/e-lab/ENet-training, and
 github.com/davidtvs/PyTorch-ENet. The converted network is nested numbered sequences, as the Lua files nest them. Torch7's spatial dropout
 does not enlarge what it keeps while training but shrinks everything when it is off, by 1 minus its rate; here that factor is
-folded into the normalisation in front of it. Images are RGB in 0..1, 512x1024. It has 20 scores: the first is for what is not evaluated
-and has weight 0 in the loss.
+folded into the normalisation in front of it. Images are RGB in 0..1, 512x1024. It has 20 scores: the first is for what is not evaluated. It
+has weight 0 in the encoder's loss; ``decoder.lua`` gives it a weight like the others', so it was learnt, and ``test.lua`` leaves it out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """ERFNet, by its authors, trained on Cityscapes.
 
 Reference: github.com/Eromera/erfnet_pytorch, ``train/erfnet.py``. The state has ``module.`` in front of every name. Images are RGB in 0..1,
-half of Cityscapes' size. It has 20 scores: the last is for what is not evaluated and has weight 0 in the loss.
+half of Cityscapes' size. It has 20 scores: the last is for what is not evaluated and has weight 0 in both losses, so it was never learnt.
 """
 
 from __future__ import annotations

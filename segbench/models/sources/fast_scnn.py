@@ -43,6 +43,5 @@ FAST_SCNN = (
         modules=fast_scnn(),
         scores=("classifier.conv.1", "auxlayer.4"),
         labels="cityscapes",
-        note="its logits are brought to the image with aligned corners, ours without",
     ),
 )

@@ -1,7 +1,9 @@
 """TorchSeg, by the first author of BiSeNet and DFN: its trained networks, and its ImageNet ResNets with a deep stem.
 
 Reference: github.com/ycszen/TorchSeg, ``model/bisenet``, ``model/dfn`` and ``furnace/base_model``. Files hold the state under ``model``.
-Images are RGB in 0..1 minus ImageNet's mean, over its deviation.
+Images are RGB in 0..1 minus ImageNet's mean, over its deviation. The ``.speed`` networks have images of 768x1536 and labels of 96x192,
+taken to the nearest: their published scores are of 1/8, and every score is that of the first of eight pixels. On Xception39 a file of the
+network for full size has the same tensors: ``--set port=speed`` or ``port=full`` says which it is.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from segbench.models.sources.torchvision import CLASSIFIER, IMAGENET
 
 URL = "https://github.com/ycszen/TorchSeg"
 CONV_BN = {"conv": "0", "bn": "1"}
-FULL_NOTE = "trained and tested at full size; logits are brought from 1/8 to the image with aligned corners, ours without"
-SPEED_NOTE = "trained and tested on images and labels of 3/4 of Cityscapes' size (768x1536)"
+FULL_NOTE = "trained and tested at full size, in windows of 1024x1024"
+SPEED_NOTE = "trained and tested on images of 768x1536 (--input-size 768x1536); its authors score labels of 96x192, we every pixel"
 
 
 def conv_bn(foreign: str, ours: str) -> dict[str, str]:
@@ -123,7 +125,10 @@ BISENET_R18 = (
     trained_bisenet("R18.speed", RESNET18, "speed", SPEED_NOTE),
     trained_bisenet("R18", RESNET18, "full", FULL_NOTE),
 )
-BISENET_X39 = (trained_bisenet("X39 or X39.speed", xception39(), "speed", f"X39.speed: {SPEED_NOTE}; X39: {FULL_NOTE}"),)
+BISENET_X39 = (
+    trained_bisenet("X39.speed", xception39(), "speed", SPEED_NOTE),
+    trained_bisenet("X39", xception39(), "full", FULL_NOTE),
+)
 DFN = (
     Source(
         name="TorchSeg cityscapes.dfn.R101_v1c",

@@ -5,8 +5,8 @@ Papers: Wang et al., "Deep High-Resolution Representation Learning for Visual Re
 github.com/HRNet/HRNet-Semantic-Segmentation, ``seg_hrnet.py`` and ``seg_hrnet_ocr.py``.
 
 Parameters are named as there. Resizing, that of the logits included, aligns corners with OCR and does not without it, as the code of the
-branches ``master`` and ``pytorch-v1.1`` and the configurations of ``HRNet-OCR`` say. The head called auxiliary weighs the pixels into one
-vector per class (OCR), so inference needs it too; in training its scores also have a loss, of weight 0.4.
+branches ``master`` and ``pytorch-v1.1`` and the configurations of ``HRNet-OCR`` say. Any size is taken as it is. The head called auxiliary
+weighs the pixels into one vector per class (OCR), so inference needs it too; in training its scores also have a loss, of weight 0.4.
 
 What differs: He's initialisation, where the reference draws from a normal of 0.001 and then loads ImageNet weights.
 """
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import he_initialise, scaled
-from segbench.models.segmenter import AuxLogits, InputRule, Paper, Segmenter, TrainingOutput
+from segbench.models.segmenter import AuxLogits, Paper, Segmenter, TrainingOutput
 
 HRNET = Paper(
     "Deep High-Resolution Representation Learning for Visual Recognition",
@@ -37,7 +37,6 @@ OCR = Paper(
 MODULES = (1, 4, 3)
 BLOCKS = 4
 AUX_WEIGHT = 0.4
-INPUT_RULE = InputRule(divisor=4)
 
 
 def conv_bn(in_channels: int, channels: int, kernel: int, stride: int = 1, *, relu: bool = False) -> nn.Sequential:
@@ -259,7 +258,7 @@ def _hrnet(name: str, channels: int, labels: LabelSpace, width: float, align_cor
     network = HRNet(len(labels.classes), channels, width=width, align_corners=align_corners)
     arguments = {"width": width, "align_corners": align_corners}
     grid = grid_of(align_corners=align_corners)
-    return Segmenter(name, network, labels, HRNET, input_rule=INPUT_RULE, arguments=arguments, grid=grid)
+    return Segmenter(name, network, labels, HRNET, arguments=arguments, grid=grid)
 
 
 def hrnet_w18(labels: LabelSpace, *, width: float = 1.0, align_corners: bool = False) -> Segmenter:
@@ -277,4 +276,4 @@ def hrnet_w48_ocr(labels: LabelSpace, *, width: float = 1.0, align_corners: bool
     network = HRNetOCR(len(labels.classes), 48, width=width, align_corners=align_corners)
     arguments = {"width": width, "align_corners": align_corners}
     grid = grid_of(align_corners=align_corners)
-    return Segmenter("hrnet_w48_ocr", network, labels, OCR, input_rule=INPUT_RULE, arguments=arguments, grid=grid)
+    return Segmenter("hrnet_w48_ocr", network, labels, OCR, arguments=arguments, grid=grid)
