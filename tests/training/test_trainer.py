@@ -335,6 +335,18 @@ def test_a_checkpoint_of_other_data_is_refused_and_says_what_differs(tmp_path: P
         list(train(tiny(LABELS), fewer, RECIPE, tmp_path / "tiny.safetensors", routine=Routine(resume=True)))
 
 
+def test_a_network_stays_on_its_grid_from_the_first_step_to_its_weights_file(tmp_path: Path) -> None:
+    dataset, out = tiny_dataset(tmp_path / "data"), tmp_path / "tiny.safetensors"
+    losses = {}
+    for grid in ("half_pixel", "align_corners"):
+        torch.manual_seed(0)
+        losses[grid] = [progress.loss for progress in train(replace(tiny(LABELS), grid=grid), dataset, RECIPE, out)]
+        assert load(out).grid == grid
+    assert losses["half_pixel"] != losses["align_corners"]
+    with pytest.raises(WeightsError, match="grid"):
+        list(train(tiny(LABELS), dataset, RECIPE, out, routine=Routine(resume=True)))
+
+
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "other bytes", "cut in half"])
 def test_a_damaged_checkpoint_is_one_error_and_the_one_before_goes_on(tmp_path: Path, damage: bytes | None) -> None:
     whole, _ = fit(tmp_path, validate_every=10)
