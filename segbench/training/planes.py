@@ -53,7 +53,8 @@ class PlaneStore:
         return planes
 
     def _read(self, sample: Sample) -> Planes:
-        image = torch.from_numpy(read_photograph(sample))
+        # In memory of just its size: an array that is kept keeps the whole block that a decoder used.
+        image = torch.from_numpy(read_photograph(sample, lambda shape: np.empty(shape, np.uint8)))
         index = self.dataset.labels.index_of_id[self.dataset.read_target(sample)].astype(np.int16)
         index[index >= len(self.dataset.labels.classes)] = IGNORE
         planes = {"images": image, "targets": torch.from_numpy(index)}
