@@ -89,7 +89,7 @@ def device_named(name: str) -> torch.device:
     if device.type == "cuda":
         if (device.index or 0) >= (there := torch.cuda.device_count()):
             raise click.BadParameter(f"there is no {name}: this torch finds {there}, the last is cuda:{there - 1}", param_hint="--device")
-        torch.cuda.set_device(device)  # what names no device (streams, graphs, kernels) goes there too
+        torch.cuda.set_device(device.index or 0)  # what names no device (streams, graphs, kernels) goes there too
     return device
 
 
