@@ -26,8 +26,8 @@ def test_a_warm_up_ends_when_the_median_no_longer_moves() -> None:
 
 
 def test_a_warm_up_of_a_slow_or_restless_network_is_bounded_and_says_so() -> None:
-    assert warm_up(passes(itertools.repeat(5000.0)), Effort(warmup_seconds=3)) == {"passes": 1, "stable": False}
-    assert warm_up(passes(map(float, itertools.count(1))), Effort(repeats=12)) == {"passes": 24, "stable": False}
+    assert warm_up(passes(itertools.repeat(5000.0)), Effort(warmup_seconds=3)) == {"passes": 2, "stable": False}
+    assert warm_up(passes(map(float, itertools.count(1))), Effort(repeats=12)) == {"passes": 25, "stable": False}
 
 
 @pytest.mark.parametrize(
