@@ -26,7 +26,7 @@ DIRECTION = {
     "kernels": """blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names yaml_schema < json_text",
-    "labels": "space < encodings misreadings tables files < mapping",
+    "labels": "space < encodings misreadings tables files < mapping < decoding",
     "metrics": """confusion image_scores latency per_image region_scores < scores uncertainty instance_iou region_scores_of_masks
         < boundary_iou conventions ranking""",
     "images": "folders buffers inflate unfilter unfilter_photographs < color_ids < png jpeg < files < colors",

@@ -51,7 +51,7 @@ class OwnData:
     root: Path
     splits: Mapping[str, tuple[str | None, str]]
     labels: LabelSpace
-    encoding: str
+    encoding: Encoding
 
 
 def own_dataset(yaml: str, data: Path | None = None, split: str | None = None) -> Dataset:
@@ -105,8 +105,7 @@ def _reading(own: OwnData) -> Callable[[Sample], NDArray[np.uint8]]:
     """How a target becomes label ids uint8[H, W]."""
     if own.encoding == "color":
         return lambda sample: read_colored(sample.target, own.labels)
-    encoding: Encoding = "train-ids" if own.encoding == "train-ids" else "ids"
-    table = id_of_byte(own.labels, encoding)
+    table = id_of_byte(own.labels, own.encoding)
     ids, foreign = table.astype(np.uint8), table == FOREIGN
 
     def read(sample: Sample) -> NDArray[np.uint8]:
@@ -114,7 +113,7 @@ def _reading(own: OwnData) -> Callable[[Sample], NDArray[np.uint8]]:
         if (unknown := foreign[target]).any():
             found = np.unique(target[unknown]).tolist()
             raise ImageError(sample.target, f"the bytes {found} are no {own.encoding} of {own.labels.name!r}; name them, or `ignore` them")
-        return target if encoding == "ids" else ids[target]
+        return target if own.encoding == "ids" else ids[target]
 
     return read
 

@@ -1,7 +1,8 @@
 """The ways in which one label space is written into bytes, told apart by the counts.
 
 Two encodings exist for every label space: ``ids`` (the space's label ids) and ``train-ids`` (class indices 0..C-1, void 255). Counts made
-under one can be read under the other by moving rows and columns of the pair histogram; pixels are never rewritten.
+under one can be read under the other by moving rows and columns of the pair histogram; pixels are never rewritten. ``color`` is decoded to
+label ids while a picture is read. ``auto`` is label ids, unless the counts of a whole set look like something else.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 
-Encoding = Literal["ids", "train-ids"]
-ENCODINGS: tuple[Encoding, ...] = ("ids", "train-ids")
+Encoding = Literal["auto", "ids", "train-ids", "color"]
+OF_BYTES: tuple[Encoding, ...] = ("ids", "train-ids")
 FOREIGN = -1
 
 
@@ -24,13 +25,13 @@ def id_of_byte(labels: LabelSpace, encoding: Encoding) -> NDArray[np.int16]:
     Train id 255 is the first void id, as in the Cityscapes scripts; in a label space without void it is foreign.
     """
     table = np.full(256, FOREIGN, np.int16)
-    if encoding == "ids":
-        known = sorted(labels.known_ids)
-        table[known] = known
-    else:
+    if encoding == "train-ids":
         table[: len(labels.classes)] = labels.id_of_index
         if void_ids := [i for label in labels.void for i in label.byte_ids]:
             table[255] = void_ids[0]
+    else:
+        known = sorted(labels.known_ids)
+        table[known] = known
     return table
 
 
@@ -61,7 +62,7 @@ def suspect_target(labels: LabelSpace, pairs: NDArray[np.int64]) -> Encoding | N
     Label ids of which most pixels (but not all) would be void, or that do not exist, while train ids explain every byte.
     """
     histogram = pairs.sum(axis=1)
-    ids, train = (id_of_byte(labels, encoding) for encoding in ENCODINGS)
+    ids, train = (id_of_byte(labels, encoding) for encoding in OF_BYTES)
     if not histogram.any() or np.array_equal(ids, train) or foreign_bytes(histogram, train):
         return None
     if foreign_bytes(histogram, ids):
@@ -78,7 +79,7 @@ def suspect_pred(labels: LabelSpace, pairs: NDArray[np.int64], target: NDArray[n
     Train ids must explain every byte, and be right far more often (twice as often, and on a tenth of the pixels more) than label ids.
     """
     histogram = pairs.sum(axis=0)
-    ids, train = (id_of_byte(labels, encoding) for encoding in ENCODINGS)
+    ids, train = (id_of_byte(labels, encoding) for encoding in OF_BYTES)
     if np.array_equal(ids, train) or foreign_bytes(histogram, train):
         return None
     acc_ids, acc_train = (_agreement(labels, pairs, target, table) for table in (ids, train))

@@ -1,47 +1,47 @@
-"""Predictions and targets that are written in another way than they are read: refused, with what they look like and the way out."""
+"""Detects label maps that are written in another encoding than they are read in, and refuses to score them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.datasets.base import Dataset
 from segbench.errors import DataError
+from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import FOREIGN, id_of_byte, suspect_pred, suspect_target, to_ids
 from segbench.labels.misreadings import misreading
 from segbench.labels.space import LabelSpace
-from segbench.scoring.pair_counting import Reading, byte_encoding
 
 
-def refuse_suspects(raw: NDArray[np.int64], dataset: Dataset, encoding: Reading, target_encoding: Reading, problems: list[str]) -> None:
+def refuse_suspects(raw: NDArray[np.int64], decoding: Decoding, problems: list[str]) -> None:
     """Say what the maps look like instead, from the counts of the whole set.
 
-    :raises DataError: targets or predictions look like another encoding, and the reading was left to us.
+    :param raw: int64[256, 256] over bytes.
+    :raises DataError: targets or predictions look like another encoding, and nobody said which they are in.
     """
-    labels = dataset.labels
-    target_reading = suspect_target(labels, raw) if target_encoding == "auto" else None
-    target_table = id_of_byte(labels, target_reading or byte_encoding(target_encoding))
-    pred_reading = suspect_pred(labels, raw, target_table) if encoding == "auto" else None
-    if target_reading is None and pred_reading is None:
+    labels = decoding.target_labels
+    targets = suspect_target(labels, raw) if decoding.guesses_targets else None
+    target_ids = id_of_byte(labels, targets or decoding.target_encoding)
+    preds = suspect_pred(labels, raw, target_ids) if decoding.guesses_preds else None
+    if targets is None and preds is None:
         return
-    suspects = {"targets": (target_reading, "--target-encoding"), "predictions": (pred_reading, "--encoding")}
-    summary = "; ".join(f"these {role} look like {r.replace('-', ' ')}, not like label ids" for role, (r, _) in suspects.items() if r)
-    options = " ".join(f"{option} {r}" for r, option in suspects.values() if r)
+    suspects = {"targets": (targets, "--target-encoding"), "predictions": (preds, "--encoding")}
+    summary = "; ".join(f"these {role} look like {e.replace('-', ' ')}, not like label ids" for role, (e, _) in suspects.items() if e)
+    options = " ".join(f"{option} {e}" for e, option in suspects.values() if e)
     raise DataError(summary, problems, f"score them with {options}, or insist on label ids with the same option and the value ids")
 
 
-def refuse_misreading(
-    raw: NDArray[np.int64], target_table: NDArray[np.int16], labels: LabelSpace, encoding: Reading, problems: list[str]
-) -> None:
+def refuse_misreading(raw: NDArray[np.int64], decoding: Decoding, problems: list[str]) -> None:
     """Say that the predicted bytes mean something else than label ids, from the counts of the whole set.
 
-    :raises DataError: they seem to, and the reading was left to us.
+    :param raw: int64[256, 256] over bytes.
+    :raises DataError: they seem to, and nobody said that they are label ids.
     """
-    known = np.where((target_table != FOREIGN)[:, None], raw, 0)
-    if encoding != "auto" or (found := misreading(labels, to_ids(known.T, target_table).T)) is None:
+    labels, target_ids = decoding.labels, decoding.target_ids
+    evaluated = np.where((target_ids != FOREIGN)[:, None], raw, 0)
+    if not decoding.guesses_preds or (other := misreading(labels, to_ids(evaluated.T, target_ids).T)) is None:
         return
     raise DataError(
-        f"these predictions do not look like label ids of {labels.name!r}: {found}",
+        f"these predictions do not look like label ids of {labels.name!r}: {other}",
         problems,
         "write label ids; or say in YAML which ids they are (--pred-labels FILE --map by-name); or insist on label ids with --encoding ids",
     )

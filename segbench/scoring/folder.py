@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from segbench.datasets.base import Dataset
 from segbench.errors import DataError, LabelError
-from segbench.labels.encodings import foreign_bytes, id_of_byte, pairs_to_ids, to_ids
+from segbench.labels.decoding import Decoding
+from segbench.labels.encodings import Encoding, pairs_to_ids, to_ids
 from segbench.labels.mapping import LabelMapping
-from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix, fold_pairs
 from segbench.metrics.instance_iou import InstanceHits, InstanceScores
 from segbench.metrics.per_image import PerImage
 from segbench.scoring.encoding_check import refuse_misreading, refuse_suspects, way_out_of
-from segbench.scoring.pair_counting import PairCounts, Reading, byte_encoding, count_folder, pred_table_of
+from segbench.scoring.pair_counting import PairCounts, count_folder
 from segbench.scoring.pairing import pair_predictions
 
 BATCH = 16  # pairs whose counts are folded at once, at most
@@ -56,8 +56,8 @@ def score_folder(
     preds: Path,
     dataset: Dataset,
     *,
-    encoding: Reading = "auto",
-    target_encoding: Reading = "auto",
+    encoding: Encoding = "auto",
+    target_encoding: Encoding = "auto",
     workers: int = 2,
     boundary: float | None = None,
     mapping: LabelMapping | None = None,
@@ -65,58 +65,51 @@ def score_folder(
 ) -> FolderScores:
     """Score a folder of label maps against a dataset.
 
-    :param encoding: how the predictions are written; ``auto`` is label ids, and refuses what looks like something else.
-    :param target_encoding: likewise for the targets.
+    :param encoding: of the predictions; ``auto`` is label ids, and refuses what looks like something else.
+    :param target_encoding: of the targets.
     :param boundary: also count the pixels near the edges of classes, within this share of an image's diagonal (for Boundary IoU).
     :param mapping: the predictions are in its source's label ids, and stand for classes of the dataset as it says.
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
     """
     pairing = pair_predictions(preds, dataset)
     problems, histograms = list(pairing.problems), list[tuple[str, NDArray[np.int64]]]()
-    whole = dataset
-    if mapping is not None:
-        dataset = replace(dataset, labels=mapping.compared)
-    labels = dataset.labels
-    target_table, pred_table = id_of_byte(labels, byte_encoding(target_encoding)), pred_table_of(labels, encoding, mapping)
-    pred_labels = mapping.source if mapping else labels
+    decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
+    labels = decoding.labels
+    dataset = replace(dataset, labels=labels)
     raw, classes = np.zeros((256, 256), np.int64), len(labels.classes)
     matrices = np.zeros((len(pairing.pairs), classes, classes + 1), np.int64)
     instances = InstanceScores(labels, dataset.instances) if dataset.instances else None
     boundaries: list[Boundaries] = []
     segments: list[tuple[float, float]] = []
     weighted: list[NDArray[np.float64]] = []
-    readings: dict[str, Reading] = {"encoding": encoding, "target_encoding": target_encoding}
-    counted = count_folder(pairing, dataset, **readings, workers=workers, boundary=boundary, mapping=mapping)
+    counted = count_folder(pairing, dataset, decoding, workers=workers, boundary=boundary)
     for batch in _batches(counted, on_pair):
         corners = _stacked([counts.corner for counts in batch])
         raw[: corners.shape[1], : corners.shape[2]] += corners.sum(axis=0)
         targets, preds = _histograms(corners.sum(axis=2)), _histograms(corners.sum(axis=1))
         good = []
         for index, counts in enumerate(batch):
-            sides = ("target", targets[index], target_table, labels), ("prediction", preds[index], pred_table, pred_labels)
-            if problem := counts.problem or _foreign(*sides):
+            if problem := counts.problem or decoding.problem(targets[index], preds[index]):
                 problems.append(f"{counts.sample.id}: {problem}")
                 continue
             if instances is not None and counts.hits is not None:
                 try:
-                    weighted.append(instances.add(InstanceHits(counts.hits.values, to_ids(counts.hits.pred, pred_table))))
+                    weighted.append(instances.add(InstanceHits(counts.hits.values, to_ids(counts.hits.pred, decoding.pred_ids))))
                 except LabelError as error:
                     problems.append(f"{counts.sample.id}: {error}")
                     continue
             boundaries += [counts.boundaries] if counts.boundaries else []
             segments += [astuple(counts.segments)] if counts.segments else []
             good.append(index)
-        folded = fold_pairs(corners[good], labels.index_of_id[target_table], labels.index_of_id[pred_table], classes)
+        folded = fold_pairs(corners[good], decoding.target_index, decoding.pred_index, classes)
         matrices[len(histograms) :][: len(good)] = folded
-        histograms += zip((batch[index].sample.id for index in good), to_ids(targets[good], target_table), strict=True)
-    # Under a mapping the predictions' bytes cannot agree with the targets', so they look like nothing.
-    reading = "ids" if mapping and encoding == "auto" else encoding
-    refuse_suspects(raw, whole, reading, target_encoding, problems)
-    refuse_misreading(raw, target_table, labels, reading, problems)
+        histograms += zip((batch[index].sample.id for index in good), to_ids(targets[good], decoding.target_ids), strict=True)
+    refuse_suspects(raw, decoding, problems)
+    refuse_misreading(raw, decoding, problems)
     if problems:
         summary = f"{len(problems)} of {len(dataset)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, way_out_of(raw, labels))
-    total = pairs_to_ids(raw, target_table, pred_table)
+    total = pairs_to_ids(raw, decoding.target_ids, decoding.pred_ids)
     per_image = PerImage(
         matrices,
         np.stack([image.counts for image in boundaries]) if boundaries else None,
@@ -152,10 +145,3 @@ def _histograms(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     histograms = np.zeros((len(counts), 256), np.int64)
     histograms[:, : counts.shape[1]] = counts
     return histograms
-
-
-def _foreign(*sides: tuple[str, NDArray[np.int64], NDArray[np.int16], LabelSpace]) -> str | None:
-    for role, histogram, table, space in sides:
-        if foreign := foreign_bytes(histogram, table):
-            return f"{role} ids {foreign} are not in {space.name!r}"
-    return None

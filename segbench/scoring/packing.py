@@ -24,7 +24,7 @@ from segbench.errors import DataError, ImageError
 from segbench.files.atomic import replacing
 from segbench.images.files import encode_labels, read_labels
 from segbench.images.folders import label_map_files
-from segbench.labels.encodings import Encoding, foreign_bytes, id_of_byte, suspect_target
+from segbench.labels.encodings import foreign_bytes, id_of_byte, suspect_target
 from segbench.parallel import map_ordered
 from segbench.scoring.pairing import pair_predictions
 from segbench.scoring.test_servers import Server
@@ -57,20 +57,20 @@ def pack(
     data: Path,
     out: Path | None,
     *,
-    encoding: Literal["auto", Encoding] = "auto",
+    encoding: Literal["auto", "ids", "train-ids"] = "auto",
     workers: int = 2,
     on_map: Callable[[], None] = lambda: None,
 ) -> Packed:
     """Check a folder of label maps against a server's test images in ``data``, and write them to ``out``; ``None`` only checks.
 
-    :param encoding: how the predictions are written; ``auto`` is label ids, and refuses what looks like train ids.
+    :param encoding: of the predictions; ``auto`` is label ids, and refuses what looks like train ids.
     :raises DataError: naming every map that is missing, ambiguous, unreadable, of another size or holds ids that there are not. Nothing is
         written then.
     """
     dataset = server.dataset(data)
     pairing = pair_predictions(preds, dataset)
     problems = list(pairing.problems)
-    table = id_of_byte(server.labels, "train-ids" if encoding == "train-ids" else "ids")
+    table = id_of_byte(server.labels, encoding)
     total = np.zeros(256, np.int64)
     with _archive(out) as write:
         for checked in map_ordered(lambda pair: _check(*pair, server, table), pairing.pairs, workers):

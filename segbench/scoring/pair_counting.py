@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,7 @@ from segbench.images.colors import read_colored
 from segbench.images.files import read_labels
 from segbench.kernels.boundary_counting import count_boundaries
 from segbench.kernels.counting import count_corner
-from segbench.labels.encodings import Encoding, id_of_byte
-from segbench.labels.mapping import LabelMapping
-from segbench.labels.space import LabelSpace
+from segbench.labels.decoding import Decoding
 from segbench.metrics.boundary_iou import Boundaries, boundary_sums, boundary_width
 from segbench.metrics.instance_iou import InstanceHits, count_instances
 from segbench.metrics.region_scores import SegmentScores
@@ -27,7 +25,6 @@ from segbench.metrics.region_scores_of_masks import cell_scores
 from segbench.parallel import map_shared
 from segbench.scoring.pairing import Pairing
 
-Reading = Literal["auto", "ids", "train-ids", "color"]
 Item = TypeVar("Item")
 
 TOGETHER = 8  # pairs that are handed to a thread at once, at most
@@ -52,17 +49,15 @@ class PairCounts:
 def count_folder(
     pairing: Pairing,
     dataset: Dataset,
+    decoding: Decoding,
     *,
-    encoding: Reading = "auto",
-    target_encoding: Reading = "auto",
     workers: int = 2,
     boundary: float | None = None,
-    mapping: LabelMapping | None = None,
 ) -> Iterator[PairCounts]:
     """Read and count every pair, in the dataset's order, on threads; memory does not grow with the number of pairs."""
 
     def count(pairs: Sequence[tuple[Sample, Path]]) -> list[PairCounts]:
-        return [_count_pair(*pair, dataset, encoding, target_encoding, boundary, mapping) for pair in pairs]
+        return [_count_pair(*pair, dataset, decoding, boundary) for pair in pairs]
 
     # Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
     at_once = max(1, min(TOGETHER, len(pairing.pairs) // (4 * workers)))
@@ -70,29 +65,11 @@ def count_folder(
     return chain.from_iterable(map_shared(count, parts, workers))
 
 
-def pred_table_of(labels: LabelSpace, encoding: Reading, mapping: LabelMapping | None) -> NDArray[np.int16]:
-    """int16[256]: predicted byte to label id of ``labels``."""
-    reading = byte_encoding(encoding)
-    return id_of_byte(labels, reading) if mapping is None else mapping.id_of_byte(reading)
-
-
-def byte_encoding(reading: Reading) -> Encoding:
-    """How the bytes of maps that were read are encoded: colours are decoded to label ids while reading."""
-    return "train-ids" if reading == "train-ids" else "ids"
-
-
-def _count_pair(
-    sample: Sample,
-    path: Path,
-    dataset: Dataset,
-    encoding: Reading,
-    target_encoding: Reading,
-    boundary: float | None,
-    mapping: LabelMapping | None,
-) -> PairCounts:
+def _count_pair(sample: Sample, path: Path, dataset: Dataset, decoding: Decoding, boundary: float | None) -> PairCounts:
     try:
-        target = dataset.read_target(sample) if target_encoding != "color" else read_colored(sample.target, dataset.labels)
-        pred = read_labels(path) if encoding != "color" else read_colored(path, mapping.source if mapping else dataset.labels)
+        colored = decoding.target_encoding == "color"
+        target = read_colored(sample.target, decoding.target_labels) if colored else dataset.read_target(sample)
+        pred = read_colored(path, decoding.pred_labels) if decoding.encoding == "color" else read_labels(path)
         if pred.shape != target.shape:
             (height, width), (target_height, target_width) = pred.shape, target.shape
             raise ImageError(path, f"size {width}x{height}, its target is {target_width}x{target_height} (width x height)")
@@ -102,11 +79,7 @@ def _count_pair(
     except ImageError as error:
         return PairCounts(sample, np.zeros((0, 0), np.int64), problem=str(error))
     boundaries = segments = None
-    labels = dataset.labels
-    if boundary is not None or dataset.segments is not None:
-        tables = (id_of_byte(labels, byte_encoding(target_encoding)), pred_table_of(labels, encoding, mapping))
-        # What a foreign byte becomes does not matter: a pair that holds one is not scored.
-        of_target, of_pred = (labels.index_of_id[table] for table in tables)
+    labels, of_target, of_pred = decoding.labels, decoding.target_index, decoding.pred_index
     if boundary is not None:
         width = boundary_width(target.shape, boundary)
         table = count_boundaries(target, pred, of_target, of_pred, len(labels.classes), width)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from segbench.datasets import camvid, cityscapes
 from segbench.kernels.counting import count_pairs
 from segbench.labels.encodings import (
-    ENCODINGS,
     FOREIGN,
+    OF_BYTES,
     foreign_bytes,
     id_of_byte,
     pairs_to_ids,
@@ -22,7 +22,7 @@ from segbench.labels.space import LabelClass, LabelSpace
 from tests.strategies import label_spaces, plain_labels
 
 CITY = cityscapes.LABELS
-IDS, TRAIN_IDS = (id_of_byte(CITY, encoding) for encoding in ENCODINGS)
+IDS, TRAIN_IDS = (id_of_byte(CITY, encoding) for encoding in OF_BYTES)
 # Shares of the pixels of Cityscapes train, in class order, in per mille.
 FREQUENCY = np.array([369, 61, 228, 7, 9, 12, 2, 6, 159, 12, 40, 12, 1, 70, 3, 2, 2, 1, 4])
 

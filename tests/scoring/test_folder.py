@@ -19,6 +19,7 @@ from segbench.errors import DataError
 from segbench.images.colors import color_image
 from segbench.images.files import read_labels, write_image, write_labels, write_uint16
 from segbench.kernels.counting import count_pairs
+from segbench.labels.decoding import Decoding
 from segbench.labels.mapping import MappingRule
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.metrics.scores import score
@@ -97,7 +98,7 @@ def test_every_pair_is_reported_once_while_it_is_counted(street: Path) -> None:
 
 def test_counts_come_in_the_order_of_the_dataset(street: Path) -> None:
     dataset = cityscapes(street)
-    counts = list(count_folder(pair_predictions(street / "preds", dataset), dataset))
+    counts = list(count_folder(pair_predictions(street / "preds", dataset), dataset, Decoding.of_files(CITY)))
     assert [c.sample for c in counts] == list(dataset.samples)
     assert all(c.problem is None for c in counts)
 
