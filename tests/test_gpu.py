@@ -39,8 +39,8 @@ def test_counts_on_the_device_are_those_of_the_cpu() -> None:
 
 def test_the_bundled_weights_reach_the_board_on_the_device() -> None:
     names, dataset = ["fcn8s", "unet", "segnet"], minicity()
-    on_cpu = run(load_models(names, dataset, {}, torch.device("cpu")), dataset, limit=8)
-    on_gpu = run(load_models(names, dataset, {}, CUDA), dataset, limit=8)
+    on_cpu = run(load_models(names, dataset, {}, torch.device("cpu")), dataset.first(8))
+    on_gpu = run(load_models(names, dataset, {}, CUDA), dataset.first(8))
     for cpu, gpu in zip(on_cpu, on_gpu, strict=True):
         assert gpu.record.confusion.counts.sum() == cpu.record.confusion.counts.sum()
         assert gpu.record.scores.miou == pytest.approx(cpu.record.scores.miou, abs=1e-3)

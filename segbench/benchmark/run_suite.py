@@ -59,10 +59,11 @@ class Finished:
 
 def run_suite(suite: Suite, dataset: Dataset, device: torch.device, watcher: Watcher) -> Finished:
     """Evaluate a suite's models on a dataset; write records, tables and plots."""
+    dataset = dataset.first(suite.limit)
     names = trained_models(dataset.name, suite.weights) if list(suite.models) == ["all"] else suite.models
     protocol = Protocol(**suite.protocol)
     if suite.groups:
-        groups_of([sample.id for sample in dataset.samples[: suite.limit]], suite.groups)  # or there are none, before hours have gone by
+        groups_of([sample.id for sample in dataset.samples], suite.groups)  # or there are none, before hours have gone by
     chosen = Execution(suite.channels_last, suite.compile, suite.graphs)
     execution = chosen.on(device, protocol.precision)
     segmenters = [execution.prepare(segmenter) for segmenter in load_models(names, dataset, suite.weights, device)]
@@ -70,12 +71,11 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, watcher: Wat
     watcher.print_feeds(segmenters, mappings, protocol)
     out = suite.out or Path("runs") / dataset.title
     require_writable(out)
-    wanted = replace(dataset, samples=dataset.samples[: suite.limit])
-    require_files(wanted)
+    require_files(dataset)
     how = {"save_predictions": suite.save_predictions, **execution.facts()}
-    unfinished = unfinished_file(out, segmenters, mappings, wanted, protocol, **how)
-    if done := images_done(unfinished, wanted):
-        watcher.print_continued(done, len(wanted), unfinished)
+    unfinished = unfinished_file(out, segmenters, mappings, dataset, protocol, **how)
+    if done := images_done(unfinished, dataset):
+        watcher.print_continued(done, len(dataset), unfinished)
     outcomes, profiles = run_with_progress(
         segmenters,
         dataset,
@@ -83,7 +83,6 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, watcher: Wat
         out,
         watcher,
         command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map, suite.groups, chosen),
-        limit=suite.limit,
         save_predictions=suite.save_predictions,
         repeats=suite.repeats,
         mappings=mappings,
@@ -126,7 +125,6 @@ def run_with_progress(
     watcher: Watcher,
     *,
     command: str,
-    limit: int | None,
     save_predictions: bool,
     repeats: int,
     mappings: Sequence[LabelMapping | None] = (),
@@ -135,7 +133,7 @@ def run_with_progress(
 ) -> tuple[list[Outcome], list[Profile]]:
     """Evaluate, then measure speed at the size of the first image."""
     names = [segmenter.name for segmenter in segmenters]
-    with watcher.progress("evaluating", min(limit or len(dataset), len(dataset))) as advance:
+    with watcher.progress("evaluating", len(dataset)) as advance:
         done = count(1)
 
         def on_image(result: Evaluated) -> None:
@@ -147,7 +145,6 @@ def run_with_progress(
             segmenters,
             dataset,
             protocol=protocol,
-            limit=limit,
             command=command,
             on_image=on_image,
             keep_class_maps=save_predictions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,8 @@ class Dataset:
     they have one. ``shared_folders``: its folders hold other images too, of other splits for instance, and that is no mistake.
     ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
     ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean
-    nothing. ``facts``: what records say of where the data are from, a revision for instance.
+    nothing. ``facts``: what records say of where the data are from, a revision for instance. ``whole``: how many samples there were, where
+    only the first were taken.
     """
 
     name: str
@@ -60,9 +61,19 @@ class Dataset:
     opened_as: str = ""
     segments: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    whole: int | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    @property
+    def split_size(self) -> int:
+        """How many samples the split has, whether or not all were taken."""
+        return len(self) if self.whole is None else self.whole
+
+    def first(self, number: int | None) -> Dataset:
+        """The dataset with its first samples alone; ``None`` takes all."""
+        return self if number is None else replace(self, samples=self.samples[:number], whole=self.split_size)
 
     @property
     def reference(self) -> str:

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -48,7 +47,6 @@ def evaluate(
     dataset: Dataset,
     *,
     protocol: Protocol | None = None,
-    limit: int | None = None,
     keep_class_maps: bool = False,
     mappings: Sequence[LabelMapping | None] = (),
     graphs: bool = True,
@@ -83,7 +81,7 @@ def evaluate(
         raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {device.type}; leave out --precision")
     workers = decoders(device)
     read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
-    reads = map_ordered(read, islice(dataset.samples, limit), workers=workers, ahead=2 * workers)
+    reads = map_ordered(read, dataset.samples, workers=workers, ahead=2 * workers)
     passes = [pass_of(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
     runs = ((each.sample, _run(passes, each, protocol, keep_class_maps)) for each in reads)
     for sample, (take_counts, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):

@@ -62,7 +62,6 @@ def run(
     dataset: Dataset,
     *,
     protocol: Protocol | None = None,
-    limit: int | None = None,
     command: str = "",
     on_image: Callable[[Evaluated], None] = lambda result: None,
     keep_class_maps: bool = False,
@@ -82,11 +81,10 @@ def run(
     results: list[list[ConfusionMatrix]] = [[] for _ in segmenters]
     ids, histograms = [], []
     regions: list[list[tuple[float, float]]] = [[] for _ in segmenters]
-    wanted = replace(dataset, samples=dataset.samples[:limit])
     keep_class_maps = keep_class_maps or dataset.segments is not None
     how = partial(evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, mappings=mappings, graphs=execution.graphs)
     ways: list[Counter[str]] = [Counter() for _ in segmenters]
-    for result in resumed(unfinished, wanted, how):
+    for result in resumed(unfinished, dataset, how):
         on_image(result)
         for counter, way in zip(ways, result.passes, strict=bool(result.passes)):
             counter[way] += 1

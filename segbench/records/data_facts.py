@@ -19,7 +19,7 @@ def data_facts(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]
         "name": dataset.name,
         "split": dataset.split,
         "images": len(targets),
-        "of": len(dataset),
+        "of": dataset.split_size,
         "pixels": sum(int(histogram.sum()) for _, histogram in targets),
         "targets_sha256": targets_fingerprint(targets),
         **({"unofficial": departures} if (departures := list(_departures(dataset, targets))) else {}),
@@ -29,8 +29,8 @@ def data_facts(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]
 
 def _departures(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]]) -> Iterator[str]:
     """In what the data differ from what is handed out."""
-    if dataset.official_images not in (None, len(dataset)):
-        yield f"{len(dataset)} images instead of {dataset.official_images}"
+    if dataset.official_images not in (None, dataset.split_size):
+        yield f"{dataset.split_size} images instead of {dataset.official_images}"
     if dataset.official_size is not None:
         height, width = dataset.official_size
         if resized := sum(int(histogram.sum()) != height * width for _, histogram in targets):

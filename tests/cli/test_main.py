@@ -130,6 +130,22 @@ def test_all_means_every_model_with_weights_for_the_dataset(small_minicity: Path
     assert command == ("segbench run --models segnet --dataset cityscapes --split val --data DIR --weights segnet=w.safetensors --limit 1")
 
 
+def test_a_limit_holds_for_pictures_and_for_the_files_that_must_be_there_too(small_minicity: Path, tmp_path: Path) -> None:
+    data, weights = tmp_path / "data", weights_file(tmp_path / "w.safetensors")
+    shutil.copytree(small_minicity, data)
+    first, second, *others = sorted((data / "leftImg8bit" / "val").glob("*/*.png"))
+    for image in others:
+        image.unlink()
+    result = segbench(
+        *("run", "--models", "segnet", "--dataset", "cityscapes", "--data", data, "--weights", f"segnet={weights}"),
+        *("--out", tmp_path / "o", "--limit", 2, "--repeats", 0, "--device", "cpu"),
+    )
+    assert result.exit_code == 0, result.output
+    stems = [path.name.removesuffix("_leftImg8bit.png") for path in (first, second)]
+    assert {path.name for path in (tmp_path / "o" / "plots").glob("sample-*")} == {f"sample-segnet-{stem}.png" for stem in stems}
+    assert read_run(tmp_path / "o" / "records" / "segnet.json").dataset["of"] == 4
+
+
 def test_an_unknown_model_is_answered_with_the_nearest_name() -> None:
     result = segbench("profile", "segnett")
     assert result.exit_code == 2

@@ -71,7 +71,7 @@ def test_a_network_with_depth_is_fed_it_and_one_without_depth_refuses(root: Path
     fed: list[torch.Tensor] = []
     segmenter.network.register_forward_pre_hook(lambda _, inputs: fed.append(inputs[1]))
     write_uint16(root / "test/depth/0001.png", np.full((2, 3), 2842 + 2835, np.uint16))
-    assert len(list(evaluate([segmenter], dataset, limit=1))) == 1
+    assert len(list(evaluate([segmenter], dataset.first(1)))) == 1
     assert torch.allclose(fed[0][..., :2, :3], torch.tensor(2.0), atol=1e-2)
     shutil.rmtree(root / "test/depth")
     with pytest.raises(DataError, match="there is no depth map"):

@@ -54,7 +54,7 @@ def counted(
 ) -> tuple[NDArray[np.int64], list[float], Counter[str]]:
     """int64[models, 256, 256] pairs over the images, the mIoU of each model, and how passes were run."""
     total, passes = np.zeros((len(NAMES), 256, 256), np.int64), Counter[str]()
-    for result in evaluate(load_models(NAMES, dataset, {}, where), dataset, limit=limit, protocol=protocol, graphs=graphs):
+    for result in evaluate(load_models(NAMES, dataset, {}, where), dataset.first(limit), protocol=protocol, graphs=graphs):
         total += np.stack(result.counts)
         passes.update(result.passes)
     index = np.arange(256, dtype=np.uint8)

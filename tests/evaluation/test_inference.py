@@ -50,11 +50,6 @@ def test_each_image_is_read_once_for_all_models(tmp_path: Path, monkeypatch: pyt
     assert sorted(reads) == sorted(sample.image or Path() for sample in dataset.samples)
 
 
-def test_the_limit_takes_the_first_images(tmp_path: Path) -> None:
-    dataset = tiny_dataset(tmp_path)
-    assert [r.sample.id for r in evaluate([tiny(LABELS)], dataset, limit=2)] == ["s0", "s1"]
-
-
 def test_an_image_of_another_size_than_its_target_is_refused_not_resized(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
     write_image(tmp_path / "images" / "s3.png", np.zeros((9, 9, 3), np.uint8))

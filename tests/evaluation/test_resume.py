@@ -90,8 +90,8 @@ def test_a_line_that_was_being_written_is_counted_again(tmp_path: Path, dataset:
 def test_a_killed_run_of_the_first_images_goes_on_too(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
     path = tmp_path / "unfinished.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        run(models, dataset, limit=3, unfinished=path, on_image=killed_after(2))
-    assert_same(run(models, dataset, limit=3, unfinished=path), run(models, dataset, limit=3))
+        run(models, dataset.first(3), unfinished=path, on_image=killed_after(2))
+    assert_same(run(models, dataset.first(3), unfinished=path), run(models, dataset.first(3)))
 
 
 def test_images_in_another_order_are_not_taken_for_each_other(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:

@@ -59,3 +59,14 @@ def test_resized_targets_and_incomplete_splits_are_facts_of_a_record(
     facts = data_facts(dataset, [("a", histogram), ("b", histogram)])
     assert facts.get("unofficial", []) == unofficial
     assert facts["pixels"] == 40
+
+
+def test_the_first_samples_are_known_to_be_some_of_a_whole_split() -> None:
+    samples = tuple(Sample(name, None, Path(f"{name}.png")) for name in "abc")
+    dataset = Dataset("city", "val", plain_labels(9), samples, Path(), official_images=3)
+    first = dataset.first(2).first(1)
+    assert first.samples == samples[:1]
+    assert dataset.first(None) is dataset
+    assert len(dataset.first(9)) == 3
+    facts = data_facts(first, [("a", histogram(b7=20))])
+    assert (facts["images"], facts["of"], "unofficial" in facts) == (1, 3, False)

@@ -107,6 +107,6 @@ def test_run_records_them_and_the_board_has_columns_for_them(root: Path) -> None
 
 def test_a_dataset_without_segments_has_no_such_scores(root: Path) -> None:
     dataset = replace(isbi2012(root / "data"), segments=None)
-    (outcome,) = run([replace(tiny(dataset.labels), network=Threshold())], dataset, limit=1)
+    (outcome,) = run([replace(tiny(dataset.labels), network=Threshold())], dataset.first(1))
     assert outcome.record.segments is None
     assert "v_rand" not in outcome.record.to_json()
