@@ -27,8 +27,8 @@ DIRECTION = {
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names yaml_schema < json_text",
     "labels": "space < encodings misreadings tables files < mapping < decoding",
-    "metrics": """confusion image_scores latency per_image region_scores < scores uncertainty instance_iou region_scores_of_masks
-        < boundary_iou conventions ranking""",
+    "metrics": """confusion pair_counts image_scores latency per_image region_scores < scores uncertainty instance_iou
+        < boundary_iou ranking < image_counts < counting conventions""",
     "images": "folders buffers inflate unfilter unfilter_photographs < color_ids < png jpeg < files < colors",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
@@ -37,7 +37,7 @@ DIRECTION = {
     "models.layers": "layers blocks pooling < resnet vgg xception",
     "models.adapters": "base < description hf_networks < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
-    "records": "run_record profile data_facts environment device provenance portable < per_image < comparison",
+    "records": "profile data_facts environment groups device provenance portable < run_record < per_image < comparison",
     "evaluation": "protocol graphs transfer meter < execution precision parsing multi_view < inference < resume < run",
     "scoring": "pairing test_servers cityscapes_json < pair_counting packing < encoding_check < folder < record",
     "leaderboards": "rules < board < submission",

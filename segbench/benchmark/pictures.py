@@ -59,9 +59,9 @@ def _failures(
     segmenter: Segmenter, outcome: Outcome, dataset: Dataset, protocol: Protocol, mapping: Sequence[LabelMapping | None]
 ) -> list[Failure]:
     """Worst first. An image on which several classes fare worst stands there once."""
-    iou, names = image_class_iou(outcome.per_image.confusion), outcome.record.labels.class_names
+    iou, names = image_class_iou(outcome.counted.confusions), outcome.record.labels.class_names
     classes: dict[int, list[tuple[str, float]]] = defaultdict(list)
-    for index, image in enumerate(worst_images(outcome.per_image.confusion)):
+    for index, image in enumerate(worst_images(outcome.counted.confusions)):
         if image is not None:
             classes[image].append((names[index], float(iou[image, index])))
     order = sorted(classes, key=lambda image: min(score for _, score in classes[image]))

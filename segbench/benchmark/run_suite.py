@@ -29,7 +29,7 @@ from segbench.models.loading import load_models, trained_models
 from segbench.models.segmenter import Segmenter
 from segbench.profiling.profiler import profile
 from segbench.profiling.timing import Effort
-from segbench.records.per_image import groups_of, intervals_of
+from segbench.records.groups import groups_of
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.pages.board_files import write as write_board
@@ -83,14 +83,13 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, watcher: Wat
         out,
         watcher,
         command=portable_command(names, dataset, suite.weights, protocol, suite.limit, suite.map, suite.groups, chosen),
+        groups=suite.groups,
         save_predictions=suite.save_predictions,
         repeats=suite.repeats,
         mappings=mappings,
         execution=execution,
         unfinished=unfinished,
     )
-    if suite.groups:
-        outcomes = [over_groups(outcome, suite.groups) for outcome in outcomes]
     save_outcomes(out, outcomes, profiles)
     if unfinished is not None:
         unfinished.unlink(missing_ok=True)
@@ -111,12 +110,6 @@ def require_files(dataset: Dataset) -> None:
     require({role: file for role, file in files.items() if isinstance(file, Path)}, dataset.title, way_out)
 
 
-def over_groups(outcome: Outcome, groups: str) -> Outcome:
-    """The outcome with intervals that draw groups of images (a key of ``GROUPS``)."""
-    intervals = intervals_of(outcome.record.labels, outcome.ids, outcome.per_image, groups)
-    return replace(outcome, record=replace(outcome.record, intervals=intervals))
-
-
 def run_with_progress(
     segmenters: Sequence[Segmenter],
     dataset: Dataset,
@@ -125,6 +118,7 @@ def run_with_progress(
     watcher: Watcher,
     *,
     command: str,
+    groups: str | None,
     save_predictions: bool,
     repeats: int,
     mappings: Sequence[LabelMapping | None] = (),
@@ -146,6 +140,7 @@ def run_with_progress(
             dataset,
             protocol=protocol,
             command=command,
+            groups=groups,
             on_image=on_image,
             keep_class_maps=save_predictions,
             mappings=mappings,

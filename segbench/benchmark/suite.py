@@ -24,14 +24,14 @@ from segbench.evaluation.parsing import parse_input_size, parse_scales, parse_si
 from segbench.evaluation.protocol import Protocol
 from segbench.files.yaml_schema import Reader, exactly, one_of, plain, read_yaml, section
 from segbench.labels.mapping import BY_NAME
-from segbench.records.per_image import GROUPS
+from segbench.records.groups import GROUPS
 
 
 @dataclass(frozen=True)
 class Suite:
     """The arguments of a run; ``None`` leaves the choice to the run. ``protocol`` holds the fields of a Protocol that were given.
 
-    ``groups`` is a key of :data:`segbench.records.per_image.GROUPS`. ``map`` is a file of :mod:`segbench.labels.mapping`, or ``by-name``.
+    ``groups`` is a key of :data:`segbench.records.groups.GROUPS`. ``map`` is a file of :mod:`segbench.labels.mapping`, or ``by-name``.
     """
 
     models: tuple[str, ...] = ()

@@ -118,7 +118,10 @@ def _protocol(flags: dict[str, Any]) -> dict[str, Any]:
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
     """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data)."""
     from segbench.console import score as command
-    from segbench.scoring.record import record_of, write_official, write_record
+    from segbench.labels.decoding import Decoding
+    from segbench.metrics.image_counts import Counting
+    from segbench.records.per_image import write_run
+    from segbench.scoring.record import make_record, write_official
 
     dataset = _targets(gts, options.pop("dataset"), options.pop("data"), options.pop("split"), options.pop("labels"))
     if official_json and dataset.instances is None:
@@ -130,19 +133,21 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     for file in (json_file, official_json):
         if file is not None:
             require_writable(file.parent)
-    options["mapping"] = command.mapping_of(rule, known, dataset) if rule else None
-    if official_json and options["mapping"]:
+    mapping = command.mapping_of(rule, known, dataset) if rule else None
+    if official_json and mapping:
         raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
-    ratio, groups, explain = (options.pop(key) for key in ("boundary_ratio", "groups", "explain"))
-    result = command.score_with_progress(preds, dataset, boundary=ratio if options.pop("boundary") else None, **options)
-    record = record_of(result, name or preds.resolve().name, groups)
+    encodings = {key: options[key] for key in ("encoding", "target_encoding")}
+    boundary = options["boundary_ratio"] if options["boundary"] else None
+    counting = Counting(Decoding.of_files(dataset.labels, mapping=mapping, **encodings), boundary, dataset.instances, dataset.segments)
+    counted = command.score_with_progress(preds, dataset, counting, options["workers"])
+    record = make_record(counted, dataset, name or preds.resolve().name, options["groups"])
     command.print_scores(record)
-    if explain:
-        command.print_conventions(result)
+    if options["explain"]:
+        command.print_conventions(counted)
     if json_file:
-        write_record(json_file, record, result)
+        write_run(json_file, record, counted)
     if official_json:
-        write_official(official_json, result)
+        write_official(official_json, counted)
 
 
 @click.command()

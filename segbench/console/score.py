@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,20 +13,24 @@ from segbench.datasets.base import Dataset
 from segbench.datasets.opening import label_space
 from segbench.labels.files import read_label_space
 from segbench.labels.mapping import LabelMapping, describe_mapping, read_mapping
-from segbench.metrics.conventions import CONVENTIONS, Counted
+from segbench.metrics.conventions import CONVENTIONS
+from segbench.metrics.image_counts import Counted, Counting
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import averaging, cautions
 from segbench.report.tables.intervals import half_width, interval_note
 from segbench.report.tables.metrics import ALWAYS, METRICS
 from segbench.report.tables.numbers import percent
-from segbench.scoring.folder import FolderScores, score_folder
+from segbench.scoring.folder import require_scorable
+from segbench.scoring.pair_counting import count_folder
 
 
-def score_with_progress(preds: Path, dataset: Dataset, **options: Any) -> FolderScores:
+def score_with_progress(preds: Path, dataset: Dataset, counting: Counting, workers: int) -> Counted:
     """Score a folder of label maps; a bar counts the pairs."""
     with progress_bar("scoring") as bar:
-        task = bar.add_task("scoring", total=len(dataset))
-        return score_folder(preds, dataset, on_pair=lambda: bar.advance(task), **options)
+        items = bar.track(count_folder(preds, dataset, counting, workers=workers), total=len(dataset), description="scoring")
+        counted = Counted.of(counting, items)
+    require_scorable(counted)
+    return counted
 
 
 def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | None:
@@ -74,9 +77,8 @@ def print_scores(record: RunRecord) -> None:
     show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")
 
 
-def print_conventions(result: FolderScores) -> None:
+def print_conventions(counted: Counted) -> None:
     """What the same label maps reach under the rules of other tools, on standard output."""
-    counted = Counted(result.dataset.labels, result.pairs, result.per_image.confusion)
     rows = [[name, percent(of(counted))] for name, of in CONVENTIONS.items()]
     console().print(table(["the same label maps elsewhere", "%"], rows))
 

@@ -21,7 +21,10 @@ from segbench.evaluation.multi_view import protocol_scores
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import Array, download, pinned_room, upload
+from segbench.labels.decoding import Decoding
 from segbench.labels.mapping import LabelMapping
+from segbench.metrics.image_counts import Counting, ImageCounts
+from segbench.metrics.pair_counts import PairCounts
 from segbench.models.segmenter import Segmenter
 from segbench.parallel import map_ordered
 
@@ -30,14 +33,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """One sample: for each segmenter, pair counts int64[256, 256] of (target label id, predicted class index), and its class map.
+    """One sample: for each segmenter what was counted, over (target label id, predicted class index), and its class map.
 
     ``class_maps`` uint8[H, W] class indices; empty unless they were asked for. ``passes``: how each pass was run; see
     :mod:`segbench.evaluation.graphs`.
     """
 
     sample: Sample
-    counts: list[NDArray[np.int64]]
+    counts: list[ImageCounts]
     class_maps: list[NDArray[np.uint8]]
     passes: list[str] = field(default_factory=list)
 
@@ -58,7 +61,7 @@ def evaluate(
     :param mappings: for each segmenter what its classes stand for, ``None`` where they are the dataset's; class indices are the dataset's
         then, and C is outside.
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
-    :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them.
+    :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
     """
     mappings = mappings or [None] * len(segmenters)
@@ -83,13 +86,37 @@ def evaluate(
     read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
     reads = map_ordered(read, dataset.samples, workers=workers, ahead=2 * workers)
     passes = [pass_of(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
-    runs = ((each.sample, _run(passes, each, protocol, keep_class_maps)) for each in reads)
-    for sample, (take_counts, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
-        counts, class_maps = list(take_counts()), [take()[0] for take in take_class_maps]
-        counts = [mapping.fold(pairs) if mapping else pairs for mapping, pairs in zip(mappings, counts, strict=True)]
-        if keep_class_maps:
+    countings = [counting_of(dataset, mapping) for mapping in mappings]
+    keep = keep_class_maps or any(counting.segments for counting in countings)
+    runs = ((each.sample, _run(passes, each, protocol, keep)) for each in reads)
+    for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
+        pairs, class_maps = list(take_pairs()), [take()[0] for take in take_class_maps]
+        pairs = [mapping.fold(each) if mapping else each for mapping, each in zip(mappings, pairs, strict=True)]
+        if keep:
             class_maps = [mapping.pred_index[pred] if mapping else pred for mapping, pred in zip(mappings, class_maps, strict=True)]
-        yield Evaluated(sample, counts, class_maps, ways)
+        counts = [_counts(sample, *each) for each in zip(countings, pairs, strict=True)]
+        if any(counting.segments for counting in countings):
+            target = dataset.read_target(sample)
+            counts = [_with_segments(*each, target) for each in zip(counts, countings, class_maps, strict=True)]
+        yield Evaluated(sample, counts, class_maps if keep_class_maps else [], ways)
+
+
+def counting_of(dataset: Dataset, mapping: LabelMapping | None = None) -> Counting:
+    """What is counted of a network that runs on a dataset, and what its class indices stand for."""
+    return Counting(Decoding.of_network(dataset.labels, mapping), segments=dataset.segments)
+
+
+def _counts(sample: Sample, counting: Counting, counts: NDArray[np.int64]) -> ImageCounts:
+    pairs = PairCounts.of(counts)
+    if problem := counting.decoding.problem(pairs.cells):
+        raise LabelError(f"{sample.id}: {problem}: is this a map in another encoding?")
+    return ImageCounts(pairs)
+
+
+def _with_segments(counts: ImageCounts, counting: Counting, class_map: NDArray[np.uint8], target: NDArray[np.uint8]) -> ImageCounts:
+    from segbench.metrics.counting import count_segments  # numba: only where it is asked for
+
+    return replace(counts, segments=count_segments(counting, target, class_map))
 
 
 def decoders(device: torch.device) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from segbench.kernels.counting_torch import count_pairs as count_pairs_torch
 from segbench.kernels.upsampling import count_enlarged, kernels_run
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.scores import Scores, score
 from segbench.models.loading import numbered_labels
 
@@ -26,23 +26,6 @@ VOID, STRAY = 255, 254
 
 Maps = Tensor | NDArray[Any]
 Encoding = Literal["index", "ids"]
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Of one image: its cells in the table of 65536 pairs of bytes, int32[n] and sorted, and the pixels of each, int64[n]."""
-
-    cells: NDArray[np.int32]
-    pixels: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, counts: NDArray[np.int64]) -> _Pairs:
-        flat = counts.reshape(-1)
-        cells = np.flatnonzero(flat)
-        return cls(cells.astype(np.int32), flat[cells])
-
-    def equals(self, other: _Pairs) -> bool:
-        return np.array_equal(self.cells, other.cells) and np.array_equal(self.pixels, other.pixels)
 
 
 class Meter:
@@ -71,7 +54,7 @@ class Meter:
         """Forget everything that was counted."""
         self._pairs: Tensor | None = None
         self._largest: Tensor | None = None
-        self._images: dict[str, _Pairs] = {}
+        self._images: dict[str, PairCounts] = {}
         self._count = 0
 
     def update(self, preds: Maps, targets: Maps, ids: Iterable[str] | None = None) -> None:
@@ -118,7 +101,7 @@ class Meter:
 
     def per_image(self) -> dict[str, ConfusionMatrix]:
         """The confusion matrix of each image by its id, where ids were given."""
-        return {name: self._folded(_dense(pairs)) for name, pairs in self._images.items()}
+        return {name: self._folded(pairs.dense()) for name, pairs in self._images.items()}
 
     def merge(self, other: Meter) -> None:
         """Add what another meter of the same label space counted; images that both counted are added once.
@@ -133,7 +116,7 @@ class Meter:
             raise LabelError(f"two meters counted the same image differently: {', '.join(apart[:5])}")
         new = {name: pairs for name, pairs in other._images.items() if name not in self._images}
         self._count += len(new) if other._images else other._count
-        pairs = sum((_dense(each) for each in new.values()), np.zeros((256, 256), np.int64)) if other._images else other._pairs
+        pairs = sum((each.dense() for each in new.values()), np.zeros((256, 256), np.int64)) if other._images else other._pairs
         if pairs is not None:
             self._add_pairs(torch.as_tensor(pairs))
         self._images |= new
@@ -169,7 +152,7 @@ class Meter:
         """Replace what was counted by what :meth:`state_dict` gave."""
         self._pairs, self._count = state["pairs"].clone(), int(state["count"])
         self._largest = None if state["largest"] is None else torch.tensor(state["largest"])
-        self._images = {name: _Pairs(cells.numpy(), pixels.numpy()) for name, (cells, pixels) in state["images"].items()}
+        self._images = {name: PairCounts(cells.numpy(), pixels.numpy()) for name, (cells, pixels) in state["images"].items()}
 
     def to(self, device: torch.device | str) -> Meter:
         """Move the sums; batches of any device can be counted wherever they are."""
@@ -214,7 +197,7 @@ class Meter:
             return
         for name, one in zip(names, counts, strict=True):
             if name not in self._images:
-                self._images[name] = _Pairs.of(one.cpu().numpy())
+                self._images[name] = PairCounts.of(one.cpu().numpy())
                 self._add_pairs(one)
                 self._count += 1
 
@@ -260,12 +243,6 @@ def _count(targets: Tensor, preds: Tensor) -> Tensor:
 def _as_bytes(values: Tensor, otherwise: int) -> Tensor:
     """uint8 of the same shape; what is no byte becomes ``otherwise``."""
     return torch.where((values < 0) | (values > 255), otherwise, values).to(torch.uint8)
-
-
-def _dense(pairs: _Pairs) -> NDArray[np.int64]:
-    counts = np.zeros(65536, np.int64)
-    counts[pairs.cells] = pairs.pixels
-    return counts.reshape(256, 256)
 
 
 def _kind(tensor: Tensor) -> str:

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.evaluation.execution import AS_IT_IS, Execution
-from segbench.evaluation.inference import Evaluated, evaluate
+from segbench.evaluation.inference import Evaluated, counting_of, evaluate
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.resume import resumed
 from segbench.files.json_text import write_text
 from segbench.files.names import file_stem
 from segbench.images.files import write_labels
 from segbench.labels.mapping import LabelMapping, MappingRule, outside_id
-from segbench.labels.space import LabelSpace
-from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.per_image import PerImage
-from segbench.metrics.region_scores import mean_scores
-from segbench.metrics.region_scores_of_masks import cell_scores
-from segbench.metrics.uncertainty import bootstrap
+from segbench.metrics.image_counts import Counted
 from segbench.models.facts import model_facts
 from segbench.models.segmenter import Segmenter
-from segbench.records.data_facts import data_facts
 from segbench.records.device import device_name, device_software
-from segbench.records.environment import environment
-from segbench.records.per_image import write_per_image
+from segbench.records.per_image import write_run
 from segbench.records.profile import Profile
 from segbench.records.provenance import extra_data
 from segbench.records.run_record import RunRecord
@@ -43,8 +36,7 @@ class Outcome:
     """One model's record, and what was counted in every image."""
 
     record: RunRecord
-    ids: tuple[str, ...]
-    per_image: PerImage
+    counted: Counted
 
 
 def map_labels(rule: MappingRule | None, segmenters: Sequence[Segmenter], dataset: Dataset) -> list[LabelMapping | None]:
@@ -63,6 +55,7 @@ def run(
     *,
     protocol: Protocol | None = None,
     command: str = "",
+    groups: str | None = None,
     on_image: Callable[[Evaluated], None] = lambda result: None,
     keep_class_maps: bool = False,
     mappings: Sequence[LabelMapping | None] = (),
@@ -77,67 +70,35 @@ def run(
     """
     protocol = protocol or Protocol()
     mappings = mappings or [None] * len(segmenters)
-    spaces = [mapping.compared if mapping else dataset.labels for mapping in mappings]
-    results: list[list[ConfusionMatrix]] = [[] for _ in segmenters]
-    ids, histograms = [], []
-    regions: list[list[tuple[float, float]]] = [[] for _ in segmenters]
-    keep_class_maps = keep_class_maps or dataset.segments is not None
-    how = partial(evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, mappings=mappings, graphs=execution.graphs)
-    ways: list[Counter[str]] = [Counter() for _ in segmenters]
-    for result in resumed(unfinished, dataset, how):
+    evaluation = partial(
+        evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, mappings=mappings, graphs=execution.graphs
+    )
+    results = []
+    for result in resumed(unfinished, dataset, evaluation):
         on_image(result)
-        for counter, way in zip(ways, result.passes, strict=bool(result.passes)):
-            counter[way] += 1
-        ids.append(result.sample.id)
-        histograms.append(result.counts[0].sum(axis=1))
-        for matrices, pairs, space in zip(results, result.counts, spaces, strict=True):
-            matrices.append(ConfusionMatrix.from_pairs(space, pairs, space.index_from(dataset.labels)))
-        if dataset.segments is not None:
-            for scores, class_map in zip(regions, result.class_maps, strict=True):
-                scores.append(_segment_scores(dataset, result.sample, class_map))
-    data = data_facts(dataset, list(zip(ids, histograms, strict=True)))
-    device = segmenters[0].device
-    facts = environment(device=device_name(device), threads=torch.get_num_threads(), **device_software(device), **execution.facts())
+        results.append(replace(result, class_maps=[]))
     size = timed_size(segmenters, dataset)
-
-    def outcome(
-        segmenter: Segmenter,
-        matrices: list[ConfusionMatrix],
-        mapping: LabelMapping | None,
-        space: LabelSpace,
-        of_cells: list[tuple[float, float]],
-        passes: Counter[str],
-    ) -> Outcome:
-        per_image, total = np.stack([matrix.counts for matrix in matrices]), ConfusionMatrix.total(matrices, space)
-        segments = np.array(of_cells) if of_cells else None
-        counted = PerImage(per_image, segments=segments)
-        intervals, model = bootstrap(space, counted), model_facts(segmenter, size)
-        model["extra_data"] = extra_data(segmenter.trained_on, dataset.name)
-        how = protocol.to_dict()
-        if mapping is not None:
-            model, how = model | {"mapping": mapping.facts()}, how | {"map": mapping.signature}
-        machine = facts | ({"passes": dict(passes)} if device.type == "cuda" else {})
-        record = RunRecord(model, data, how, machine, total, command=command, intervals=intervals)
-        if segments is not None:
-            record = replace(record, segments=mean_scores(segments))
-        return Outcome(record, tuple(ids), counted)
-
-    return [outcome(*each) for each in zip(segmenters, results, mappings, spaces, regions, ways, strict=True)]
+    outcomes = []
+    for position, (segmenter, mapping) in enumerate(zip(segmenters, mappings, strict=True)):
+        counted = Counted.of(counting_of(dataset, mapping), ((result.sample.id, result.counts[position]) for result in results))
+        passes = Counter(result.passes[position] for result in results if result.passes)
+        model = model_facts(segmenter, size) | {"extra_data": extra_data(segmenter.trained_on, dataset.name)}
+        facts = {"model": model, "protocol": protocol.to_dict(), "machine": machine_facts(segmenter, execution, passes)}
+        outcomes.append(Outcome(RunRecord.of(counted, dataset, command=command, groups=groups, **facts), counted))
+    return outcomes
 
 
-def _segment_scores(dataset: Dataset, sample: Sample, class_map: NDArray[np.uint8]) -> tuple[float, float]:
-    """V_rand and V_info of one class map, uint8[H, W] in the dataset's class indices."""
-    cells = dataset.labels.class_names.index(str(dataset.segments))
-    target = dataset.labels.index_of_id[dataset.read_target(sample)]
-    return astuple(cell_scores(target == cells, class_map == cells))
+def machine_facts(segmenter: Segmenter, execution: Execution, passes: Mapping[str, int]) -> dict[str, Any]:
+    """What a record says of where and how a network ran, ``passes`` of a CUDA device alone."""
+    device = segmenter.device
+    facts = {"device": device_name(device), "threads": torch.get_num_threads(), **device_software(device), **execution.facts()}
+    return facts | ({"passes": dict(passes)} if device.type == "cuda" else {})
 
 
 def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[Profile] = ()) -> None:
-    """Write ``records/NAME.json``, the matrices of every image beside it, and ``records/NAME.profile.json``."""
+    """Write ``records/NAME.json``, the counts of every image beside it, and ``records/NAME.profile.json``."""
     for outcome in outcomes:
-        stem = file_stem(outcome.record.name)
-        write_text(folder / "records" / f"{stem}.json", outcome.record.to_json())
-        write_per_image(folder / "records" / f"{stem}.npz", outcome.ids, outcome.per_image)
+        write_run(folder / "records" / f"{file_stem(outcome.record.name)}.json", outcome.record, outcome.counted)
     for measured in profiles:
         write_text(folder / "records" / f"{file_stem(measured.model)}.profile.json", measured.to_json())
 

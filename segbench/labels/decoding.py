@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.labels.encodings import FOREIGN, Encoding, foreign_bytes, id_of_byte
-from segbench.labels.mapping import LabelMapping
+from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
+from segbench.labels.mapping import LabelMapping, outside_id
 from segbench.labels.space import UNKNOWN, LabelSpace
 
 
@@ -43,6 +43,19 @@ class Decoding:
         source = mapping.source if mapping else labels
         return cls(compared, labels, source, id_of_byte(labels, target_encoding), pred_ids, target_encoding, encoding, mapping)
 
+    @classmethod
+    def of_network(cls, labels: LabelSpace, mapping: LabelMapping | None = None) -> Decoding:
+        """Of what a network predicts: class indices of the dataset, C for outside, against targets in label ids.
+
+        :param mapping: what the network's own classes stand for; class indices are the dataset's already.
+        """
+        compared, classes = mapping.compared if mapping else labels, len(labels.classes)
+        pred_ids = np.full(256, FOREIGN, np.int16)
+        pred_ids[:classes] = labels.id_of_index
+        if mapping:
+            pred_ids[classes] = outside_id(compared)
+        return cls(compared, labels, labels, id_of_byte(labels, "ids"), pred_ids, mapping=mapping)
+
     @property
     def guesses_targets(self) -> bool:
         """Whether nobody said in which encoding the targets are."""
@@ -63,13 +76,18 @@ class Decoding:
         """uint8[256]: predicted byte to class index; C or more for no class."""
         return self._index(self.pred_ids)
 
-    def problem(self, targets: NDArray[np.int64], preds: NDArray[np.int64]) -> str | None:
-        """The bytes of histograms int64[256] that stand for nothing."""
-        sides = ("target", targets, self.target_ids, self.labels), ("prediction", preds, self.pred_ids, self.pred_labels)
-        for role, histogram, table, space in sides:
-            if foreign := foreign_bytes(histogram, table):
-                return f"{role} ids {foreign} are not in {space.name!r}"
-        return None
+    def problem(self, cells: NDArray[np.int32]) -> str | None:
+        """Bytes that stand for nothing, of the pairs that occur: int32[K], 256 times the target byte plus the predicted byte."""
+        if not self._foreign[cells].any():
+            return None
+        sides = ("target", cells >> 8, self.target_ids, self.labels), ("prediction", cells & 255, self.pred_ids, self.pred_labels)
+        found = ((role, np.unique(there[table[there] == FOREIGN]).tolist(), space) for role, there, table, space in sides)
+        return next(f"{role} ids {foreign} are not in {space.name!r}" for role, foreign, space in found if foreign)
+
+    @cached_property
+    def _foreign(self) -> NDArray[np.bool_]:
+        """bool[65536]: whether a byte of a cell stands for nothing."""
+        return np.asarray((self.target_ids == FOREIGN)[:, None] | (self.pred_ids == FOREIGN)).reshape(-1)
 
     def _index(self, ids: NDArray[np.int16]) -> NDArray[np.uint8]:
         return np.where(ids == FOREIGN, UNKNOWN, self.labels.index_of_id[ids]).astype(np.uint8)

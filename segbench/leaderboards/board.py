@@ -12,7 +12,7 @@ from pathlib import Path
 
 from segbench.errors import DataError, RecordError, SegbenchError
 from segbench.leaderboards.rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
-from segbench.records.per_image import with_intervals
+from segbench.records.per_image import images_file, with_intervals
 from segbench.records.profile import Profile, is_profile, read_profile
 from segbench.records.run_record import RunRecord, read_run
 
@@ -27,7 +27,7 @@ class Measured:
     @property
     def matrices(self) -> Path | None:
         """The confusion matrix of every image (:mod:`segbench.records.per_image`), if they lie beside the record."""
-        path = self.path.with_suffix(".npz")
+        path = images_file(self.path)
         return path if path.is_file() else None
 
 
@@ -129,4 +129,4 @@ def _read_record(path: Path) -> Measured | Profile:
         data = None
     if is_profile(data):
         return read_profile(path)
-    return Measured(with_intervals(read_run(path), path.with_suffix(".npz")), path)
+    return Measured(with_intervals(read_run(path), images_file(path)), path)

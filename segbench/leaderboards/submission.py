@@ -18,7 +18,7 @@ from segbench.leaderboards.board import Board, is_board, read_boards
 from segbench.leaderboards.rules import Rules
 from segbench.metrics.per_image import totals
 from segbench.metrics.scores import METRICS_VERSION
-from segbench.records.per_image import read_per_image
+from segbench.records.per_image import images_file, read_per_image
 from segbench.records.provenance import UNKNOWN, is_of, training_sets
 from segbench.records.run_record import RunRecord, read_run, scores_dict
 
@@ -40,7 +40,7 @@ def submit(path: Path, folder: Path) -> list[Path]:
     stem = path.stem
     if (folder / "records" / path.name).exists():
         stem += f"-{record.model['weights_sha256'][:8]}"
-    files = {".json": path, ".npz": path.with_suffix(".npz"), ".profile.json": path.with_suffix(".profile.json")}
+    files = {".json": path, ".npz": images_file(path), ".profile.json": path.with_suffix(".profile.json")}
     copies = {folder / "records" / (stem + suffix): file for suffix, file in files.items() if file.is_file()}
     if taken := [str(copy) for copy in copies if copy.exists()]:
         raise RecordError(f"{', '.join(taken)}: there already; rename {path.name}")
@@ -95,7 +95,7 @@ def _of_training(record: RunRecord, rules: Rules) -> Iterator[str]:
 
 
 def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
-    file = path.with_suffix(".npz")
+    file = images_file(path)
     try:
         ids, counted = read_per_image(file)
     except RecordError as error:

@@ -40,7 +40,10 @@ class ConfusionMatrix:
         if stray := stray_target_ids(labels, pairs):
             raise LabelError(f"target ids {stray} are not in label space {labels.name!r}: is this a map in another encoding?")
         index = labels.index_of_id if pred_index is None else pred_index
-        return cls(labels, fold_pairs(pairs[None], labels.index_of_id, index, len(labels.classes))[0])
+        targets, preds = pairs.nonzero()  # of 65 536 pairs of bytes few occur
+        image = np.zeros(len(targets), np.intp)
+        folded = fold_cells(image, labels.index_of_id[targets], index[preds], pairs[targets, preds], (1, len(labels.classes)))
+        return cls(labels, folded[0])
 
     @classmethod
     def zero(cls, labels: LabelSpace) -> ConfusionMatrix:
@@ -58,17 +61,19 @@ class ConfusionMatrix:
         return ConfusionMatrix(self.labels, self.counts + other.counts)
 
 
-def fold_pairs(pairs: NDArray[np.int64], target_index: NDArray[np.uint8], pred_index: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    """int64[N, C, C+1], the confusion matrices of N images, from their pair counts int64[N, R, K] over the first bytes.
+def fold_cells(
+    image: NDArray[np.intp], targets: NDArray[np.uint8], preds: NDArray[np.uint8], pixels: NDArray[np.int64], shape: tuple[int, int]
+) -> NDArray[np.int64]:
+    """int64[N, C, C+1], the confusion matrices of N images with C classes (``shape``), from cells of their pair counts.
 
-    :param target_index, pred_index: uint8[256], byte to class index; C or more is void for targets and no class for predictions.
+    :param image: int[K], the image of each cell; ``pixels`` int64[K] are what it holds.
+    :param targets, preds: uint8[K], class indices; C or more is void for targets and no class for predictions.
     """
-    cells = pairs.reshape(-1).nonzero()[0]  # of 65 536 pairs of bytes few occur
-    image, target, pred = np.unravel_index(cells, pairs.shape)
+    images, classes = shape
     size = classes + 1
-    rows, columns = np.minimum(target_index[target], classes), np.minimum(pred_index[pred], classes)
-    counts = np.zeros((len(pairs), size, size), np.int64)
-    np.add.at(counts.reshape(-1), (image * size + rows) * size + columns, pairs.reshape(-1)[cells])
+    rows, columns = np.minimum(targets, classes), np.minimum(preds, classes)
+    counts = np.zeros((images, size, size), np.int64)
+    np.add.at(counts.reshape(-1), (image * size + rows) * size + columns, pixels)
     return counts[:, :classes]  # the last row is void's
 
 

@@ -9,35 +9,15 @@ None of the others is a score that segbench records; they explain where a number
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.image_counts import Counted
 from segbench.metrics.image_scores import image_class_iou, image_miou
-from segbench.metrics.scores import Scores, mean_of_defined, score
+from segbench.metrics.scores import mean_of_defined, score
 
 BATCH = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """``pairs`` int64[256, 256] over label ids, void included; ``per_image`` int64[N, C, C+1], the confusion matrix of every image."""
-
-    labels: LabelSpace
-    pairs: NDArray[np.int64]
-    per_image: NDArray[np.int64]
-
-    @property
-    def scores(self) -> Scores:
-        """By the rule here."""
-        return score(self.matrix(self.per_image))
-
-    def matrix(self, per_image: NDArray[np.int64]) -> ConfusionMatrix:
-        """The matrix of some of the images."""
-        return ConfusionMatrix(self.labels, per_image.sum(axis=0))
 
 
 def absent_as(counted: Counted, value: float) -> float:
@@ -47,38 +27,38 @@ def absent_as(counted: Counted, value: float) -> float:
 
 def of_targets(counted: Counted) -> float:
     """A class that is only predicted leaves the mean, instead of having IoU 0."""
-    return mean_of_defined(counted.scores.class_iou[counted.per_image.sum(axis=(0, 2)) > 0])
+    return mean_of_defined(counted.scores.class_iou[counted.confusion.counts.sum(axis=1) > 0])
 
 
 def void_not_masked(counted: Counted) -> float:
     """What is predicted on void pixels is a false positive."""
-    counts, labels = counted.per_image.sum(axis=0), counted.labels
+    counts, labels, pairs = counted.confusion.counts, counted.labels, counted.pairs
     hits = counts.diagonal()
-    preds = np.array([int(counted.pairs[:, list(label.byte_ids)].sum()) for label in labels.classes])
+    preds = np.array([int(pairs[:, list(label.byte_ids)].sum()) for label in labels.classes])
     union = counts.sum(axis=1) + preds - hits
     return mean_of_defined(np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0))
 
 
 def of_batches(counted: Counted) -> float:
     """The mean over batches of images, in order, of each batch's mIoU."""
-    starts = range(0, len(counted.per_image), BATCH)
-    return mean_of_defined(score(counted.matrix(counted.per_image[start : start + BATCH])).miou for start in starts)
+    batches = (counted.confusions[start : start + BATCH] for start in range(0, len(counted.images), BATCH))
+    return mean_of_defined(score(ConfusionMatrix(counted.labels, batch.sum(axis=0))).miou for batch in batches)
 
 
 def of_images(counted: Counted) -> float:
     """The mean over images of the mean over the classes of an image's target."""
-    return mean_of_defined(image_miou(counted.per_image))
+    return mean_of_defined(image_miou(counted.confusions))
 
 
 def of_images_by_class(counted: Counted) -> float:
     """The mean over classes of the mean over the images whose target holds the class."""
-    iou = image_class_iou(counted.per_image)
+    iou = image_class_iou(counted.confusions)
     return mean_of_defined(mean_of_defined(column) for column in iou.T)
 
 
 def of_all_classes_at_once(counted: Counted) -> float:
     """Hits of all classes over unions of all classes."""
-    counts = counted.per_image.sum(axis=0)
+    counts = counted.confusion.counts
     hits = int(counts.diagonal().sum())
     union = int(counts.sum() + counts[:, :-1].sum()) - hits
     return hits / union if union else float("nan")

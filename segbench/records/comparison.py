@@ -18,7 +18,8 @@ from segbench.errors import RecordError
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.per_image import PerImage, totals
 from segbench.metrics.uncertainty import Comparison, compare, holm
-from segbench.records.per_image import GROUPS, groups_of, read_per_image
+from segbench.records.groups import GROUPS, groups_of
+from segbench.records.per_image import images_file, read_per_image
 from segbench.records.run_record import RunRecord, read_run
 
 Floats = NDArray[np.float64]
@@ -85,7 +86,7 @@ class Compared:
 def compare_records(a: Path, b: Path, groups: str | None = None) -> Compared:
     """Compare two records, given as their JSON files.
 
-    :param groups: what is drawn and exchanged, by a key of :data:`segbench.records.per_image.GROUPS`; images by default.
+    :param groups: what is drawn and exchanged, by a key of :data:`segbench.records.groups.GROUPS`; images by default.
     :raises RecordError: a record or its matrices cannot be read or do not fit together, or the two are not comparable.
     :raises DataError: the images' names have no such groups.
     """
@@ -114,7 +115,7 @@ def _differences(a: RunRecord, b: RunRecord) -> list[str]:
 
 
 def _matrices(path: Path, record: RunRecord) -> tuple[list[str], PerImage]:
-    file = path.with_suffix(".npz")
+    file = images_file(path)
     if not file.is_file():
         raise RecordError(f"{file} is missing: a comparison needs what was counted in every image; `run` and `score --json` write it")
     ids, counted = read_per_image(file)

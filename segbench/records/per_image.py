@@ -2,32 +2,38 @@
 
 ``counts`` int64[N, C, C+1] are the confusion matrices; ``boundary`` int64[N, C, 3], ``instances`` float64[N, C, 2] and ``segments``
 float64[N, 2] (V_rand and V_info) are there where Boundary IoU was asked for and where the dataset has instances or segments. New statistics
-need no second run: :mod:`segbench.metrics.uncertainty` works on these. Images are of one group where they resemble each other, and their
-names say which: :data:`GROUPS`.
+need no second run: :mod:`segbench.metrics.uncertainty` works on these.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from segbench.errors import DataError, RecordError
+from segbench.errors import RecordError
 from segbench.files.atomic import replacing
-from segbench.labels.space import LabelSpace
+from segbench.files.json_text import write_text
+from segbench.metrics.image_counts import Counted
 from segbench.metrics.per_image import EXTRAS, PerImage
-from segbench.metrics.uncertainty import Intervals, bootstrap
+from segbench.metrics.uncertainty import bootstrap
 from segbench.records.run_record import RunRecord
 
-# How a group's name is taken from the name of an image, without its folders; and what the groups are called.
-GROUPS: dict[str, tuple[str, Callable[[str], str]]] = {
-    "city": ("cities", lambda name: name.partition("_")[0]),
-    "sequence": ("sequences", lambda name: name.rpartition("_")[0]),
-}
+
+def write_run(path: Path, record: RunRecord, counted: Counted) -> None:
+    """Write a record, and what was counted in every image beside it; nothing beside a terminal or a pipe."""
+    write_text(path, record.to_json())
+    if path.is_file():
+        write_per_image(images_file(path), counted.ids, counted.per_image)
+
+
+def images_file(record: Path) -> Path:
+    """Where the counts of every image lie beside a record: ``NAME.npz`` for ``NAME.json``."""
+    return record.with_name(f"{record.name.removesuffix('.json')}.npz")
 
 
 def write_per_image(path: Path, ids: Sequence[str], counted: PerImage) -> None:
@@ -51,32 +57,6 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
     if counts.dtype != np.int64 or counts.shape[:1] != (len(ids),):
         raise RecordError(f"{path}: {len(ids)} ids and {counts.dtype}{list(counts.shape)} matrices do not fit together")
     return ids, counted
-
-
-def groups_of(ids: Sequence[str], how: str) -> list[str]:
-    """The group of each image, by a key of :data:`GROUPS`.
-
-    :raises DataError: names have no group, or all have the same.
-    """
-    unit, group_of = GROUPS[how]
-    groups = [group_of(sample_id.rpartition("/")[2]) for sample_id in ids]
-    if nameless := [sample_id for sample_id, group in zip(ids, groups, strict=True) if not group or group == sample_id]:
-        raise DataError(
-            f"{len(nameless)} of {len(ids)} images have no {how} in their name, e.g. {nameless[0]!r}", way_out="leave out --groups"
-        )
-    if len(set(groups)) < 2:
-        raise DataError(f"there are no {unit} to draw: all {len(ids)} images are of one", way_out="leave out --groups")
-    return groups
-
-
-def intervals_of(labels: LabelSpace, ids: Sequence[str], counted: PerImage, groups: str | None = None) -> Intervals:
-    """Intervals over images, or over groups of them by a key of :data:`GROUPS`.
-
-    :raises DataError: see :func:`groups_of`.
-    """
-    if groups is None:
-        return bootstrap(labels, counted)
-    return bootstrap(labels, counted, groups=groups_of(ids, groups), unit=GROUPS[groups][0])
 
 
 def with_intervals(record: RunRecord, path: Path) -> RunRecord:

@@ -15,7 +15,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,16 @@ from segbench.files.json_text import dump_json
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.image_counts import Counted
 from segbench.metrics.region_scores import SegmentScores
 from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
 from segbench.metrics.uncertainty import Intervals
+from segbench.records.data_facts import data_facts
+from segbench.records.environment import environment
+from segbench.records.groups import intervals_of
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
 
 RUN_SCHEMA = "segbench.run/1"
 
@@ -46,6 +54,39 @@ class RunRecord:
     intervals: Intervals | None = None
     boundary: Boundaries | None = None
     segments: SegmentScores | None = None
+
+    @classmethod
+    def of(
+        cls,
+        counted: Counted,
+        dataset: Dataset,
+        *,
+        model: Mapping[str, Any],
+        protocol: Mapping[str, Any],
+        machine: Mapping[str, Any] = MappingProxyType({}),
+        command: str = "",
+        groups: str | None = None,
+    ) -> RunRecord:
+        """The record of what was counted in a dataset, with intervals over its images.
+
+        :param machine: facts for the environment, beside those that every record has.
+        :param groups: what the intervals draw instead of images, a key of :data:`segbench.records.groups.GROUPS`.
+        :raises DataError: the names of the images have no such groups.
+        """
+        if mapping := counted.counting.decoding.mapping:
+            model, protocol = {**model, "mapping": mapping.facts()}, {**protocol, "map": mapping.signature}
+        return cls(
+            model,
+            data_facts(dataset, list(zip(counted.ids, counted.target_histograms, strict=True))),
+            protocol,
+            environment(**machine),
+            counted.confusion,
+            counted.instances.class_iiou(counted.confusion) if counted.instances else {},
+            command,
+            intervals_of(counted.labels, counted.ids, counted.per_image, groups),
+            counted.boundary,
+            counted.segments,
+        )
 
     @property
     def labels(self) -> LabelSpace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,15 @@ from segbench.images.folders import SUFFIXES, label_map_files
 
 @dataclass(frozen=True)
 class Pairing:
-    """Sample and prediction, in the dataset's order; and one line for each sample that has no prediction or several."""
+    """Sample and prediction, in the dataset's order; and by sample id what is wrong with those that have no prediction or several."""
 
     pairs: tuple[tuple[Sample, Path], ...]
-    problems: tuple[str, ...]
+    unpaired: Mapping[str, str]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One line for each sample without its prediction."""
+        return tuple(f"{name}: {problem}" for name, problem in self.unpaired.items())
 
 
 def pair_predictions(preds: Path, dataset: Dataset) -> Pairing:
@@ -38,16 +44,16 @@ def pair_predictions(preds: Path, dataset: Dataset) -> Pairing:
         looked = f"looked for {', '.join(sorted(SUFFIXES))} in it and in its sub-folders"
         raise DataError(f"{preds}: no label maps here", links, looked)
     find = _by_prefix(files) if dataset.prefix_pairing else _by_path_or_stem(preds, files, dataset)
-    pairs, problems = [], []
+    pairs, unpaired = [], {}
     for sample in dataset.samples:
         candidates = find(sample)
         if len(candidates) == 1:
             pairs.append((sample, candidates[0]))
         elif candidates:
-            problems.append(f"{sample.id}: {len(candidates)} predictions: " + ", ".join(str(c.relative_to(preds)) for c in candidates))
+            unpaired[sample.id] = f"{len(candidates)} predictions: " + ", ".join(str(c.relative_to(preds)) for c in candidates)
         else:
-            problems.append(f"{sample.id}: no prediction")
-    return Pairing(tuple(pairs), tuple(problems))
+            unpaired[sample.id] = "no prediction"
+    return Pairing(tuple(pairs), unpaired)
 
 
 class _by_prefix:  # noqa: N801 (a closure with a table)

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from segbench.datasets.base import Dataset
 from segbench.errors import TrainingError
-from segbench.evaluation.inference import decoders, evaluate
+from segbench.evaluation.inference import counting_of, decoders, evaluate
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Precision
-from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.scores import Scores, score
+from segbench.metrics.image_counts import Counted
+from segbench.metrics.scores import Scores
 from segbench.models.segmenter import Segmenter, forward
 from segbench.models.weights import save
 from segbench.parallel import map_ordered
@@ -181,8 +181,8 @@ def _read(unread: list[Tensor]) -> list[float]:
 
 def validate(segmenter: Segmenter, dataset: Dataset) -> Scores:
     """Scores on a whole dataset."""
-    total = sum((result.counts[0] for result in evaluate([segmenter], dataset)), np.zeros((256, 256), np.int64))
-    return score(ConfusionMatrix.from_pairs(dataset.labels, total, np.arange(256, dtype=np.uint8)))
+    counts = ((result.sample.id, result.counts[0]) for result in evaluate([segmenter], dataset))
+    return Counted.of(counting_of(dataset), counts).scores
 
 
 def class_histograms(dataset: Dataset) -> NDArray[np.int64]:

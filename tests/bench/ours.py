@@ -20,7 +20,8 @@ from segbench.images.files import read_image, read_labels
 from segbench.images.inflate import inflater
 from segbench.kernels.boundary_counting import count_boundaries
 from segbench.metrics.boundary_iou import boundary_sums
-from segbench.scoring.folder import FolderScores, score_folder
+from segbench.metrics.image_counts import Counted
+from segbench.scoring.folder import score_folder
 from tests.bench.data import HEIGHT, WIDTH, paths
 
 Result = tuple[object, float]
@@ -30,7 +31,7 @@ BEYOND_CACHES = 1 << 28
 TIMES = 10  # a set has hundreds of pairs, over which starting threads and their first memory are spread
 
 
-def score(root: Path, *, instances: bool = False, workers: int = CORES) -> FolderScores:
+def score(root: Path, *, instances: bool = False, workers: int = CORES) -> Counted:
     """What `segbench score` does between reading its arguments and printing, with every pair ``TIMES`` times."""
     dataset = read_layout("cityscapes", root, "val")
     dataset = replace(dataset, samples=dataset.samples * TIMES)

@@ -20,10 +20,10 @@ from segbench.images.buffers import borrow
 from segbench.images.inflate import inflater
 from segbench.images.unfilter import LEAD, SLACK, unfilter
 from segbench.kernels.counting import count_corner
-from segbench.labels.encodings import id_of_byte, to_ids
-from segbench.metrics.confusion import fold_pairs
-from segbench.metrics.instance_iou import InstanceHits, InstanceScores, count_instances
-from segbench.scoring.folder import BATCH, _stacked
+from segbench.labels.decoding import Decoding
+from segbench.metrics.counting import count_instances
+from segbench.metrics.image_counts import Counted, Counting, ImageCounts
+from segbench.metrics.pair_counts import PairCounts
 from tests.bench.data import HEIGHT, WIDTH, bench_set, paths
 from tests.bench.workers import ROOT
 
@@ -45,15 +45,18 @@ with contextlib.ExitStack() as stack:
     stack.enter_context(quick_start())
     mark("numba")
     from segbench.console import score
-    from segbench.scoring.record import record_of
+    from segbench.labels.decoding import Decoding
+    from segbench.metrics.image_counts import Counting
+    from segbench.scoring.record import make_record
     mark("segbench, rich, Pillow")
     from pathlib import Path
     from segbench.datasets.target_folder import target_folder
     root = Path({root!r})
     dataset = target_folder(root)
-    result = score.score_with_progress(root / "results", dataset, workers=1)
+    counting = Counting(Decoding.of_files(dataset.labels), None, dataset.instances)
+    result = score.score_with_progress(root / "results", dataset, counting, 1)
     mark("loading kernels, and the pair")
-    record = record_of(result, "x")
+    record = make_record(result, dataset, "x")
     mark("intervals (10 000 replicates) and the record")
     score.print_scores(record)
     mark("printing")
@@ -92,19 +95,18 @@ class _Stages:
 def pair_stages(pairs: int = 24, rounds: int = 5) -> Stages:
     """Milliseconds of a pair on one thread, as scoring goes through many; medians. Of one pair alone a processor learns every branch."""
     dataset = read_layout("cityscapes", bench_set(pairs), "val")
-    scores, table = InstanceScores(LABELS, INSTANCES), id_of_byte(LABELS, "ids")
+    counting = Counting(Decoding.of_files(LABELS), None, INSTANCES)
     stages = _Stages()
     for _ in range(rounds):
-        corners = []
+        images = []
         for sample, (target, pred) in zip(dataset.samples, paths(bench_set(pairs)), strict=True):
             files = {"target": target, "prediction": pred, "instances": sample.extras["instances"]}
             maps = {name: _decoded(name, path, stages) for name, path in files.items()}
-            corners.append(stages.time("counting pairs", partial(count_corner, maps["target"], maps["prediction"])))
-            hits = stages.time("counting instances", partial(count_instances, maps["instances"], maps["prediction"], INSTANCES))
-            stages.time("weighing instances", lambda hits=hits: scores.add(InstanceHits(hits.values, to_ids(hits.pred, table))))
-            if len(corners) == BATCH:
-                stages.time(f"folding, {BATCH} pairs at once", partial(_fold, corners), BATCH)
-                corners = []
+            corner = stages.time("counting pairs", partial(count_corner, maps["target"], maps["prediction"]))
+            cells = stages.time("the cells that occur", partial(PairCounts.of, corner))
+            rows = stages.time("counting instances", partial(count_instances, counting, maps["instances"], maps["prediction"]))
+            images.append((sample.id, ImageCounts(cells, instances=rows)))
+        stages.time("folding and weighing, all pairs at once", partial(_add_up, Counted.of(counting, images)), len(images))
     return [(name, 1e3 * statistics.median(seconds)) for name, seconds in stages.seconds.items()]
 
 
@@ -121,5 +123,5 @@ def _decoded(name: str, path: Path, stages: _Stages) -> NDArray[Any]:
     return values
 
 
-def _fold(corners: list[NDArray[np.int64]]) -> object:
-    return fold_pairs(_stacked(corners), LABELS.index_of_id, LABELS.index_of_id, len(LABELS.classes))
+def _add_up(counted: Counted) -> object:
+    return counted.per_image, counted.pairs, counted.target_histograms, counted.instances

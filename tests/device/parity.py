@@ -55,7 +55,7 @@ def counted(
     """int64[models, 256, 256] pairs over the images, the mIoU of each model, and how passes were run."""
     total, passes = np.zeros((len(NAMES), 256, 256), np.int64), Counter[str]()
     for result in evaluate(load_models(NAMES, dataset, {}, where), dataset.first(limit), protocol=protocol, graphs=graphs):
-        total += np.stack(result.counts)
+        total += np.stack([counts.pairs.dense() for counts in result.counts])
         passes.update(result.passes)
     index = np.arange(256, dtype=np.uint8)
     return total, [score(ConfusionMatrix.from_pairs(dataset.labels, one, index)).miou for one in total], passes

@@ -34,7 +34,7 @@ def test_counts_equal_predicting_and_counting_each_image_alone(tmp_path: Path) -
         for segmenter, counts, class_map in zip(segmenters, result.counts, result.class_maps, strict=True):
             pred = predict(segmenter, read_photograph(result.sample)[None])[0]
             np.testing.assert_array_equal(class_map, pred)
-            np.testing.assert_array_equal(counts, count_pairs(dataset.read_target(result.sample), pred))
+            np.testing.assert_array_equal(counts.pairs.dense(), count_pairs(dataset.read_target(result.sample), pred))
 
 
 def test_each_image_is_read_once_for_all_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_precision_is_the_arithmetic_of_the_network(tmp_path: Path) -> None:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             own = full_size_logits(segmenter, image).argmax(1)[0].numpy()
         np.testing.assert_array_equal(result.class_maps[0], own)
-        assert result.counts[0].sum() == own.size
+        assert result.counts[0].pairs.pixels.sum() == own.size
         differ += int((own != predict(segmenter, image[None])[0]).sum())
     assert differ > 0
 
@@ -105,7 +105,7 @@ def test_void_can_be_predicted_or_is_masked_before_the_argmax(tmp_path: Path, op
         if not options:
             np.testing.assert_array_equal(predictable.class_maps[0], np.array([0, 3, 1, 3, 2])[logits.argmax(0)])
             np.testing.assert_array_equal(masked.class_maps[0], logits[[0, 2, 4]].argmax(0))
-        np.testing.assert_array_equal(masked.counts[0], count_pairs(dataset.read_target(masked.sample), masked.class_maps[0]))
+        np.testing.assert_array_equal(masked.counts[0].pairs.dense(), count_pairs(dataset.read_target(masked.sample), masked.class_maps[0]))
         said = predictable.class_maps[0] < 3
         np.testing.assert_array_equal(masked.class_maps[0][said], predictable.class_maps[0][said])
         assert masked.class_maps[0].max() < 3

@@ -49,8 +49,8 @@ def killed_after(images: int) -> Callable[[Evaluated], None]:
 
 def assert_same(some: list[Outcome], others: list[Outcome]) -> None:
     for one, other in zip(some, others, strict=True):
-        assert one.ids == other.ids
-        assert np.array_equal(one.per_image.confusion, other.per_image.confusion)
+        assert one.counted.ids == other.counted.ids
+        assert np.array_equal(one.counted.confusions, other.counted.confusions)
         assert one.record.dataset == other.record.dataset
         assert one.record.signature == other.record.signature
 
@@ -77,6 +77,18 @@ def test_a_run_that_was_killed_goes_on_where_it_was_and_counts_the_same(
     assert_same(run(models, dataset, unfinished=path), whole)
 
 
+def test_a_run_that_tells_regions_apart_goes_on_too(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
+    path, cells = tmp_path / "unfinished.jsonl", replace(dataset, segments="spot")
+    whole = run(models, cells)
+    with pytest.raises(KeyboardInterrupt):
+        run(models, cells, unfinished=path, on_image=killed_after(2))
+    again = run(models, cells, unfinished=path)
+    assert_same(again, whole)
+    for one, other in zip(again, whole, strict=True):
+        assert one.record.segments is not None
+        assert one.record.segments == other.record.segments
+
+
 def test_a_line_that_was_being_written_is_counted_again(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
     path = tmp_path / "unfinished.jsonl"
     whole = run(models, dataset, unfinished=path)
@@ -100,7 +112,7 @@ def test_images_in_another_order_are_not_taken_for_each_other(tmp_path: Path, da
     turned = replace(dataset, samples=dataset.samples[::-1])
     results = list(resumed(path, turned, lambda rest: evaluate(models, rest)))
     assert [result.sample.id for result in results] == [sample.id for sample in turned.samples]
-    assert np.array_equal(results[0].counts[0], next(evaluate(models, turned)).counts[0])
+    assert results[0].counts[0].pairs.equals(next(evaluate(models, turned)).counts[0].pairs)
 
 
 def test_only_the_same_run_finds_what_was_counted(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
@@ -126,7 +138,6 @@ def test_only_the_same_run_finds_what_was_counted(tmp_path: Path, dataset: Datas
 def test_what_cannot_be_recognised_again_is_not_kept(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
     nameless = [replace(models[0], weights_sha256=None)]
     assert unfinished_file(tmp_path, nameless, [None], dataset, Protocol()) is None
-    assert unfinished_file(tmp_path, models, [None, None], replace(dataset, segments="spot"), Protocol()) is None
     without = replace(dataset, samples=(replace(dataset.samples[0], image=None),))
     assert unfinished_file(tmp_path, models, [None, None], without, Protocol()) is None
 

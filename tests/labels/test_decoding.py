@@ -12,8 +12,8 @@ from segbench.labels.space import LabelClass, LabelSpace
 OTHER = LabelSpace("other", tuple(LabelClass(name, (i,), (0, 0, 0)) for i, name in enumerate(["sky", "road", "boat"], 100)))
 
 
-def histogram(*bytes_: int) -> np.ndarray:
-    return np.bincount(bytes_, minlength=256)
+def cells(*pairs: tuple[int, int]) -> np.ndarray:
+    return np.array([256 * target + pred for target, pred in pairs], np.int32)
 
 
 @pytest.mark.parametrize("encoding", ["ids", "auto", "color"])
@@ -51,6 +51,6 @@ def test_mapped_predictions_are_in_their_own_ids_and_the_classes_that_nothing_st
 
 def test_bytes_that_stand_for_nothing_are_named_with_the_label_space_that_they_are_not_in() -> None:
     decoding = Decoding.of_files(CITY, mapping=MappingRule().between(OTHER, CITY))
-    assert decoding.problem(histogram(7, 11), histogram(101)) is None
-    assert decoding.problem(histogram(77), histogram(7)) == "target ids [77] are not in 'cityscapes-19-2of19'"
-    assert decoding.problem(histogram(7), histogram(7, 101)) == "prediction ids [7] are not in 'other'"
+    assert decoding.problem(cells((7, 101), (11, 101))) is None
+    assert decoding.problem(cells((77, 7))) == "target ids [77] are not in 'cityscapes-19-2of19'"
+    assert decoding.problem(cells((7, 7), (7, 101), (11, 9))) == "prediction ids [7, 9] are not in 'other'"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from segbench.errors import LabelError
 from segbench.kernels.counting import count_pairs
 from segbench.labels.space import LabelSpace
-from segbench.metrics.confusion import ConfusionMatrix, fold_pairs, stray_target_ids
+from segbench.metrics.confusion import ConfusionMatrix, fold_cells, stray_target_ids
 from segbench.metrics.scores import score
 from tests.oracles import fast_hist
 from tests.strategies import labelled_map_pairs, plain_labels
@@ -56,7 +56,9 @@ def test_folding_is_linear(maps: Labelled, factor: int) -> None:
 def test_many_images_are_folded_as_each_of_them_is(maps: Labelled, images: int) -> None:
     labels, target, pred = maps
     pairs = np.stack([count_pairs(target, np.roll(pred, index)) for index in range(images + 1)])[:images]
-    together = fold_pairs(pairs, labels.index_of_id, labels.index_of_id, len(labels.classes))
+    image, targets, preds = pairs.nonzero()
+    index, shape = labels.index_of_id, (images, len(labels.classes))
+    together = fold_cells(image, index[targets], index[preds], pairs[image, targets, preds], shape)
     assert together.shape == (images, len(labels.classes), len(labels.classes) + 1)
     for matrix, of_image in zip(together, pairs, strict=True):
         assert np.array_equal(matrix, ConfusionMatrix.from_pairs(labels, of_image).counts)

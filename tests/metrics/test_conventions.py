@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segbench.kernels.counting import count_pairs
-from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.conventions import BATCH, CONVENTIONS, Counted
-from segbench.metrics.scores import score
+from segbench.labels.decoding import Decoding
+from segbench.metrics.conventions import BATCH, CONVENTIONS
+from segbench.metrics.counting import count_maps
+from segbench.metrics.image_counts import Counted, Counting
 from tests.strategies import plain_labels
 
 LABELS = plain_labels(4)
@@ -35,8 +35,8 @@ def pairs(images: int, seed: int) -> list[Pair]:
 
 
 def counted(made: Sequence[Pair]) -> Counted:
-    all_pairs = [count_pairs(target, pred) for target, pred in made]
-    return Counted(LABELS, np.sum(all_pairs, axis=0), np.stack([ConfusionMatrix.from_pairs(LABELS, each).counts for each in all_pairs]))
+    counting = Counting(Decoding.of_files(LABELS))
+    return Counted.of(counting, ((str(index), count_maps(counting, target, pred)) for index, (target, pred) in enumerate(made)))
 
 
 def iou(made: Sequence[Pair], label: int, *, mask_void: bool = True) -> float:
@@ -92,7 +92,7 @@ def test_a_convention_is_what_its_name_says(name: str, seed: int) -> None:
 
 def test_the_first_convention_is_the_score_that_is_recorded() -> None:
     scored = counted(pairs(9, 3))
-    assert next(iter(CONVENTIONS.values()))(scored) == score(scored.matrix(scored.per_image)).miou
+    assert next(iter(CONVENTIONS.values()))(scored) == scored.scores.miou
 
 
 def test_conventions_differ_by_many_points_on_the_same_maps() -> None:

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from segbench.datasets.cityscapes import INSTANCES, LABELS
 from segbench.errors import LabelError
 from segbench.kernels.counting import count_pairs
+from segbench.kernels.instance_counting import count_by_instance
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.instance_iou import InstanceHits, InstanceRule, InstanceScores, count_instances, instance_categories
+from segbench.metrics.instance_iou import InstanceRule, InstanceScores, InstanceTable, instance_categories, instance_rows
 from tests.golden.generated_set import draw_pair
 from tests.oracles import weighted_instances
 
 AVERAGE = {label.ids[0]: INSTANCES.average_size[label.name] for label in LABELS.classes if label.has_instances}
+TABLE = InstanceTable(LABELS, INSTANCES)
 HUMANS, VEHICLES = {24, 25}, {26, 27, 28, 29, 30, 31, 32, 33}
 CATEGORY_IDS = {i: HUMANS if i in HUMANS else VEHICLES for i in AVERAGE}
 
@@ -26,10 +28,8 @@ Maps = tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint8]]
 
 
 def scores_of(images: list[Maps]) -> InstanceScores:
-    scores = InstanceScores(LABELS, INSTANCES)
-    for _, instances, pred in images:
-        scores.add(count_instances(instances, pred, INSTANCES))
-    return scores
+    rows = [instance_rows(TABLE, *count_by_instance(instances, pred, INSTANCES.divisor)) for _, instances, pred in images]
+    return InstanceScores(TABLE, np.concatenate([np.zeros((0, 4), np.int64), *rows]))
 
 
 @given(st.integers(0, 10**6), st.integers(0, 3))
@@ -39,11 +39,11 @@ def test_weighted_counts_equal_a_straightforward_reimplementation_bit_for_bit(se
     ours = scores_of(maps)
     for index, label in enumerate(LABELS.classes):
         if label.has_instances:
-            assert [ours.class_tp[label.name], ours.class_fn[label.name]] == of_class[int(LABELS.id_of_index[index])]
+            assert [*ours.of_class[label.name]] == of_class[int(LABELS.id_of_index[index])]
     for category, members in (("human", HUMANS), ("vehicle", VEHICLES)):
-        for side, mine in enumerate((ours.category_tp, ours.category_fn)):
+        for side, mine in enumerate(ours.of_category[category]):
             # The sums run over instances in ascending order, here by label id: only the order of additions differs.
-            assert mine[category] == pytest.approx(math.fsum(of_category[i][side] for i in members if i in AVERAGE), rel=1e-12)
+            assert mine == pytest.approx(math.fsum(of_category[i][side] for i in members if i in AVERAGE), rel=1e-12)
 
 
 @given(st.integers(0, 10**6))
@@ -65,9 +65,9 @@ def test_iiou_of_a_class_is_its_weighted_hits_over_hits_misses_and_plain_false_p
 )
 def test_every_pixel_above_the_divisor_is_counted_once_under_its_instance(instances: NDArray[np.uint16], seed: int) -> None:
     pred = np.random.default_rng(seed).integers(0, 256, instances.shape, np.uint8)
-    hits = count_instances(instances, pred, INSTANCES)
-    assert hits.values.tolist() == sorted(set(instances[instances > 1000].tolist()))
-    for value, row in zip(hits.values, hits.pred, strict=True):
+    values, hits = count_by_instance(instances, pred, INSTANCES.divisor)
+    assert values.tolist() == sorted(set(instances[instances > 1000].tolist()))
+    for value, row in zip(values, hits, strict=True):
         assert np.array_equal(row, np.bincount(pred[instances == value], minlength=256))
 
 
@@ -76,20 +76,19 @@ def test_small_instances_weigh_as_much_as_large_ones() -> None:
     instances[0, :90], instances[0, 90:] = 26001, 26002
     pred = np.where(instances == 26001, 26, 0).astype(np.uint8)
     scores = scores_of([(np.full((1, 100), 26, np.uint8), instances, pred)])
-    assert scores.class_tp["car"] == scores.class_fn["car"] == pytest.approx(INSTANCES.average_size["car"])
+    assert scores.of_class["car"] == pytest.approx([INSTANCES.average_size["car"]] * 2)
 
 
 def test_groups_and_instances_of_ignored_classes_weigh_nothing() -> None:
     instances = np.uint16([[26, 29001, 30001, 9001]])
     scores = scores_of([(np.zeros((1, 4), np.uint8), instances, np.uint8([[26, 26, 26, 26]]))])
-    assert set(scores.class_tp.values()) == set(scores.class_fn.values()) == {0.0}
-    assert set(scores.category_tp.values()) == {0.0}
+    assert set(scores.of_class.values()) == set(scores.of_category.values()) == {(0.0, 0.0)}
 
 
 def test_a_car_predicted_as_a_trailer_is_a_hit_of_its_category() -> None:
     scores = scores_of([(np.uint8([[26]]), np.uint16([[26001]]), np.uint8([[30]]))])
-    assert scores.class_tp["car"] == 0.0
-    assert scores.category_tp["vehicle"] == INSTANCES.average_size["car"]
+    assert scores.of_class["car"][0] == 0.0
+    assert scores.of_category["vehicle"][0] == INSTANCES.average_size["car"]
 
 
 def test_a_trailer_predicted_on_road_is_a_false_positive_of_its_category() -> None:
@@ -110,24 +109,22 @@ def test_without_instances_and_false_positives_iiou_is_undefined() -> None:
 
 @pytest.mark.parametrize("value", [7001, 34000, 65535])
 def test_an_instance_of_a_label_without_instances_is_refused_and_named(value: int) -> None:
-    hits = count_instances(np.uint16([[value]]), np.uint8([[7]]), INSTANCES)
     with pytest.raises(LabelError, match=str(value)):
-        InstanceScores(LABELS, INSTANCES).add(hits)
+        instance_rows(TABLE, *count_by_instance(np.uint16([[value]]), np.uint8([[7]]), INSTANCES.divisor))
 
 
 def test_a_class_with_an_average_size_but_without_instances_is_refused_and_named() -> None:
     labels = LabelSpace("odd", (LabelClass("car", (1,), (0, 0, 0), has_instances=False),))
-    scores = InstanceScores(labels, InstanceRule(1000, {"car": 10.0}))
     with pytest.raises(LabelError, match="1001"):
-        scores.add(InstanceHits(np.array([1001]), np.ones((1, 256), np.int64)))
+        instance_rows(InstanceTable(labels, InstanceRule(1000, {"car": 10.0})), np.array([1001]), np.ones((1, 256), np.int64))
 
 
 def test_maps_of_different_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="shape"):
-        count_instances(np.zeros((2, 3), np.uint16), np.zeros((3, 2), np.uint8), INSTANCES)
+        count_by_instance(np.zeros((2, 3), np.uint16), np.zeros((3, 2), np.uint8), 1000)
 
 
 def test_read_only_maps_are_counted() -> None:
     instances, pred = np.full((2, 2), 26001, np.uint16), np.full((2, 2), 26, np.uint8)
     instances.flags.writeable = pred.flags.writeable = False
-    assert count_instances(instances, pred, INSTANCES).pred[0, 26] == 4
+    assert count_by_instance(instances, pred, 1000)[1][0, 26] == 4

@@ -72,7 +72,7 @@ def our_json(root: Path) -> str:
     """The same from segbench."""
     result = score_folder(root / "results", read_layout("cityscapes", root, "val"), encoding="ids", target_encoding="ids")
     assert isinstance(result.instances, InstanceScores)
-    return to_text(cityscapes_result(result.dataset.labels, result.pairs, result.instances))
+    return to_text(cityscapes_result(result.labels, result.pairs, result.instances))
 
 
 if __name__ == "__main__":

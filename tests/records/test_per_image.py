@@ -11,7 +11,8 @@ from segbench.errors import DataError, RecordError
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.uncertainty import bootstrap
-from segbench.records.per_image import groups_of, intervals_of, read_per_image, with_intervals, write_per_image
+from segbench.records.groups import groups_of, intervals_of
+from segbench.records.per_image import read_per_image, with_intervals, write_per_image
 from tests.report.fakes import GOOD, LABELS, run_record
 
 COUNTS = np.random.default_rng(0).integers(0, 100, (4, 3, 4))

@@ -22,10 +22,10 @@ from segbench.kernels.counting import count_pairs
 from segbench.labels.decoding import Decoding
 from segbench.labels.mapping import MappingRule
 from segbench.labels.space import LabelClass, LabelSpace
+from segbench.metrics.image_counts import Counted, Counting
 from segbench.metrics.scores import score
-from segbench.scoring.folder import BATCH, FolderScores, score_folder
-from segbench.scoring.pair_counting import count_folder
-from segbench.scoring.pairing import pair_predictions
+from segbench.scoring.folder import score_folder
+from segbench.scoring.pair_counting import TOGETHER, count_folder
 
 Ids = NDArray[np.uint8]
 
@@ -63,10 +63,11 @@ def rewritten(preds: Path, to: Path, change: Callable[[Path, Ids], None]) -> Pat
     return to
 
 
-def assert_same(one: FolderScores, other: FolderScores) -> None:
+def assert_same(one: Counted, other: Counted) -> None:
+    assert one.ids == other.ids
     assert np.array_equal(one.pairs, other.pairs)
     assert np.array_equal(one.per_image.confusion, other.per_image.confusion)
-    assert [(i, h.tolist()) for i, h in one.target_histograms] == [(i, h.tolist()) for i, h in other.target_histograms]
+    assert np.array_equal(one.target_histograms, other.target_histograms)
 
 
 def test_a_folder_is_scored_over_all_its_pixels(street: Path) -> None:
@@ -76,8 +77,8 @@ def test_a_folder_is_scored_over_all_its_pixels(street: Path) -> None:
     expected = sum(count_pairs(target, pred) for target, pred in maps)
     assert np.array_equal(result.pairs, expected)
     assert np.array_equal(result.per_image.confusion.sum(axis=0), result.confusion.counts)
-    assert [i for i, _ in result.target_histograms] == [s.id for s in dataset.samples]
-    assert np.array_equal(np.sum([h for _, h in result.target_histograms], axis=0), expected.sum(axis=1))
+    assert list(result.ids) == [s.id for s in dataset.samples]
+    assert np.array_equal(result.target_histograms.sum(axis=0), expected.sum(axis=1))
     assert 0.5 < score(result.confusion).acc < 0.9
 
 
@@ -87,33 +88,40 @@ def test_the_number_of_workers_changes_nothing(cityscapes_set: Path, workers: in
     assert_same(one, other)
     assert one.instances is not None
     assert other.instances is not None
-    assert one.instances.class_tp == other.instances.class_tp
+    assert one.instances.of_class == other.instances.of_class
 
 
-def test_every_pair_is_reported_once_while_it_is_counted(street: Path) -> None:
-    calls: list[int] = []
-    score_folder(street / "preds", cityscapes(street), on_pair=lambda: calls.append(1))
-    assert len(calls) == 4
-
-
-def test_counts_come_in_the_order_of_the_dataset(street: Path) -> None:
+def test_every_pair_is_given_once_in_the_order_of_the_dataset_with_its_problem_if_it_has_one(street: Path) -> None:
     dataset = cityscapes(street)
-    counts = list(count_folder(pair_predictions(street / "preds", dataset), dataset, Decoding.of_files(CITY)))
-    assert [c.sample for c in counts] == list(dataset.samples)
-    assert all(c.problem is None for c in counts)
+    (street / "preds" / f"{dataset.samples[1].id}_pred.png").unlink()
+    items = list(count_folder(street / "preds", dataset, Counting(Decoding.of_files(CITY))))
+    assert [name for name, _ in items] == [sample.id for sample in dataset.samples]
+    assert [counts.problem for _, counts in items] == [None, "no prediction", None, None]
+
+
+def test_a_folder_can_be_counted_in_parts(street: Path) -> None:
+    dataset = cityscapes(street)
+    counting = Counting(Decoding.of_files(CITY), 0.05, dataset.instances)
+    parts = [replace(dataset, samples=samples) for samples in (dataset.samples[2:], dataset.samples[:2])]
+    last, first = ([*count_folder(street / "preds", part, counting, workers=1)] for part in parts)
+    whole = score_folder(street / "preds", dataset, boundary=0.05)
+    merged = Counted.of(counting, [*first, *last])
+    assert_same(merged, whole)
+    for name, array in vars(merged.per_image).items():
+        assert np.array_equal(array, getattr(whole.per_image, name), equal_nan=True) if array is not None else name == "segments"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_more_pairs_than_are_counted_at_once_come_out_as_one_by_one(street: Path, workers: int) -> None:
     dataset = cityscapes(street)
-    order = np.random.default_rng(0).integers(0, 4, 3 * BATCH + 5)
+    order = np.random.default_rng(0).integers(0, 4, 8 * TOGETHER + 5)
     many = score_folder(street / "preds", replace(dataset, samples=tuple(dataset.samples[i] for i in order)), workers=workers)
     one = score_folder(street / "preds", dataset)
-    assert many.ids == [dataset.samples[i].id for i in order]
+    assert list(many.ids) == [dataset.samples[i].id for i in order]
     assert np.array_equal(many.per_image.confusion, one.per_image.confusion[order])
     counts = [count_pairs(dataset.read_target(s), read_labels(street / "preds" / f"{s.id}_pred.png")) for s in dataset.samples]
     assert np.array_equal(many.pairs, np.sum([counts[i] for i in order], axis=0))
-    assert np.array_equal([h for _, h in many.target_histograms], np.array([h for _, h in one.target_histograms])[order])
+    assert np.array_equal(many.target_histograms, one.target_histograms[order])
 
 
 # One way to spoil the prediction of each image, and what must be said about it.
@@ -363,9 +371,9 @@ def test_iiou_is_the_same_for_predictions_in_train_ids(cityscapes_set: Path) -> 
     right, asked = (score_folder(p, dataset, encoding=e) for p, e in ((ids, "ids"), (preds, "train-ids")))  # type: ignore[arg-type]
     assert right.instances is not None
     assert asked.instances is not None
-    assert right.instances.class_tp == asked.instances.class_tp
-    assert right.instances.category_tp == asked.instances.category_tp
-    assert sum(right.instances.class_tp.values()) > 0
+    assert right.instances.of_class == asked.instances.of_class
+    assert right.instances.of_category == asked.instances.of_category
+    assert sum(hits for hits, _ in right.instances.of_class.values()) > 0
     assert_same(asked, right)
 
 

@@ -1,0 +1,71 @@
+"""Counts what two maps give: pairs, and whatever else a :class:`~segbench.metrics.image_counts.Counting` asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import LabelError
+from segbench.kernels.boundary_counting import count_boundaries
+from segbench.kernels.counting import count_corner
+from segbench.kernels.instance_counting import count_by_instance
+from segbench.kernels.watershed import connected_segments, thinned_segments
+from segbench.labels.encodings import to_ids
+from segbench.metrics.boundary_iou import Boundaries, boundary_sums, boundary_width
+from segbench.metrics.image_counts import Counting, ImageCounts
+from segbench.metrics.instance_iou import Rows, instance_rows
+from segbench.metrics.pair_counts import PairCounts
+from segbench.metrics.region_scores import SegmentScores, segment_scores
+
+Bytes = NDArray[np.uint8]
+
+
+def count_maps(counting: Counting, target: Bytes, pred: Bytes, instances: NDArray[np.uint16] | None = None) -> ImageCounts:
+    """Count a target and a prediction, uint8[H, W] of bytes as the decoding reads them.
+
+    :param instances: uint16[H, W], an instance map of the same size, if instances are to be counted.
+    :raises ValueError: the shapes differ.
+    """
+    pairs = PairCounts.of(count_corner(target, pred))
+    problem = counting.decoding.problem(pairs.cells)
+    rows = None
+    if problem is None and instances is not None:
+        try:
+            rows = count_instances(counting, instances, pred)
+        except LabelError as error:
+            problem = str(error)
+    if problem is not None:
+        return ImageCounts(pairs, problem=problem)
+    return ImageCounts(pairs, count_boundary(counting, target, pred), rows, count_segments(counting, target, pred))
+
+
+def count_boundary(counting: Counting, target: Bytes, pred: Bytes) -> Boundaries | None:
+    """The pixels near the edges of classes, if they are to be counted."""
+    if counting.boundary is None:
+        return None
+    decoding, width = counting.decoding, boundary_width(target.shape, counting.boundary)
+    table = count_boundaries(target, pred, decoding.target_index, decoding.pred_index, len(decoding.labels.classes), width)
+    return Boundaries(boundary_sums(table), counting.boundary, (width,))
+
+
+def count_instances(counting: Counting, instances: NDArray[np.uint16], pred: Bytes) -> Rows | None:
+    """The instances of a map uint16[H, W], if they are to be counted.
+
+    :raises LabelError: an instance belongs to a label that is unknown or has no instances.
+    :raises ValueError: the shapes differ.
+    """
+    table = counting.instance_table
+    if table is None:
+        return None
+    values, hits = count_by_instance(instances, pred, table.rule.divisor)
+    return instance_rows(table, values, to_ids(hits, counting.decoding.pred_ids))
+
+
+def count_segments(counting: Counting, target: Bytes, pred: Bytes) -> SegmentScores | None:
+    """V_rand and V_info of the regions of a class, if they are to be told apart."""
+    decoding = counting.decoding
+    if counting.segments not in decoding.labels.class_names:
+        return None
+    cells = decoding.labels.class_names.index(counting.segments)
+    of_target, of_pred = decoding.target_index[target] == cells, decoding.pred_index[pred] == cells
+    return segment_scores(connected_segments(of_target), thinned_segments(of_pred))
