@@ -22,7 +22,15 @@ from pathlib import Path
 
 
 class SegbenchError(Exception):
-    """Base of all errors that are the input's fault, not the code's."""
+    """Base of all errors that are the input's fault, not the code's.
+
+    >>> import segbench
+    >>> try:
+    ...     segbench.open_dataset("cityscape")
+    ... except segbench.SegbenchError as error:
+    ...     print(error)
+    dataset 'cityscape' is not registered; did you mean cityscapes?
+    """
 
 
 class UsageError(SegbenchError, ValueError):

@@ -35,7 +35,12 @@ SampleProperty = Callable[[Dataset, Sample, Read], None]
 
 
 def check_dataset(dataset: Dataset, on_sample: Callable[[], None] = lambda: None) -> Iterator[Finding]:
-    """One finding for each property: of the list of samples first, then of what is in the files of every one of them."""
+    """One finding for each property: of the list of samples first, then of what is in the files of every one of them.
+
+    >>> import segbench
+    >>> all(finding.holds for finding in segbench.check_dataset(segbench.open_dataset("mydata.yaml")))
+    True
+    """
     for holds in DATASET_PROPERTIES:
         yield Finding(dataset.title, title(holds), problem_of(partial(holds, dataset)))
     problems: dict[str, list[str]] = {what: [] for what in (title(reads), *map(title, SAMPLE_PROPERTIES))}

@@ -47,7 +47,14 @@ Property = Callable[[Segmenter], None]
 
 
 def check_model(segmenter: Segmenter, properties: Iterable[Property] | None = None) -> Iterator[Finding]:
-    """One finding for each of ``properties``, by default all of :data:`MODEL_PROPERTIES`, in turn."""
+    """One finding for each of ``properties``, by default all of :data:`MODEL_PROPERTIES`, in turn.
+
+    >>> import segbench
+    >>> segmenter = segbench.build_model("enet", segbench.label_space("camvid"), width=0.125)
+    >>> findings = list(segbench.check_model(segmenter))
+    >>> all(finding.holds for finding in findings), len(findings)
+    (True, 12)
+    """
     for has in MODEL_PROPERTIES if properties is None else properties:
         yield Finding(segmenter.name, title(has), _problem(has, segmenter))
 

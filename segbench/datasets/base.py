@@ -22,6 +22,11 @@ class Sample:
 
     ``id`` is unique in the dataset and is what predictions are paired by. ``image`` is ``None`` where only label maps are to be scored.
     ``extras`` holds further files by kind: ``instances`` (uint16 instance ids), ``depth`` (Cityscapes: the 16-bit disparity map).
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> segbench.Sample("a", Path("images/a.png"), Path("gts/a.png")).id
+    'a'
     """
 
     id: str
@@ -43,6 +48,13 @@ class Dataset:
     ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean
     nothing. ``facts``: what records say of where the data are from, a revision for instance. ``whole``: how many samples there were, where
     only the first were taken.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> samples = tuple(segbench.Sample(name, Path(f"images/{name}.png"), Path(f"gts/{name}.png")) for name in ("a", "b"))
+    >>> dataset = segbench.Dataset("mine", "val", segbench.label_space("camvid"), samples, Path())
+    >>> len(dataset), dataset.title
+    (2, 'mine-val')
     """
 
     name: str

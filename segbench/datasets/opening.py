@@ -17,6 +17,11 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
 
     :raises UnknownNameError: no such dataset.
     :raises DataError: its files are not where they should be.
+
+    >>> import segbench
+    >>> dataset = segbench.open_dataset("mydata.yaml")
+    >>> len(dataset), dataset.labels.class_names
+    (3, ('road', 'car', 'person'))
     """
     factory = resolve(located(name), BUILTIN, GROUP, ADAPTERS)
     dataset = factory(data) if split is None else factory(data, split)
@@ -39,6 +44,10 @@ def label_space(name: str) -> LabelSpace:
     """The label space of a builtin dataset, without its files.
 
     :raises UnknownNameError: no such dataset, or one that says itself where its targets are.
+
+    >>> import segbench
+    >>> segbench.label_space("cityscapes").class_names[:3]
+    ('road', 'sidewalk', 'building')
     """
     if located(name).partition(":")[0] in ADAPTERS:
         raise UnknownNameError(f"{name!r} says itself where its targets are: leave GTS out, segbench score PREDS --dataset {name}")

@@ -18,6 +18,12 @@ def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "va
     segments are scored too.
 
     :raises DataError: there is no such folder, there are no targets, or nothing says which label space they are in.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> dataset = segbench.target_folder(Path("gts"), segbench.open_dataset("mydata.yaml").labels)
+    >>> [sample.id for sample in dataset.samples]
+    ['a', 'b', 'c']
     """
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder", way_out="GTS is the folder with the targets (ground truth)")

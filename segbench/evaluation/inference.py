@@ -63,6 +63,14 @@ def evaluate(
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> for image in segbench.evaluate([segbench.load_model(Path("enet.safetensors"))], segbench.open_dataset("mydata.yaml")):
+    ...     print(image.sample.id, image.counts[0].pairs.pixels.sum())
+    a 768
+    b 768
+    c 768
     """
     mappings = mappings or [None] * len(segmenters)
     for segmenter, mapping in zip(segmenters, mappings, strict=True):

@@ -35,8 +35,8 @@ class Meter:
     :param ignore_index: the value of targets that are not evaluated, as losses take it.
     :param encoding: ``index``: targets hold class indices; ``ids``: label ids of the label space, and ``ignore_index`` means nothing.
 
-    >>> import torch
-    >>> meter = Meter(3, ignore_index=255)
+    >>> import segbench, torch
+    >>> meter = segbench.Meter(3, ignore_index=255)
     >>> meter.update(torch.tensor([[[0, 1], [2, 2]]]), torch.tensor([[[0, 1], [2, 255]]]))
     >>> meter.compute().miou
     1.0

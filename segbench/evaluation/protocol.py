@@ -32,6 +32,11 @@ class Protocol:
     :param void: a network that knows more than the dataset's classes (a void channel, for instance) may say it, and is wrong then
         (``predictable``); or those scores are left out before the argmax (``masked``).
     :raises ProtocolError: a value makes no sense.
+
+    >>> import segbench
+    >>> protocol = segbench.Protocol(scales=(0.75, 1.0, 1.25), flip=True)
+    >>> len(protocol.views)
+    6
     """
 
     precision: Precision = "fp32"

@@ -67,6 +67,14 @@ def run(
     :param execution: what the segmenters were prepared for, for the record.
     :param unfinished: where counts are kept, so that the same run goes on where it was killed; class maps of what was done are not given
         again. Whoever writes the records removes it.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> (outcome,) = segbench.run([segbench.load_model(Path("enet.safetensors"))], segbench.open_dataset("mydata.yaml"))
+    >>> outcome.record.signature.split("|")[:2]
+    ['data:mydata-val', 'n:3']
+    >>> 0 <= outcome.record.scores.miou <= 1
+    True
     """
     protocol = protocol or Protocol()
     mappings = mappings or [None] * len(segmenters)

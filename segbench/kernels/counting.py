@@ -38,6 +38,12 @@ def count_pairs(target: NDArray[np.uint8], pred: NDArray[np.uint8]) -> NDArray[n
     :param pred: uint8[H, W], of the same shape.
     :raises TypeError: an array is not uint8.
     :raises ValueError: the shapes differ.
+
+    >>> import segbench
+    >>> import numpy as np
+    >>> target, pred = np.array([[7, 7, 26]], np.uint8), np.array([[7, 26, 26]], np.uint8)
+    >>> segbench.count_pairs(target, pred)[[7, 7, 26], [7, 26, 26]].tolist()
+    [1, 1, 1]
     """
     _refuse_unlike(target, pred)
     pairs = np.zeros((256, 256), np.int64)

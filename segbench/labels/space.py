@@ -29,6 +29,11 @@ class LabelClass:
     """One name, the label ids that stand for it, and how it is drawn.
 
     ``ids`` may hold ids outside 0..255 (Cityscapes' license plate is -1): they never occur in a label map and own no byte.
+
+    >>> import segbench
+    >>> car = segbench.LabelClass("car", ids=(26,), color=(0, 0, 142), category="vehicle", has_instances=True)
+    >>> car.byte_ids
+    (26,)
     """
 
     name: str
@@ -48,6 +53,14 @@ class LabelSpace:
     """The classes that are evaluated, in order, and the void labels that are known but not evaluated.
 
     :raises LabelError: two labels own one id or share a name, or there are no or too many classes.
+
+    >>> import segbench
+    >>> road, car = segbench.LabelClass("road", (7,), (128, 64, 128)), segbench.LabelClass("car", (26,), (0, 0, 142))
+    >>> labels = segbench.LabelSpace("two", (road, car), void=(segbench.LabelClass("void", (0,), (0, 0, 0)),))
+    >>> labels.class_names
+    ('road', 'car')
+    >>> labels.index_of_id[[7, 26, 0, 1]].tolist()  # void is 2, the number of classes; nobody owns id 1
+    [0, 1, 2, 255]
     """
 
     name: str

@@ -67,6 +67,12 @@ def read_boards(root: Path) -> list[Board]:
 
     :raises RecordError: naming every record, file of rules and file of published numbers that cannot be read.
     :raises DataError: there is nothing to show.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> (board,) = segbench.read_boards(Path("boards"))
+    >>> [measured.record.name for measured in board.measured]
+    ['preds']
     """
     folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if is_board(path))
     problems: list[str] = []

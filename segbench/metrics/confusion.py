@@ -18,6 +18,13 @@ class ConfusionMatrix:
 
     Pixels whose target is void are not in it. A prediction of no class on an evaluated pixel is a false negative of its target and a false
     positive of nobody.
+
+    >>> import segbench
+    >>> import numpy as np
+    >>> labels = segbench.label_space("camvid")
+    >>> pairs = segbench.count_pairs(np.array([[0, 3, 11]], np.uint8), np.array([[0, 3, 3]], np.uint8))  # 11 is void
+    >>> int(segbench.ConfusionMatrix.from_pairs(labels, pairs).counts.sum())
+    2
     """
 
     labels: LabelSpace

@@ -22,6 +22,7 @@ from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix, fold_cells
+from segbench.metrics.image_scores import image_miou
 from segbench.metrics.instance_iou import InstanceRule, InstanceScores, InstanceTable, Rows, weighted_sums
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.per_image import PerImage
@@ -129,6 +130,12 @@ class Counted:
     def scores(self) -> Scores:
         """Every score of the confusion matrix."""
         return score(self.confusion)
+
+    def worst(self, count: int) -> list[tuple[str, float]]:
+        """The images with the lowest mIoU over their own classes, and that mIoU, the lowest first; never a score of the data set."""
+        mious = image_miou(self.confusions)
+        order = [int(index) for index in np.argsort(mious, kind="stable") if not np.isnan(mious[index])]
+        return [(self.ids[index], round(float(mious[index]), 3)) for index in order[:count]]
 
     @cached_property
     def byte_pairs(self) -> NDArray[np.int64]:

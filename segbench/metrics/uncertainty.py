@@ -110,6 +110,14 @@ def bootstrap(
     :param groups: the group of each image; by default every image is its own.
     :param unit: what to call the groups in the result.
     :raises ValueError: shapes, level or replicates make no sense.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> counted = segbench.score_folder(Path("preds"), segbench.open_dataset("mydata.yaml"))
+    >>> intervals = segbench.bootstrap(counted.labels, counted.confusions)
+    >>> low, high = intervals.bounds["miou"]
+    >>> low < counted.scores.miou < high
+    np.True_
     """
     counted = per_image if isinstance(per_image, PerImage) else PerImage(per_image)
     units = _in_order(units_of(labels, counted, groups))

@@ -33,6 +33,11 @@ class Normalize:
     """Bytes to what the network was trained on: ``(value - mean) / std`` per channel, in units of a byte (0..255), channels in ``order``.
 
     The defaults are ImageNet's statistics for RGB.
+
+    >>> import segbench, torch
+    >>> unit = segbench.Normalize(mean=(0, 0, 0), std=(255, 255, 255))  # for a network that was trained on 0..1
+    >>> unit(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8)).flatten().tolist()
+    [1.0, 1.0, 1.0]
     """
 
     mean: tuple[float, ...] = (123.675, 116.28, 103.53)
@@ -64,6 +69,10 @@ class InputRule:
 
     The network sees an image mirrored outwards by ``context`` pixels on every side, and by as many more at the bottom and right as make
     each side at least ``min_size`` and equal to ``remainder`` modulo ``divisor``. Its logits cover the padded image without the context.
+
+    >>> import segbench
+    >>> segbench.InputRule(divisor=32).padded(360)
+    384
     """
 
     divisor: int = 1
@@ -130,6 +139,12 @@ class Segmenter:
     lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
     ``channels``: the scores that are the classes of ``labels``, if others are left out. ``trained_on`` and ``weights_sha256`` say what it
     knows; ``None`` if it is random.
+
+    >>> import segbench, torch
+    >>> network = torch.nn.Conv2d(3, 11, 1)
+    >>> segmenter = segbench.Segmenter("mine", network, segbench.label_space("camvid"), trained_on={"dataset": "camvid", "split": "train"})
+    >>> segmenter.device
+    device(type='cpu')
     """
 
     name: str

@@ -34,6 +34,11 @@ def build(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
     """A registered model with random weights, in evaluation mode.
 
     :raises UnknownNameError: no such model, or it does not take one of the arguments.
+
+    >>> import segbench
+    >>> segmenter = segbench.build_model("enet", segbench.label_space("camvid"), width=0.125)
+    >>> sum(parameter.numel() for parameter in segmenter.network.parameters())
+    7363
     """
     factory = resolve(name, BUILTIN, GROUP, ADAPTERS)
     try:
@@ -90,6 +95,11 @@ def load(path: Path, expected_model: str | None = None) -> Segmenter:
     """The segmenter that a weights file describes, in evaluation mode, float32.
 
     :raises WeightsError: the file is foreign, holds another model than expected or an unknown grid, or a tensor does not fit: all are.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> segbench.load_model(Path("enet.safetensors")).labels.class_names
+    ('road', 'car', 'person')
     """
     description = describe(path)
     name = description["model"]

@@ -89,6 +89,12 @@ def compare_records(a: Path, b: Path, groups: str | None = None) -> Compared:
     :param groups: what is drawn and exchanged, by a key of :data:`segbench.records.groups.GROUPS`; images by default.
     :raises RecordError: a record or its matrices cannot be read or do not fit together, or the two are not comparable.
     :raises DataError: the images' names have no such groups.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> compared = segbench.compare_records(Path("ours.json"), Path("theirs.json"))
+    >>> round(compared.metric("miou").difference, 3)
+    0.087
     """
     first, second = read_run(a), read_run(b)
     if differing := _differences(first, second):

@@ -75,6 +75,12 @@ class Profile:
 
     ``peak_memory_mb`` and what it is, or why it is not known (``peak_memory``). ``repeats``: samples, all processes together. ``warmup``
     and ``device_state`` (of each process), ``environment`` and ``command`` say how it came to be. Megabytes are 2^20 bytes.
+
+    >>> import segbench
+    >>> segmenter = segbench.build_model("enet", segbench.label_space("camvid"), width=0.125)
+    >>> (measured,) = segbench.profile([segmenter], (64, 96))
+    >>> measured.params, measured.macs
+    (7363, 1032960)
     """
 
     model: str

@@ -42,7 +42,14 @@ RUN_SCHEMA = "segbench.run/1"
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
-    """One model (or one folder of label maps) on one dataset under one protocol."""
+    """One model (or one folder of label maps) on one dataset under one protocol.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> record = segbench.read_run(Path("ours.json"))
+    >>> record.name, record.dataset["images"]
+    ('preds', 3)
+    """
 
     model: Mapping[str, Any]
     dataset: Mapping[str, Any]
@@ -175,6 +182,11 @@ def read_run(path: Path) -> RunRecord:
     """Read a run record of any schema version that was ever written.
 
     :raises RecordError: the file is missing, no JSON, of an unknown schema, or its contents do not fit together.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> segbench.read_run(Path("ours.json")).confusion.counts.shape
+    (3, 4)
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -31,6 +31,14 @@ def score_folder(
     :param mapping: the predictions are in its source's label ids, and stand for classes of the dataset as it says.
     :param boundary: also count the pixels near the edges of classes, within this share of an image's diagonal (for Boundary IoU).
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> counted = segbench.score_folder(Path("preds"), segbench.open_dataset("mydata.yaml"))
+    >>> round(counted.scores.miou, 3)
+    0.813
+    >>> counted.worst(1)
+    [('c', 0.728)]
     """
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
     counting = Counting(decoding, boundary, dataset.instances, dataset.segments)

@@ -32,6 +32,11 @@ def sha256_of_files(paths: Iterable[Path]) -> str:
     """SHA-256 of one file's bytes; of several files, that of their names and checksums in the order of their names.
 
     :raises WeightsError: there is no file.
+
+    >>> import segbench
+    >>> from pathlib import Path
+    >>> len(segbench.sha256_of_files([Path("enet.safetensors")]))
+    64
     """
     digests = {}
     for path in sorted(paths, key=lambda path: path.name):
@@ -59,6 +64,10 @@ def named_classes(space: str, names: Sequence[str]) -> LabelSpace:
     """A label space of class names in the order of a network's scores; class index and label id are the same.
 
     :raises WeightsError: there are none or too many, or a name stands there twice.
+
+    >>> import segbench
+    >>> segbench.named_classes("theirs", ["road", "car"]).id_of_index.tolist()
+    [0, 1]
     """
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated or not 0 < len(names) <= MAX_CLASSES:
