@@ -28,9 +28,9 @@ def test_a_ratio_is_theirs_by_ours_and_is_missed_below_what_is_asked() -> None:
 def test_the_page_shows_what_is_missed_and_what_could_not_be_measured() -> None:
     text = page.page([REACHED, MISSED, LOST, FREE], ABOUT, {"A pair": [("read", 1.0), ("count", 3.0)]}, quick=False)
     assert "1 figures are reached, 1 missed, 1 could not be measured." in text
-    assert "| another | a peer | 2 ms | 30 ms | 15x | 20x | missed |" in text
+    assert "| another | a peer | 2 ms | 30 ms | 15x |  | 20x | missed |" in text
     assert "**Missed: another, against a peer.** 15x of 20x, -25%." in text
-    assert "| a third | gone | 2 ms | – | – | 20x | not measured |" in text
+    assert "| a third | gone | 2 ms | – | – |  | 20x | not measured |" in text
     assert "| count | 3.00 | 75% |" in text
     assert "quick run" not in text
 

@@ -14,15 +14,13 @@ from torch import Tensor
 from segbench.errors import DataError, LabelError, UsageError
 from segbench.kernels.counting import count_pairs
 from segbench.kernels.counting_torch import count_pairs as count_pairs_torch
+from segbench.kernels.index_bytes import STRAY, VOID, index_bytes
 from segbench.kernels.upsampling import count_enlarged, kernels_run
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.scores import Scores, score
 from segbench.models.loading import numbered_labels
-
-VOID, STRAY = 255, 254
-"""Bytes of a target that are no class index: not evaluated; neither a class index nor ``ignore_index``."""
 
 Maps = Tensor | NDArray[Any]
 Encoding = Literal["index", "ids"]
@@ -78,7 +76,7 @@ class Meter:
         bytes_ = self._target_bytes(targets)
         if preds.is_floating_point():
             counts = count_enlarged(preds, (targets.shape[1], targets.shape[2]), bytes_)[1]
-            largest = preds.amax().float()  # infinite or NaN if one is
+            largest = _largest(preds)
             self._largest = largest if self._largest is None else torch.maximum(self._largest.to(largest.device), largest)
         else:
             counts = _count(bytes_, self._pred_bytes(preds))
@@ -182,6 +180,8 @@ class Meter:
             return targets if targets.dtype == torch.uint8 else _as_bytes(targets, 255)
         if targets.dtype == torch.uint8 and self.ignore_index == VOID:
             return targets
+        if targets.device.type == "cpu":
+            return torch.from_numpy(index_bytes(targets.numpy(), len(self.labels.classes), self.ignore_index))
         stray = _as_bytes(targets, STRAY)
         stray = torch.where(stray >= len(self.labels.classes), STRAY, stray)
         return torch.where(targets == self.ignore_index, VOID, stray).to(torch.uint8)
@@ -192,7 +192,7 @@ class Meter:
     def _add(self, counts: Tensor, names: Sequence[str] | None) -> None:
         """Add int64[N, 256, 256] of the images."""
         if names is None:
-            self._add_pairs(counts.sum(0))
+            self._add_pairs(counts[0] if len(counts) == 1 else counts.sum(0))
             self._count += len(counts)
             return
         for name, one in zip(names, counts, strict=True):
@@ -202,7 +202,13 @@ class Meter:
                 self._count += 1
 
     def _add_pairs(self, pairs: Tensor) -> None:
-        self._pairs = pairs.clone() if self._pairs is None else self._pairs + pairs.to(self._pairs.device)
+        if self._pairs is None:
+            self._pairs = pairs.clone()
+        elif self._pairs.device.type == "cpu":
+            total = self._pairs.numpy()
+            np.add(total, pairs.cpu().numpy(), out=total)  # torch would wake its threads for a tenth of a millisecond of work
+        else:
+            self._pairs += pairs.to(self._pairs.device)
 
     def _folded(self, pairs: NDArray[np.int64]) -> ConfusionMatrix:
         classes = len(self.labels.classes)
@@ -238,6 +244,13 @@ def _count(targets: Tensor, preds: Tensor) -> Tensor:
         return torch.stack([count_pairs_torch(target, pred) for target, pred in zip(targets, preds, strict=True)])
     maps = zip(targets.numpy(), preds.numpy(), strict=True)
     return torch.from_numpy(np.stack([count_pairs(*map(np.ascontiguousarray, pair)) for pair in maps]))
+
+
+def _largest(logits: Tensor) -> Tensor:
+    """float32[]: the largest of all; NaN if one is. The host does not wait for a device."""
+    if logits.device.type == "cpu" and logits.dtype == torch.float32:
+        return torch.tensor(logits.numpy().max(initial=-np.inf))
+    return logits.amax().float()
 
 
 def _as_bytes(values: Tensor, otherwise: int) -> Tensor:

@@ -123,6 +123,25 @@ def photographs_limit(root: Path) -> Callable[[], Result]:
     return run
 
 
+def loop_meter(root: Path) -> Callable[[], Result]:
+    """:class:`segbench.Meter` over the same batches as ``peer.py``."""
+    from segbench import Meter
+    from tests.bench.peer import CLASSES, loop_batches
+
+    batches = loop_batches()
+
+    def run() -> Result:
+        start = time.perf_counter()
+        meter = Meter(CLASSES)
+        for logits, target in batches:
+            meter.update(logits, target)
+        meter.compute()
+        seconds = time.perf_counter() - start
+        return meter.confusion.counts[:, :CLASSES], seconds
+
+    return run
+
+
 def _timed(count: Callable[[], NDArray[np.int64]], times: int = 1) -> Callable[[], Result]:
     """Counts and seconds of going through all pairs once, where ``count`` does it several times."""
 
@@ -133,6 +152,7 @@ def _timed(count: Callable[[], NDArray[np.int64]], times: int = 1) -> Callable[[
         assert not (counts % times).any()
         return counts // times, seconds / times
 
+    run.times = times  # type: ignore[attr-defined]
     return run
 
 
@@ -140,8 +160,10 @@ def main() -> None:
     tool = globals()[sys.argv[1]](Path(sys.argv[2]))
     print(json.dumps({"build": inflater().__qualname__.split(".")[0]}), flush=True)
     for _ in sys.stdin:
+        busy = time.process_time()
         counts, seconds = tool()
-        print(json.dumps({"seconds": seconds, "counts": np.asarray(counts).tolist()}), flush=True)
+        busy = time.process_time() - busy
+        print(json.dumps({"seconds": seconds, "busy": busy / getattr(tool, "times", 1), "counts": np.asarray(counts).tolist()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from rich.table import Table
 from tests.bench.rows import Row
 
 PACKAGES = ("segbench", "numpy", "numba", "deflate", "pillow", "simplejpeg", "torch")
-HEADER = ("figure", "against", "ours", "theirs", "ratio", "at least", "")
+HEADER = ("figure", "against", "ours", "theirs", "ratio", "per core", "at least", "")
 
 
 def facts(cores: int) -> dict[str, Any]:
@@ -33,7 +33,16 @@ def facts(cores: int) -> dict[str, Any]:
 
 def cells(row: Row) -> tuple[str, ...]:
     """A line of the table."""
-    return (row.name, row.against, _amount(row.ours_ms, row), _amount(row.peer_ms, row), _ratio(row), _asked(row), state(row))
+    return (
+        row.name,
+        row.against,
+        _amount(row.ours_ms, row),
+        _amount(row.peer_ms, row),
+        _ratio(row),
+        _per_core(row),
+        _asked(row),
+        state(row),
+    )
 
 
 def state(row: Row) -> str:
@@ -47,7 +56,7 @@ def terminal_table(rows: Sequence[Row]) -> Table:
     """The rows, missed ones in red."""
     result = Table()
     for index, name in enumerate(HEADER):
-        result.add_column(name, justify="left" if index in (0, 1, 6) else "right")
+        result.add_column(name, justify="left" if index in (0, 1, 7) else "right")
     for row in rows:
         result.add_row(*cells(row), style={"missed": "red", "not measured": "yellow"}.get(state(row), ""))
     return result
@@ -85,13 +94,13 @@ def page(rows: Sequence[Row], about: Mapping[str, Any], profiles: Mapping[str, S
         "Every peer is installed in an environment of its own and works on the same files in the same run, in turn with segbench. Figures",
         "are medians, and what each tool counted is compared with ours before its figure is shown. Label maps are 1024x2048, drawn so",
         "that their PNG files cost what those of Cityscapes do: about 22 KB a target, 37 KB a prediction, 20 instances; photographs have",
-        "2.3 MB. The ratio is theirs by ours: more is better.",
+        "2.3 MB. The ratio is theirs by ours: more is better; per core it is that of processor time, all threads of each together.",
         "",
     ]
     if quick:
         lines += ["**This was a quick run on small sets: its figures say little.**", ""]
     lines += [f"{counts['reached']} figures are reached, {counts['missed']} missed, {counts['not measured']} could not be measured.", ""]
-    lines += _table(HEADER, [cells(row) for row in rows], "llrrrrl")
+    lines += _table(HEADER, [cells(row) for row in rows], "llrrrrrl")
     if noted := [row for row in rows if row.note]:
         lines += ["", "## Notes", "", *(f"- {row.name}, against {row.against}: {row.note}." for row in noted)]
     for row in rows:
@@ -115,6 +124,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> 
 
 def _amount(value: float, row: Row) -> str:
     return "–" if math.isnan(value) else f"{value:.0f} {row.unit}" if value >= 100 else f"{value:.3g} {row.unit}"
+
+
+def _per_core(row: Row) -> str:
+    return "" if row.per_core is None else f"{row.per_core:.3g}x"
 
 
 def _ratio(row: Row) -> str:

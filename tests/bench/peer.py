@@ -1,6 +1,7 @@
 """One tool over pairs of label maps, in a process of its own: ``python peer.py TOOL PAIRS.json``. Any interpreter, nothing of segbench.
 
-For each line on standard input it goes through all pairs once and answers with a line of JSON, {"seconds": float, "counts": [[int]]}.
+For each line on standard input it goes through all pairs once and answers with a line of JSON, {"seconds": float, "busy": float, "counts":
+[[int]]}; ``busy`` are seconds of the processor, all threads together.
 Pairs are (target, prediction) files in class indices, void 255; for the official scorer (target, prediction) in label ids; for what decodes
 photographs each is a list of one file.
 
@@ -170,6 +171,53 @@ def photographs_imagecodecs(pairs):
     return decoded(pairs, lambda path: decoders[Path(path).suffix](Path(path).read_bytes(), out=KEPT[0]))
 
 
+def loop_batches():
+    """A validation loop of three batches: logits of stride 8, and targets in class indices with void."""
+    import torch
+
+    if not KEPT:
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(3):
+            coarse = torch.randn(1, CLASSES, 8, 16, generator=generator) * 4
+            logits = torch.nn.functional.interpolate(coarse, size=(128, 256), mode="bicubic")
+            target = torch.nn.functional.interpolate(logits, size=PHOTOGRAPH[:2], mode="bilinear").argmax(1)
+            target[:, :64] = VOID
+            KEPT.append(((logits + 0.5 * torch.randn(logits.shape, generator=generator)), target))
+    return KEPT
+
+
+def enlarged_classes(logits):
+    import torch
+
+    return torch.nn.functional.interpolate(logits, size=PHOTOGRAPH[:2], mode="bilinear", align_corners=False).max(1)[1]
+
+
+def loop_torchmetrics(pairs):
+    """torchmetrics' JaccardIndex as its documentation has it in a loop; ``max`` is faster than ``argmax`` on a CPU."""
+    from torchmetrics import JaccardIndex
+
+    batches = loop_batches()
+    start = time.perf_counter()
+    metric = JaccardIndex(task="multiclass", num_classes=CLASSES, ignore_index=VOID)
+    for logits, target in batches:
+        metric.update(enlarged_classes(logits), target)
+    metric.compute()
+    return metric.confmat.numpy(), time.perf_counter() - start
+
+
+def loop_huggingface(pairs):
+    """The ``compute_metrics`` of transformers' example of semantic segmentation, and the formula of evaluate's ``mean_iou``."""
+    batches = loop_batches()
+    start = time.perf_counter()
+    totals = np.zeros((3, CLASSES))
+    for logits, target in batches:
+        pred, target = enlarged_classes(logits).numpy(), target.numpy()
+        known = target != VOID
+        pred, target = pred[known], target[known]
+        totals += np.stack([np.histogram(v, bins=CLASSES, range=(0, CLASSES - 1))[0] for v in (pred[pred == target], pred, target)])
+    return totals.astype(np.int64), time.perf_counter() - start
+
+
 def build(tool):
     """Whether the official scorer has its compiled part."""
     if not tool.startswith("official"):
@@ -186,12 +234,12 @@ def main():
     print(json.dumps({"build": kind}), file=SAY, flush=True)
     for _ in sys.stdin:
         with redirect_stdout(sys.stderr):
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), time.process_time()
             counts = tool(pairs)
-            seconds = time.perf_counter() - start
+            seconds, busy = time.perf_counter() - start, time.process_time() - busy
         if isinstance(counts, tuple):
             counts, seconds = counts
-        print(json.dumps({"seconds": seconds, "counts": np.asarray(counts).astype(int).tolist()}), file=SAY, flush=True)
+        print(json.dumps({"seconds": seconds, "busy": busy, "counts": np.asarray(counts).astype(int).tolist()}), file=SAY, flush=True)
 
 
 if __name__ == "__main__":

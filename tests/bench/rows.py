@@ -11,7 +11,8 @@ class Row:
 
     ``ratio`` is peer over ours, so more is better and ``at_least`` is the smallest that will do; None: nothing is asked. A share of
     a limit is written the same way, with the limit as the peer (45 % of it is at_least 0.45). A row whose unit is not milliseconds
-    (peak memory in MB) says so in ``unit``.
+    (peak memory in MB) says so in ``unit``. ``per_core``: the same ratio of processor time, all threads together: a tool that computes on
+    one core of many loses nothing there.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Row:
     at_least: float | None = None
     note: str = ""
     unit: str = "ms"
+    per_core: float | None = None
 
     @property
     def ratio(self) -> float:

@@ -66,11 +66,12 @@ class Worker:
 
 @dataclass
 class Measured:
-    """Of one tool: seconds of every pass, and what it counted."""
+    """Of one tool: seconds of every pass, those of the processor (all threads together), and what it counted."""
 
     build: str
     counts: Any
     seconds: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
@@ -97,7 +98,9 @@ def interleaved(commands: Mapping[str, list[object]], rounds: int, again: Mappin
             if name in failed:
                 continue
             try:
-                measured[name].seconds += [float(workers[name].run()["seconds"]) for _ in range(again.get(name, 1))]
+                answers = [workers[name].run() for _ in range(again.get(name, 1))]
+                measured[name].seconds += [float(answer["seconds"]) for answer in answers]
+                measured[name].busy += [float(answer["busy"]) for answer in answers]
             except Broken as error:
                 failed[name] = str(error)
     return {name: each for name, each in measured.items() if name not in failed}, failed
