@@ -23,7 +23,7 @@ MOST_ENTRIES = 24
 DIRECTION = {
     "": """errors parallel kernels < files registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
         < training profiling < report checks < benchmark console < cli < __main__""",
-    "kernels": """blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
+    "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names yaml_schema < json_text",
     "labels": "space < encodings misreadings tables files < mapping < decoding",

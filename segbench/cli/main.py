@@ -5,7 +5,9 @@ Importing this loads click alone, so that `segbench --help` answers at once: hea
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
@@ -20,7 +22,9 @@ class _Main(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
         except SegbenchError as error:
             click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
             ctx.exit(2)
@@ -32,6 +36,19 @@ class _Main(click.Group):
         except KeyboardInterrupt:
             click.echo("\ninterrupted; `run`, `profile --out` and `train --resume` go on from here with the same command", err=True)
             ctx.exit(130)
+
+
+_show_elsewhere = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    """A warning of ours is a sentence for the user; those of others are shown as they are, with the place in their code."""
+    if Path(__file__).parents[1] in Path(filename).parents:
+        click.echo(click.style("warning: ", fg="yellow", bold=True) + str(message), err=True)
+    else:
+        _show_elsewhere(message, category, filename, lineno, file, line)
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

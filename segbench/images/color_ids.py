@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from segbench.images.buffers import borrow
 from segbench.kernels.blocks import LANES, changes, fill, go_on, intrinsic, lowest, nonzero
+from segbench.kernels.compiling import kernel
 
 # blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
@@ -117,7 +118,7 @@ def ids_of_indices(indices: NDArray[np.uint8], palette: NDArray[np.uint8], table
     return out[: indices.size].reshape(indices.shape) if _ids_of_indices(indices.reshape(-1), out, ids) else None
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _id_of(slots: Any, color: int) -> int:
     """The id of a colour, or less than 0."""
     slot = (color * FACTOR & 0xFFFFFFFF) >> (32 - BITS)
@@ -128,25 +129,25 @@ def _id_of(slots: Any, color: int) -> int:
     return slots[slot] & 255
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _color(data: Any, byte: int, layout: Layout) -> int:
     color = np.int64(data[byte]) | np.int64(data[byte + 1]) << 8 | np.int64(data[byte + 2]) << 16
     return color | np.int64(data[byte + 3]) << 24 if len(layout) == 4 else color
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _plus(a: int, b: int) -> int:
     """The sums of four pairs of bytes, without a carry between them."""
     return ((a & 0x7F7F7F7F) + (b & 0x7F7F7F7F)) ^ ((a ^ b) & 0x80808080)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mean(a: int, b: int) -> int:
     """The means of four pairs of bytes, rounded down."""
     return (a & b) + (((a ^ b) & 0xFEFEFEFE) >> 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _paeth(left: int, above: int, above_left: int) -> int:
     color = 0
     for shift in range(0, 32, 8):
@@ -159,13 +160,13 @@ def _paeth(left: int, above: int, above_left: int) -> int:
     return color
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _upto(bits: Any, count: int) -> Any:
     """The lowest ``count`` bits."""
     return bits & ((np.uint64(1) << np.uint64(count)) - np.uint64(1)) if count < LANES else bits
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _every_third(bits: Any) -> Any:
     """Bits 0, 3, 6, ... 60 side by side."""
     bits &= np.uint64(0x1249249249249249)
@@ -176,7 +177,7 @@ def _every_third(bits: Any) -> Any:
     return (bits | bits >> np.uint64(32)) & np.uint64(0x00000000001FFFFF)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _every_fourth(bits: Any) -> Any:
     """Bits 0, 4, 8, ... 60 side by side."""
     bits &= np.uint64(0x1111111111111111)
@@ -186,7 +187,7 @@ def _every_fourth(bits: Any) -> Any:
     return (bits | bits >> np.uint64(24)) & np.uint64(0x000000000000FFFF)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _pixels(layout: Layout, first: Any, second: Any, third: Any, fourth: Any) -> Any:
     """Which of 64 pixels have a bit in the masks of their bytes: of 21 pixels each and the last one, or of 16 pixels each."""
     if len(layout) == 3:
@@ -204,7 +205,7 @@ def _pixels(layout: Layout, first: Any, second: Any, third: Any, fourth: Any) ->
     return lower | upper << np.uint64(32)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _residuals(out: Any, raw: Any, byte: int, layout: Layout, count: int) -> Any:
     """Of 64 residuals from a byte on, those of the first ``count`` that are not 0."""
     first, second, third = nonzero(out, raw, byte), nonzero(out, raw, byte + 64), nonzero(out, raw, byte + 128)
@@ -216,7 +217,7 @@ def _residuals(out: Any, raw: Any, byte: int, layout: Layout, count: int) -> Any
     return _upto(_pixels(layout, first, second, third, fourth), count)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _turns(raw: Any, byte: int, layout: Layout, count: int) -> Any:
     """Of 64 pixels from a byte on, those of the first ``count`` that differ from the one before."""
     item = len(layout)
@@ -245,7 +246,7 @@ def _unlike(context: Any, data: Any, byte: Any, before: Any) -> Any:
     return numba.uint64(data, byte, before), generate
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _none_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Layout, slots: Any) -> bool:
     item, left = len(layout), _id_of(slots, _color(raw, byte, layout))
     if left < 0:
@@ -264,7 +265,7 @@ def _none_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Lay
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _put_ids(data: Any, byte: int, out: Any, start: int, count: int, layout: Layout, slots: Any) -> bool:
     """The ids of colours that stand side by side, of which most are like the one before; False: a colour has none."""
     item, last, number = len(layout), -1, 0
@@ -278,7 +279,7 @@ def _put_ids(data: Any, byte: int, out: Any, start: int, count: int, layout: Lay
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sub_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Layout, slots: Any) -> bool:
     item, color = len(layout), _color(raw, byte, layout)
     left = _id_of(slots, color)
@@ -299,7 +300,7 @@ def _sub_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Layo
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _up_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Layout, slots: Any, colors: Any) -> bool:
     item, above = len(layout), start - width
     for block in range(0, width, LANES):
@@ -315,7 +316,7 @@ def _up_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Layou
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _average_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Layout, slots: Any, colors: Any) -> bool:
     """Number by number, but for blocks without events in which the colour above is the one on the left."""
     item, above, left, left_color = len(layout), start - width, -1, 0
@@ -335,7 +336,7 @@ def _average_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: 
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _paeth_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: Layout, slots: Any, colors: Any) -> bool:
     """``color`` is that on the left of an event; while the row goes as the one above it is read from there."""
     item, above = len(layout), start - width
@@ -365,7 +366,7 @@ def _paeth_row(raw: Any, byte: int, out: Any, start: int, width: int, layout: La
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _ids_of_rows(raw: Any, out: Any, width: int, height: int, layout: Layout, slots: Any, colors: Any) -> int:
     """Rows are written in order: what a block writes beyond its row is overwritten by the next row.
 
@@ -391,7 +392,7 @@ def _ids_of_rows(raw: Any, out: Any, width: int, height: int, layout: Layout, sl
     return DONE
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _ids_of_indices(indices: Any, out: Any, ids: Any) -> bool:
     """Blocks of 64 copies of the id of an index, which begin again wherever another index begins."""
     number = ids[indices[0]]

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.kernels.blocks import LANES, add, changes, fill, go_on, lowest, nonzero
+from segbench.kernels.compiling import kernel
 
 # blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
@@ -58,24 +58,24 @@ def unfilter(raw: NDArray[np.uint8], out: NDArray[Any], width: int, height: int)
     return out[width : (height + 1) * width].reshape(height, width)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _residual(raw: Any, byte: int, wide: bool) -> Any:
     return np.uint32(raw[byte]) << 8 | np.uint32(raw[byte + 1]) if wide else np.uint32(raw[byte])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _plus(a: Any, b: Any) -> Any:
     """The sums of two pairs of bytes, without a carry between them."""
     return ((a & 0x7F7F) + (b & 0x7F7F)) ^ ((a ^ b) & 0x8080)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mean(a: Any, b: Any) -> Any:
     """The means of two pairs of bytes, rounded down."""
     return (a & b) + (((a ^ b) & 0xFEFE) >> 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _paeth_byte(left: int, above: int, above_left: int) -> int:
     far_left, far_above, far_both = abs(above - above_left), abs(left - above_left), abs(left + above - 2 * above_left)
     if far_left <= far_above and far_left <= far_both:
@@ -83,7 +83,7 @@ def _paeth_byte(left: int, above: int, above_left: int) -> int:
     return above if far_above <= far_both else above_left
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _paeth(left: Any, above: Any, above_left: Any, wide: bool) -> Any:
     low = _paeth_byte(np.int32(left & 255), np.int32(above & 255), np.int32(above_left & 255))
     if wide:
@@ -91,19 +91,19 @@ def _paeth(left: Any, above: Any, above_left: Any, wide: bool) -> Any:
     return np.uint32(low)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_row(raw: Any, byte: int, out: Any, start: int, above: int, width: int) -> None:
     for x in range(0, width, LANES):
         add(out, start + x, above + x, raw, byte + x * out.itemsize)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _upto(bits: Any, count: int) -> Any:
     """The lowest ``count`` bits."""
     return bits & ((np.uint64(1) << np.uint64(count)) - np.uint64(1)) if count < LANES else bits
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sub_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
     wide = out.itemsize == 2
     left = _plus(_residual(raw, byte, wide), np.uint32(0))
@@ -118,7 +118,7 @@ def _sub_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
             events &= events - np.uint64(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _paeth_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
     """``left`` is the number on the left of an event; while the row goes as the one above it is read from there."""
     wide, above = out.itemsize == 2, start - width
@@ -142,7 +142,7 @@ def _paeth_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
         left = np.uint32(out[above + block + LANES - 1]) if as_above else left
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _average_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
     wide, above = out.itemsize == 2, start - width
     left = np.uint32(0)
@@ -158,7 +158,7 @@ def _average_row(raw: Any, byte: int, out: Any, start: int, width: int) -> None:
             out[start + x] = left
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _unfilter(raw: Any, out: Any, width: int, height: int) -> int:
     """Rows, the one above the first being 0, are written in order: what a block writes beyond its row is overwritten by the next row.
 

@@ -33,6 +33,8 @@ from numba import extending
 from numba.core import cgutils as numba_cgutils
 from numpy.typing import NDArray
 
+from segbench.kernels.compiling import kernel
+
 ROWS = 8
 """How many go along side by side."""
 
@@ -77,7 +79,7 @@ def _ring(width: int, item: int) -> NDArray[np.uint8]:
     return np.zeros(SLACK + (1 + ROWS) * (width * item + SLACK), np.uint8)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _unfilter(raw: Any, out: Any, ring: Any, colors: Any, width: int, item: int) -> int:
     """The first row whose filter does not exist, else -1."""
     step, pitch, height = 1 + width * item, width * item + SLACK, out.size // (3 * width)
@@ -93,7 +95,7 @@ def _unfilter(raw: Any, out: Any, ring: Any, colors: Any, width: int, item: int)
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _put_row(out: Any, to: int, ring: Any, at: int, colors: Any, width: int, item: int) -> None:
     """A row of pixels of ``item`` bytes as one of three bytes. Four are written, of which the next pixel overwrites the last."""
     if item == 3:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from segbench.kernels.compiling import kernel
 
 W0 = 10.0
 SIGMA = 5.0  # pixels
@@ -43,7 +44,7 @@ def border_weight_map(
     return np.asarray(classes + _term(rows, labels, w0, sigma, reach), dtype=np.float32)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_border(instances, y, x):  # type: ignore[no-untyped-def]
     one = instances[y, x]
     if one == 0:
@@ -57,7 +58,7 @@ def _is_border(instances, y, x):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _nearest_in_column(instances):  # type: ignore[no-untyped-def]
     """Of each pixel: squared distance and number of the two nearest instances with a border in its column, int64[2, H, W] each."""
     height, width = instances.shape
@@ -80,7 +81,7 @@ def _nearest_in_column(instances):  # type: ignore[no-untyped-def]
     return squares, labels
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _offer(squares, labels, y, x, square, label):  # type: ignore[no-untyped-def]
     """Keep the two nearest instances, never the same one twice."""
     if square < squares[0, y, x]:
@@ -91,7 +92,7 @@ def _offer(squares, labels, y, x, square, label):  # type: ignore[no-untyped-def
         squares[1, y, x], labels[1, y, x] = square, label
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _term(squares, labels, w0, sigma, reach):  # type: ignore[no-untyped-def]
     """``w0 * exp(...)`` as float64[H, W], from what each pixel's column knows of its own row."""
     height, width = squares.shape[1:]

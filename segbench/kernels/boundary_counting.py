@@ -24,6 +24,7 @@ from numba import extending
 from numpy.typing import NDArray
 
 from segbench.kernels.blocks import lowest, ones
+from segbench.kernels.compiling import kernel
 
 # blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
@@ -99,7 +100,7 @@ def _one_less(context: Any, number: Any) -> Any:
     return number(number), generate
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_runs(
     target: Row, pred: Row, target_index: Row, pred_index: Row, classes: int, void_label: int, changes: Row, starts: Row, labels: Row
 ) -> int:
@@ -123,7 +124,7 @@ def _find_runs(
     return runs
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill(windows: Row, start: int, end: int, label: int, width: int, frame: bool) -> None:
     """Label the windows that lie within a stretch of a row. Beyond the frame the stretch goes on if the frame is no edge."""
     first = 0 if start == 0 and not frame else start + width
@@ -132,7 +133,7 @@ def _fill(windows: Row, start: int, end: int, label: int, width: int, frame: boo
         windows[first:last] = label
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_windows(windows: Row, starts: Row, labels: Row, runs: int, width: int, frame: bool, void_label: int, mixed: int) -> None:
     """What each window of a row holds: a label, void alone, or a mixture. Void belongs to the labels on both of its sides."""
     windows[:] = mixed
@@ -160,7 +161,7 @@ def _find_windows(windows: Row, starts: Row, labels: Row, runs: int, width: int,
                 void = -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_row(windows: Row, labels: Row, missing: Row, missing_void: Row, full: int, void_label: int, mixed: int) -> None:
     """Count down, for each column, how many more rows of one label make it full, and of void alone at its end.
 
@@ -176,7 +177,7 @@ def _add_row(windows: Row, labels: Row, missing: Row, missing_void: Row, full: i
         labels[x] = label if is_void else window
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_row(starts: Row, labels: Row, runs: int, void_label: int, edges: Row, table: NDArray[np.int64]) -> None:
     """Add the runs of a row to the table."""
     for run in range(runs):
@@ -200,7 +201,7 @@ def _count_row(starts: Row, labels: Row, runs: int, void_label: int, edges: Row,
             table[1, 1, target, pred] += both
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count(
     target: NDArray[np.uint8], pred: NDArray[np.uint8], target_index: Row, pred_index: Row, width: int, frame: bool, codes: Row, table: Any
 ) -> None:

@@ -20,11 +20,11 @@ from __future__ import annotations
 import threading
 from typing import TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.kernels.blocks import LANES, changes, lowest, ones
+from segbench.kernels.compiling import kernel
 
 # blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
@@ -65,7 +65,8 @@ def count_corner(target: NDArray[np.uint8], pred: NDArray[np.uint8]) -> NDArray[
     if pairs is None:
         pairs = _kept.pairs = np.zeros((256, 256), np.int64)
     _count_runs(flat(target), flat(pred), pairs)
-    return _take_corner(pairs)
+    corner: NDArray[np.int64] = _take_corner(pairs)
+    return corner
 
 
 _kept = threading.local()
@@ -88,7 +89,7 @@ def flat(values: NDArray[Number]) -> NDArray[Number]:
 BUSY = 40  # changes in a block of 64 from which on counting pixels is faster than walking runs
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_runs(target: NDArray[np.uint8], pred: NDArray[np.uint8], pairs: NDArray[np.int64]) -> None:
     start, x = 0, 1
     while x + LANES <= target.size:
@@ -112,7 +113,7 @@ def _count_runs(target: NDArray[np.uint8], pred: NDArray[np.uint8], pairs: NDArr
     pairs[target[target.size - 1], pred[target.size - 1]] += target.size - start
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _take_corner(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     """A copy of the corner that holds everything; zeros are left behind."""
     rows, columns, used = 0, 0, np.zeros(256, np.int64)

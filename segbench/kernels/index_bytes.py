@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from segbench.kernels.compiling import kernel
 
 VOID, STRAY = 255, 254
 """Bytes that are no class index: a pixel that is not evaluated; a value that is neither a class index nor void."""
@@ -25,7 +26,7 @@ def index_bytes(values: NDArray[Any], classes: int, ignore: int) -> NDArray[np.u
     return out.reshape(values.shape)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill(values: Any, classes: Any, ignore: Any, out: Any) -> None:  # pragma: no cover (compiled)
     for i in range(values.size):
         value = np.int64(values[i])

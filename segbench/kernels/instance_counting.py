@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.kernels.blocks import LANES, changes, lowest
+from segbench.kernels.compiling import kernel
 from segbench.kernels.counting import flat
 
 # blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
@@ -48,7 +48,7 @@ def count_by_instance(instances: NDArray[np.uint16], pred: NDArray[np.uint8], di
         slots = used
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_runs(instances: Any, pred: Any, divisor: int, values: Any, table: Any) -> int:
     """Returns how many instances there are; those that find no slot are not counted."""
     slot_of = np.zeros(65536, np.uint16)  # plus 1

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from segbench.kernels.compiling import kernel
 
 _EMPTY = -1
 
@@ -56,7 +57,7 @@ def _embed(points: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.f
     return keys, weights
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _embed_points(points, scale, keys, weights):  # type: ignore[no-untyped-def]
     count, d = points.shape
     lifted, nearest, rank, bary = np.empty(d + 1), np.empty(d + 1, np.int64), np.empty(d + 1, np.int64), np.empty(d + 2)
@@ -102,7 +103,7 @@ def _embed_points(points, scale, keys, weights):  # type: ignore[no-untyped-def]
                 keys[n * (d + 1) + corner, i] = nearest[i] + (corner if rank[i] <= d - corner else corner - (d + 1))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _hash(key):  # type: ignore[no-untyped-def]
     mixed = np.uint64(0)
     for value in key:
@@ -110,7 +111,7 @@ def _hash(key):  # type: ignore[no-untyped-def]
     return np.int64(mixed >> np.uint64(20))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find(table, keys, wanted):  # type: ignore[no-untyped-def]
     """Where a key is in the table, and whether it is there; if it is not, the place that is free for it."""
     slot = _hash(wanted) % len(table)
@@ -126,7 +127,7 @@ def _find(table, keys, wanted):  # type: ignore[no-untyped-def]
     return slot, False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _number(keys):  # type: ignore[no-untyped-def]
     """Numbers of the corners in the order in which they first occur; the keys of each number; the hash table."""
     table = np.full(2 * len(keys) + 1, _EMPTY, np.int64)
@@ -141,7 +142,7 @@ def _number(keys):  # type: ignore[no-untyped-def]
     return numbers, unique[:count].copy(), table
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _neighbours(keys, table):  # type: ignore[no-untyped-def]
     count, d = keys.shape
     found = np.empty((d + 1, count, 2), np.int32)
@@ -159,7 +160,7 @@ def _neighbours(keys, table):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _filter(corners, weights, neighbours, values):  # type: ignore[no-untyped-def]
     count, channels = values.shape
     axes, occupied, _ = neighbours.shape

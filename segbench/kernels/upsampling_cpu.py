@@ -30,6 +30,8 @@ from numba import extending
 from numba.core import cgutils as numba_cgutils
 from numpy.typing import NDArray
 
+from segbench.kernels.compiling import kernel
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
@@ -118,7 +120,7 @@ def _store(builder: Any, data: Any, start: Any, block: Any) -> None:
     builder.store(block, builder.bitcast(builder.gep(data, [start]), block.type.as_pointer()), align=1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def enlarge_rows(
     logits: Floats,
     row_before: Ints,
@@ -183,7 +185,7 @@ def enlarge_rows(
         y = end
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _judge_cells(
     logits: Floats,
     top: int,
@@ -229,7 +231,7 @@ def _judge_cells(
             winner[x] = label if stays else winner[x]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_plain_cells(cell_starts: Ints, staying: Ints, winner: Ints, row: Bytes) -> None:
     """Write the cells of a row in which one class stays, those of one class together."""
     cell = 0
@@ -242,7 +244,7 @@ def _fill_plain_cells(cell_starts: Ints, staying: Ints, winner: Ints, row: Bytes
             row[cell_starts[start] : cell_starts[cell]] = winner[start]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _stays_in_strip(largest: Floats, label: int, mark: Floats, start: int, stop: int) -> bool:
     """Whether a class reaches the mark in any of the cells."""
     reaches = False
@@ -251,7 +253,7 @@ def _stays_in_strip(largest: Floats, label: int, mark: Floats, start: int, stop:
     return reaches
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mix_strip(
     logits: Floats,
     label: int,
@@ -273,7 +275,7 @@ def _mix_strip(
             _mix(mixed, offset + column, a, b, weight, next_weight, column)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _write_strip(
     p: Floats,
     q: Floats,
@@ -299,7 +301,7 @@ def _write_strip(
             classes[row, left + whole + x] = rest[x]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def largest_in_rows(logits: Floats, classes: Bytes, first: int, last: int) -> None:
     """Write the rows ``first .. last - 1`` of uint8[H, W]: the largest of float32[C, H, W] at each pixel, or the first NaN.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from segbench.kernels.compiling import kernel
 
 LINE = 0  # as in metrics/region_scores, which a kernel does not import, and which loads no numba for a number
 _UNSEEN, _QUEUED = -1, -2
@@ -30,7 +31,7 @@ def thinned_segments(cells: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.asarray(numbers)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _components(cells):  # type: ignore[no-untyped-def]
     """Numbers from 1 on of components, :data:`_UNSEEN` elsewhere, int32[H, W]; and memory for a queue of pixels, int64[H * W]."""
     height, width = cells.shape
@@ -56,7 +57,7 @@ def _components(cells):  # type: ignore[no-untyped-def]
     return numbers, queue
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _flood(numbers, queue):  # type: ignore[no-untyped-def]
     """Number every pixel that is :data:`_UNSEEN`, in place."""
     height, width = numbers.shape
