@@ -18,6 +18,7 @@ Each message names the thing and says the way out. The command line prints it wi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -91,3 +92,15 @@ class MissingPackageError(SegbenchError):
     def __init__(self, package: str, purpose: str, pip: str, *, problem: str = "") -> None:
         state, verb = (f"which cannot be imported ({problem})", "repair") if problem else ("which is not installed", "install")
         super().__init__(f"{purpose} needs the package {package!r}, {state}; {verb} it with: pip install {pip}")
+
+
+def nearest(name: object, names: Iterable[str], otherwise: str = "known:", *, number: int = 1) -> str:
+    """The way out for a name that there is not: ``did you mean 'enet'?``, or all names behind ``otherwise``; case does not matter.
+
+    Where ``otherwise`` is empty there are too many to list, and the answer is empty too.
+    """
+    spelt = {each.casefold(): each for each in names}
+    near = [repr(spelt[each]) for each in get_close_matches(str(name).casefold(), spelt, number, 0.5)]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"{otherwise} {', '.join(spelt.values())}" if otherwise else ""

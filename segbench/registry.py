@@ -1,78 +1,96 @@
-"""Names to factories: a table of strings, entry points, adapters and ``file.py:attr``.
+"""Things of one kind by name: a table of strings, entry points, adapters and ``file.py:attr``.
 
-A name resolves as (1) ``adapter:reference`` for the prefixes of a table of adapters, (2) ``file.py:attr`` or ``package.module:attr``, (3) a
-line of the builtin table, (4) an entry point of the group. Listing imports nothing. Two things under one name are an error; an unknown name
-is answered with the nearest ones.
+A name resolves as (1) ``adapter:reference`` for the prefixes of the adapters, (2) ``file.py:attr`` or ``package.module:attr``, (3) a line
+of the table, (4) an entry point of the group. Listing imports nothing. Two things under one name are an error; an unknown name is answered
+with the nearest ones.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from segbench.errors import UnknownNameError
+from segbench.errors import UnknownNameError, nearest
 
 Factory = Callable[..., Any]
-NO_ADAPTERS: Mapping[str, str] = MappingProxyType({})
 
 
-def names(builtin: Mapping[str, str], group: str) -> list[str]:
-    """Every registered name: the builtin table in its order, then plugins.
+@dataclass(frozen=True)
+class Registry:
+    """``table``: what comes along, name to ``package.module:attr``. ``kind`` is what a message calls one of them.
 
-    :raises UnknownNameError: a plugin uses a name that is taken.
+    ``group``: entry points that add to it, and that file.py:attr may be named instead; what is found is a factory then. Without one the
+    table is all there is. ``adapters``: prefix to ``package.module:attr`` of a factory that takes what stands behind the colon first.
     """
-    return list(_table(builtin, group))
+
+    kind: str
+    table: Mapping[str, str]
+    group: str | None = None
+    adapters: Mapping[str, str] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """Every registered name: the table in its order, then plugins.
+
+        :raises UnknownNameError: a plugin uses a name that is taken.
+        """
+        return list(self._targets())
+
+    def resolve(self, name: str) -> Any:
+        """What is behind a name.
+
+        :raises UnknownNameError: nothing is registered under it; or its file, module or attribute does not exist, or is no function.
+        """
+        if self.group is None:
+            return self._registered(name)
+        factory: Any
+        if self.is_adapted(name):
+            prefix, _, reference = name.partition(":")
+            factory = partial(_load(self.adapters[prefix], name), reference)
+        elif ":" in name:
+            factory = _load(name, name, self.adapters)
+        else:
+            factory = self._registered(name)
+        if not callable(factory):
+            raise UnknownNameError(f"{name!r} is a {type(factory).__name__}; a factory is a function")
+        return factory
+
+    def is_adapted(self, name: str) -> bool:
+        """Whether a name begins with the prefix of an adapter."""
+        prefix, colon, _ = name.partition(":")
+        return bool(colon) and prefix in self.adapters
+
+    def _registered(self, name: str) -> Any:
+        targets = self._targets()
+        if name not in targets:
+            raise UnknownNameError(f"{self.kind} {name!r} is not registered; {nearest(name, targets, number=3)}")
+        return _load(targets[name], name)
+
+    def _targets(self) -> dict[str, str]:
+        targets = dict(self.table)
+        plugins = entry_points(group=self.group) if self.group else ()
+        for plugin in sorted(plugins, key=lambda point: point.name):
+            if targets.get(plugin.name, plugin.value) != plugin.value:
+                raise UnknownNameError(f"plugin {plugin.value} uses the name {plugin.name!r} of {targets[plugin.name]}; rename one of them")
+            targets[plugin.name] = plugin.value
+        return targets
 
 
-def resolve(name: str, builtin: Mapping[str, str], group: str, adapters: Mapping[str, str] = NO_ADAPTERS) -> Factory:
-    """The factory behind a name. An adapter's takes what stands behind the colon as its first argument.
+def load(target: str) -> Any:
+    """What ``package.module:attr`` or ``file.py:attr`` names.
 
-    :raises UnknownNameError: nothing is registered under it, or its file, module or attribute does not exist.
+    :raises UnknownNameError: there is no such file, module or attribute.
     """
-    kind = group.removeprefix("segbench.").removesuffix("s")
-    prefix, colon, reference = name.partition(":")
-    factory: Factory
-    if colon and prefix in adapters:
-        factory = partial(_load(adapters[prefix], name), reference)
-    elif colon:
-        factory = _load(name, name, adapters)
-    else:
-        factory = resolve_attribute(name, _table(builtin, group), kind)
-    if not callable(factory):
-        raise UnknownNameError(f"{name!r} is a {type(factory).__name__}; a factory is a function")
-    return factory
+    return _load(target, target)
 
 
-def resolve_attribute(name: str, table: Mapping[str, str], kind: str) -> Any:
-    """What a table of ``package.module:attr`` strings holds under a name.
-
-    :raises UnknownNameError: nothing; the message names what is near.
-    """
-    if name not in table:
-        near = difflib.get_close_matches(name, table, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(table)}"
-        raise UnknownNameError(f"{kind} {name!r} is not registered; {hint}")
-    return _load(table[name], name)
-
-
-def _table(builtin: Mapping[str, str], group: str) -> dict[str, str]:
-    table = dict(builtin)
-    for plugin in sorted(entry_points(group=group), key=lambda point: point.name):
-        if table.get(plugin.name, plugin.value) != plugin.value:
-            raise UnknownNameError(f"plugin {plugin.value} uses the name {plugin.name!r} of {table[plugin.name]}; rename one of them")
-        table[plugin.name] = plugin.value
-    return table
-
-
-def _load(target: str, name: str, adapters: Mapping[str, str] = NO_ADAPTERS) -> Any:
+def _load(target: str, name: str, adapters: Iterable[str] = ()) -> Any:
     location, _, attribute = target.rpartition(":")
     if not location or (location.startswith(".") and not location.endswith(".py")):
         raise UnknownNameError(f"{name!r}: write file.py:function or package.module:function")
@@ -80,8 +98,8 @@ def _load(target: str, name: str, adapters: Mapping[str, str] = NO_ADAPTERS) -> 
         module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
         return getattr(module, attribute)
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        known = f"; adapters: {', '.join(f'{prefix}:' for prefix in adapters)}" if adapters else ""
-        raise UnknownNameError(f"{name!r}: cannot import {location}: {error}{known}") from error
+        prefixes = f"; adapters: {', '.join(f'{prefix}:' for prefix in adapters)}" if adapters else ""
+        raise UnknownNameError(f"{name!r}: cannot import {location}: {error}{prefixes}") from error
     except AttributeError as error:
         raise UnknownNameError(f"{name!r}: {error}") from error
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from segbench.datasets import BUILTIN as DATASETS
-from segbench.models import BUILTIN
+from segbench.datasets import DATASETS
+from segbench.models import MODELS
 
 PACKAGE = Path(__file__).parents[1] / "segbench"
 MOST_ENTRIES = 24
@@ -133,7 +133,7 @@ def _modules_of(table: dict[str, str]) -> set[str]:
     return {target.removeprefix("segbench.").partition(":")[0] for target in table.values()}
 
 
-ARCHITECTURES, READERS = _modules_of(BUILTIN), _modules_of(DATASETS)
+ARCHITECTURES, READERS = _modules_of(MODELS.table), _modules_of(DATASETS.table)
 
 
 def _module(path: Path) -> str:

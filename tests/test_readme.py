@@ -18,14 +18,11 @@ from torch import Tensor, nn
 from segbench.benchmark.suite import preset_names, read_suite
 from segbench.cli.main import main
 from segbench.console import readme
-from segbench.datasets import ADAPTERS as DATASET_ADAPTERS
-from segbench.datasets import BUILTIN as DATASETS
-from segbench.datasets import minicity
+from segbench.datasets import DATASETS, minicity
 from segbench.datasets.cityscapes import LABELS
 from segbench.datasets.yaml_dataset import read_own
 from segbench.labels.files import read_label_space
-from segbench.models import ADAPTERS as MODEL_ADAPTERS
-from segbench.models import BUILTIN as MODELS
+from segbench.models import MODELS
 from segbench.models.segmenter import predict
 from segbench.models.weights import build
 from segbench.records.run_record import read_run
@@ -51,14 +48,14 @@ def segbench(line: str) -> Result:
 def test_the_table_of_datasets_is_what_is_registered() -> None:
     assert readme.with_tables(TEXT, {"datasets": readme.datasets_table()}) == TEXT, "run `segbench data list --refresh`"
     rows = re.findall(r"^\| `([^`]+)` \|", readme.datasets_table(), re.MULTILINE)
-    assert rows[: len(DATASETS)] == list(DATASETS)
-    assert [row.partition(":")[0] for row in rows[len(DATASETS) :]] == list(DATASET_ADAPTERS)
+    assert rows[: len(DATASETS.table)] == list(DATASETS.table)
+    assert [row.partition(":")[0] for row in rows[len(DATASETS.table) :]] == list(DATASETS.adapters)
 
 
 def test_the_table_of_adapters_is_what_is_registered() -> None:
     assert readme.with_tables(TEXT, {"adapters": readme.adapters_table()}) == TEXT, "run `segbench models --refresh`"
     rows = re.findall(r"^\| `([^`]+)`", readme.adapters_table(), re.MULTILINE)
-    assert [row.partition(":")[0] for row in rows] == [*MODEL_ADAPTERS, "file.py", "pkg.mod"]
+    assert [row.partition(":")[0] for row in rows] == [*MODELS.adapters, "file.py", "pkg.mod"]
 
 
 def test_every_row_says_what_it_is() -> None:
@@ -76,9 +73,9 @@ def test_a_printed_command_exists_with_its_options(line: str) -> None:
     context = command.make_context("segbench", arguments)
     models = context.params.get("models")
     for name in models.split(",") if isinstance(models, str) and models != "NAMES" else ():
-        assert name in MODELS or name.partition(":")[0] in {*MODEL_ADAPTERS, "mynet.py", "my_package.networks"}
+        assert name in MODELS.table or name.partition(":")[0] in {*MODELS.adapters, "mynet.py", "my_package.networks"}
     if dataset := context.params.get("dataset"):
-        assert dataset in {*DATASETS, "mydata.yaml"} or dataset.partition(":")[0] in DATASET_ADAPTERS
+        assert dataset in {*DATASETS.table, "mydata.yaml"} or dataset.partition(":")[0] in DATASETS.adapters
 
 
 def test_a_network_and_data_of_ones_own_are_evaluated_from_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +153,7 @@ def test_the_files_that_are_shown_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "splits.yaml").write_text(block("segbench check mydata.yaml"))
     suite = read_suite(str(tmp_path / "paper.yaml"))
     assert suite.protocol["crop"] == (769, 769)
-    assert [name in MODELS for name in suite.models] == [True, False]
+    assert [name in MODELS.table for name in suite.models] == [True, False]
     assert read_label_space(tmp_path / "labels.yaml").class_names == ("road", "building")
     assert list(read_own(tmp_path / "splits.yaml").splits) == ["train", "val"]
     presets = re.findall(r"there are `([^`]*)`, `([^`]*)`, `([^`]*)` and `([^`]*)`", TEXT)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from segbench import registry
-from segbench.datasets import BUILTIN as DATASETS
-from segbench.datasets import GROUP as DATASET_GROUP
+from segbench.datasets import DATASETS
 from segbench.errors import UnknownNameError
-from segbench.models import BUILTIN as MODELS
+from segbench.models import MODELS
+from segbench.registry import Registry
 
 GROUP = "segbench.tests"
 TABLE = {
@@ -20,6 +20,7 @@ TABLE = {
     "gone": "no_such_package:f",
     "typo": "math:cosinus",
 }
+THINGS, NONE = Registry("thing", TABLE, GROUP), Registry("thing", {}, GROUP)
 
 
 def plugins(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
@@ -30,48 +31,48 @@ def plugins(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
 def test_a_builtin_name_is_its_line_of_the_table() -> None:
     from collections import Counter
 
-    assert registry.resolve("counter", TABLE, GROUP) is Counter
+    assert THINGS.resolve("counter") is Counter
 
 
 def test_names_are_the_table_in_its_order_and_then_the_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins(monkeypatch, zebra="json:loads", ant="json:dumps")
-    assert registry.names(TABLE, GROUP) == [*TABLE, "ant", "zebra"]
+    assert THINGS.names() == [*TABLE, "ant", "zebra"]
 
 
 def test_a_plugin_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     import json
 
     plugins(monkeypatch, mine="json:loads")
-    assert registry.resolve("mine", TABLE, GROUP) is json.loads
+    assert THINGS.resolve("mine") is json.loads
 
 
 def test_a_plugin_that_takes_a_builtin_name_is_an_error_naming_both(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins(monkeypatch, counter="json:loads")
     with pytest.raises(UnknownNameError, match=r"json:loads.*'counter'.*collections:Counter"):
-        registry.names(TABLE, GROUP)
+        THINGS.names()
 
 
 def test_two_plugins_of_one_name_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("mine", "json:loads", GROUP), EntryPoint("mine", "json:dumps", GROUP)]
     monkeypatch.setattr(registry, "entry_points", lambda group: points)
     with pytest.raises(UnknownNameError, match="mine"):
-        registry.resolve("mine", TABLE, GROUP)
+        THINGS.resolve("mine")
 
 
 def test_the_same_plugin_installed_twice_is_one_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("mine", "json:loads", GROUP)] * 2
     monkeypatch.setattr(registry, "entry_points", lambda group: points)
-    assert registry.names({}, GROUP) == ["mine"]
+    assert NONE.names() == ["mine"]
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match=r"dataset 'cityscape' is not registered; did you mean cityscapes\?"):
-        registry.resolve("cityscape", DATASETS, DATASET_GROUP)
+    with pytest.raises(UnknownNameError, match=r"dataset 'cityscape' is not registered; did you mean 'cityscapes'\?"):
+        DATASETS.resolve("cityscape")
 
 
 def test_a_name_like_no_other_is_answered_with_all() -> None:
     with pytest.raises(UnknownNameError, match="known: ordered, counter, number"):
-        registry.resolve("qqqqqqqq", TABLE, GROUP)
+        THINGS.resolve("qqqqqqqq")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_name_like_no_other_is_answered_with_all() -> None:
 )
 def test_what_cannot_be_loaded_is_an_unknown_name(name: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
-        registry.resolve(name, TABLE, GROUP)
+        THINGS.resolve(name)
 
 
 @pytest.fixture
@@ -103,45 +104,45 @@ def plugin_file(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_function_of_a_file_is_loaded_by_path(plugin_file: Path) -> None:
-    assert registry.resolve(f"{plugin_file}:build", {}, GROUP)().width == 3
+    assert NONE.resolve(f"{plugin_file}:build")().width == 3
 
 
 def test_a_relative_path_is_a_path(plugin_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(plugin_file.parent)
-    assert registry.resolve("mine.py:build", {}, GROUP)().width == 3
-    assert registry.resolve("./mine.py:build", {}, GROUP)().width == 3
+    assert NONE.resolve("mine.py:build")().width == 3
+    assert NONE.resolve("./mine.py:build")().width == 3
 
 
 def test_a_file_is_executed_once_and_two_files_may_be_called_alike(plugin_file: Path) -> None:
     other = plugin_file.parent / "other" / "mine.py"
     other.parent.mkdir()
     other.write_text("def build():\n    return 'other'\n")
-    assert registry.resolve(f"{plugin_file}:build", {}, GROUP) is registry.resolve(f"{plugin_file}:build", {}, GROUP)
-    assert registry.resolve(f"{other}:build", {}, GROUP)() == "other"
-    assert registry.resolve(f"{plugin_file}:build", {}, GROUP)().width == 3
+    assert NONE.resolve(f"{plugin_file}:build") is NONE.resolve(f"{plugin_file}:build")
+    assert NONE.resolve(f"{other}:build")() == "other"
+    assert NONE.resolve(f"{plugin_file}:build")().width == 3
 
 
 def test_a_file_that_fails_may_be_corrected_and_loaded_again(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("1 / 0\n")
     with pytest.raises(ZeroDivisionError):
-        registry.resolve(f"{path}:build", {}, GROUP)
+        NONE.resolve(f"{path}:build")
     path.write_text("def build():\n    return 1\n# longer, so that no stale bytecode fits\n")
-    assert registry.resolve(f"{path}:build", {}, GROUP)() == 1
+    assert NONE.resolve(f"{path}:build")() == 1
 
 
 def test_a_package_that_a_plugin_misses_is_named(tmp_path: Path) -> None:
     path = tmp_path / "needy.py"
     path.write_text("import no_such_dependency\n")
     with pytest.raises(UnknownNameError, match="no_such_dependency"):
-        registry.resolve(f"{path}:build", {}, GROUP)
+        NONE.resolve(f"{path}:build")
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", DATASETS.table)
 def test_every_builtin_dataset_is_a_function(name: str) -> None:
-    assert registry.resolve(name, DATASETS, DATASET_GROUP).__name__ == name
+    assert DATASETS.resolve(name).__name__ == name
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MODELS.table)
 def test_every_builtin_model_is_named_after_its_function(name: str) -> None:
-    assert MODELS[name].rpartition(":")[2] == name
+    assert MODELS.table[name].rpartition(":")[2] == name

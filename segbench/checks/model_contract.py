@@ -24,10 +24,9 @@ from torch import Tensor
 from segbench.checks.dataset_contract import check_dataset as check_dataset
 from segbench.checks.findings import ContractError, Finding, problem_of, require, some, title
 from segbench.errors import UnknownNameError
-from segbench.models import ADAPTERS, BUILTIN, GROUP
+from segbench.models import MODELS
 from segbench.models.segmenter import Segmenter, forward, predict
 from segbench.models.weights import build, load, save
-from segbench.registry import resolve
 from segbench.training.batches import Batch
 from segbench.training.cpu_workarounds import sound_on_cpu
 from segbench.training.objective import Objective
@@ -151,7 +150,7 @@ def switches_modes_without_a_trace(segmenter: Segmenter) -> None:
 def is_rebuilt_by_its_arguments(segmenter: Segmenter) -> None:
     """Its name and arguments build it again, and the arguments hold every keyword of its factory."""
     try:
-        factory = resolve(segmenter.name, BUILTIN, GROUP, ADAPTERS)
+        factory = MODELS.resolve(segmenter.name)
     except UnknownNameError as error:
         raise UnknownNameError(f"{error}; a Segmenter is called as it is asked for, e.g. file.py:function") from error
     keywords = list(inspect.signature(factory).parameters.values())[1:]

@@ -59,10 +59,9 @@ def data_check(name: str, data: Path | None, split: str | None, workers: int) ->
 def data_list(refresh: bool) -> None:
     """List the registered datasets."""
     from segbench.console.readme import datasets_table, rewrite
-    from segbench.datasets import BUILTIN, GROUP
-    from segbench.registry import names
+    from segbench.datasets import DATASETS
 
     if refresh:
         click.echo(f"wrote {rewrite({'datasets': datasets_table()})}")
-    for name in () if refresh else names(BUILTIN, GROUP):
+    for name in () if refresh else DATASETS.names():
         click.echo(name)

@@ -43,15 +43,14 @@ def profile(
 ) -> None:
     """Measure size and speed of networks; needs no weights and no data."""
     from segbench.console.profile import Plan, run_profiles
-    from segbench.models import BUILTIN, GROUP
+    from segbench.models import MODELS
     from segbench.profiling.backends import BACKENDS
     from segbench.profiling.timing import Effort
-    from segbench.registry import names as list_names
 
     if (chosen := models or names) is None or (models and names):
         raise click.UsageError("name the models once: segbench profile --models fcn8s,segnet")
     plan = Plan(
-        names=list_names(BUILTIN, GROUP) if chosen == "all" else names_in(chosen),
+        names=MODELS.names() if chosen == "all" else names_in(chosen),
         classes=options["classes"],
         sizes=[size_in(size) for size in sizes.split(",")],
         batches=_batches(batch),

@@ -14,9 +14,9 @@ from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import is_dataset
 from segbench.errors import SegbenchError, WeightsError
-from segbench.models import ADAPTERS, BUILTIN, GROUP
+from segbench.models import MODELS
 from segbench.models.loading import brings_weights, numbered_model
-from segbench.registry import Factory, names, resolve
+from segbench.registry import Factory
 
 REDUCED = 1 / 8
 
@@ -38,7 +38,7 @@ def check(wanted: Sequence[str], settings: dict[str, Any], *, full: bool, classe
         note = f" (width {width['width']:g}; --full checks it as published)" if width else ""
         return name + note, _check_model(name, classes, settings | width)
 
-    plans = [_plan_of_plugin(plan, name) for name in names(BUILTIN, GROUP)] if "all" in wanted else [plan(name) for name in wanted]
+    plans = [_plan_of_plugin(plan, name) for name in MODELS.names()] if "all" in wanted else [plan(name) for name in wanted]
     findings = [finding for heading, found in plans for finding in _print(heading, found)]
     failed = sum(not finding.holds for finding in findings)
     print(f"{failed} of {len(findings)} properties do not hold" if failed else f"all {len(findings)} properties hold")
@@ -55,9 +55,9 @@ def _plan_of_plugin(plan: Callable[[str], Plan], name: str) -> Plan:
 
 def _model_factory(name: str) -> Factory | None:
     """The factory of a model; ``None`` if the name is a dataset's. A file's function is a dataset's if it says that it returns one."""
-    if is_dataset(name) and name not in names(BUILTIN, GROUP):
+    if is_dataset(name) and name not in MODELS.names():
         return None
-    factory = resolve(name, BUILTIN, GROUP, ADAPTERS)
+    factory = MODELS.resolve(name)
     made = inspect.signature(factory).return_annotation
     return None if getattr(made, "__name__", made) == Dataset.__name__ else factory
 
@@ -74,7 +74,7 @@ def _check_model(name: str, classes: int, arguments: dict[str, Any]) -> Iterator
     except SegbenchError as error:
         yield Finding(name, "It can be built", str(error))
         return
-    if name.partition(":")[0] in ADAPTERS and brings_weights(segmenter):
+    if MODELS.is_adapted(name) and brings_weights(segmenter):
         raise WeightsError(
             f"{name} was trained elsewhere, and the contract is for networks that can be built anew; try: segbench profile {name}"
         )

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.console.terminal import console, progress_bar, table
-from segbench.models import BUILTIN, GROUP
-from segbench.registry import names
+from segbench.models import MODELS
 from segbench.report.tables.numbers import count
 
 TABLE_CLASSES = 19
@@ -44,7 +43,7 @@ def list_models(classes: int, *, as_json: bool) -> None:
 def registered(classes: int) -> list[Facts]:
     """The facts of every registered model: those of the table where it has them, the others counted now."""
     known = {row["name"]: row for row in read_table()} if classes == TABLE_CLASSES else {}
-    chosen = names(BUILTIN, GROUP)
+    chosen = MODELS.names()
     counted = {row["name"]: row for row in count_facts([name for name in chosen if name not in known], classes)}
     return [known.get(name) or counted[name] for name in chosen]
 
@@ -73,7 +72,7 @@ def refresh() -> list[Path]:
     from segbench.console.readme import adapters_table, datasets_table, readme, rewrite
 
     readme("models", "adapters", "datasets")
-    rows = count_facts(list(BUILTIN), TABLE_CLASSES)
+    rows = count_facts(list(MODELS.table), TABLE_CLASSES)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -10,13 +10,11 @@ from importlib.metadata import metadata
 from importlib.resources import files
 from pathlib import Path
 
-from segbench.datasets import ADAPTERS as DATASET_ADAPTERS
-from segbench.datasets import BUILTIN as DATASETS
-from segbench.datasets import GROUP as DATASET_GROUP
+from segbench.datasets import DATASETS
 from segbench.datasets.opening import label_space
 from segbench.errors import DataError
-from segbench.models import ADAPTERS as MODEL_ADAPTERS
-from segbench.registry import Factory, resolve
+from segbench.models import MODELS
+from segbench.registry import load
 
 README = Path(str(files("segbench"))).parent / "README.md"
 FUNCTIONS = {
@@ -72,7 +70,7 @@ def adapters_table() -> str:
     """Every way to name a model that segbench did not build, from the first line of the module that opens it, and a command."""
     lines = ["| name | what it opens | needs | for example |", "|---|---|---|---|"]
     extras = metadata(PACKAGE).get_all("Provides-Extra") or ()
-    for prefix, target in MODEL_ADAPTERS.items():
+    for prefix, target in MODELS.adapters.items():
         module = importlib.import_module(target.partition(":")[0])
         form, _, what = _sentence(module).partition(": ")
         lines.append(f"| {form} | {what} | {f'`{PACKAGE}[{prefix}]`' if prefix in extras else ''} | `{module.EXAMPLE}` |")
@@ -83,17 +81,13 @@ def adapters_table() -> str:
 def datasets_table() -> str:
     """Every dataset, from the first line of its factory, and the command that evaluates models on it."""
     lines = ["| dataset | what it is | classes | command |", "|---|---|--:|---|"]
-    for name, target in DATASETS.items():
+    for name, target in DATASETS.table.items():
         where = "" if name in BUILT_IN else " --data DIR"
-        lines.append(f"| `{name}` | {_sentence(_load(target))} | {len(label_space(name).classes)} | `{RUN} {name}{where}` |")
-    for prefix, target in DATASET_ADAPTERS.items():
-        form = f"{prefix}:{next(iter(inspect.signature(_load(target)).parameters)).upper()}"
-        lines.append(f"| `{form}` | {_sentence(_load(target))} | its own | `{RUN} {form}` |")
+        lines.append(f"| `{name}` | {_sentence(load(target))} | {len(label_space(name).classes)} | `{RUN} {name}{where}` |")
+    for prefix, target in DATASETS.adapters.items():
+        form = f"{prefix}:{next(iter(inspect.signature(load(target)).parameters)).upper()}"
+        lines.append(f"| `{form}` | {_sentence(load(target))} | its own | `{RUN} {form}` |")
     return "\n".join(lines) + "\n"
-
-
-def _load(target: str) -> Factory:
-    return resolve(target, {}, DATASET_GROUP)
 
 
 def _sentence(documented: object) -> str:

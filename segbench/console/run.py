@@ -9,7 +9,7 @@ from pathlib import Path
 from segbench.console.terminal import console, progress_bar, table
 from segbench.evaluation.protocol import Protocol
 from segbench.labels.mapping import LabelMapping, describe_mapping
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.adapters.base import feeds
 from segbench.models.segmenter import Segmenter
 from segbench.records.profile import Profile
@@ -30,7 +30,7 @@ def print_feeds(segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping
     """What networks that segbench did not build are fed, and what the classes of mapped ones stand for, on standard error."""
     show = console(stderr=True)
     for segmenter, mapping in zip(segmenters, mappings, strict=True):
-        if segmenter.name not in BUILTIN:
+        if segmenter.name not in MODELS.table:
             show.print(feeds(segmenter), markup=False, soft_wrap=True)
         if mapping is not None:
             show.print(f"{segmenter.name}: {describe_mapping(mapping, masked=protocol.void == 'masked')}", markup=False, soft_wrap=True)

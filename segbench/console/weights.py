@@ -115,7 +115,7 @@ def list_sources() -> None:
     """Print the public weights that each model can take."""
     rows = [
         [model, source.name, "a start" if source.trunk else "whole", source.url]
-        for model in SOURCES
+        for model in SOURCES.table
         for source in sources_of(model)
         if not source.differs
     ]

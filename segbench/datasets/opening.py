@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from segbench.datasets import ADAPTERS, BUILTIN, GROUP, LABEL_SPACES
+from segbench.datasets import DATASETS, LABEL_SPACES
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError
 from segbench.labels.space import LabelSpace
-from segbench.registry import names, resolve, resolve_attribute
 
 
 def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
@@ -23,7 +22,7 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
     >>> len(dataset), dataset.labels.class_names
     (3, ('road', 'car', 'person'))
     """
-    factory = resolve(located(name), BUILTIN, GROUP, ADAPTERS)
+    factory = DATASETS.resolve(located(name))
     dataset = factory(data) if split is None else factory(data, split)
     if not isinstance(dataset, Dataset):
         raise UnknownNameError(f"{name!r} gave a {type(dataset).__name__}; a dataset factory returns a Dataset")
@@ -32,12 +31,12 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
 
 def located(name: str) -> str:
     """The name with its adapter: ``mydata.yaml`` is ``folder:mydata.yaml``."""
-    return f"folder:{name}" if name.endswith((".yaml", ".yml")) and name.partition(":")[0] not in ADAPTERS else name
+    return f"folder:{name}" if name.endswith((".yaml", ".yml")) and not DATASETS.is_adapted(name) else name
 
 
 def is_dataset(name: str) -> bool:
     """Whether a name is that of a registered dataset or of a YAML file, and not of a function in a file or a module."""
-    return located(name).partition(":")[0] in ADAPTERS or name in names(BUILTIN, GROUP)
+    return DATASETS.is_adapted(located(name)) or name in DATASETS.names()
 
 
 def label_space(name: str) -> LabelSpace:
@@ -49,7 +48,7 @@ def label_space(name: str) -> LabelSpace:
     >>> segbench.label_space("cityscapes").class_names[:3]
     ('road', 'sidewalk', 'building')
     """
-    if located(name).partition(":")[0] in ADAPTERS:
+    if DATASETS.is_adapted(located(name)):
         raise UnknownNameError(f"{name!r} says itself where its targets are: leave GTS out, segbench score PREDS --dataset {name}")
-    space: LabelSpace = resolve_attribute(name, LABEL_SPACES, "label space")
+    space: LabelSpace = LABEL_SPACES.resolve(name)
     return space

@@ -9,13 +9,12 @@ goes on, so that one reading names all problems::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from segbench.errors import DataError, SegbenchError
+from segbench.errors import DataError, SegbenchError, nearest
 
 Problems = list[str]
 Reader = Callable[[yaml.Node, Problems], Any]
@@ -63,9 +62,7 @@ def section(what: str, readers: Mapping[str, Reader], build: Callable[[Values], 
         for key_node, value_node in node.value:
             key, line = str(key_node.value), line_of(key_node)
             if key not in readers:
-                near = get_close_matches(key, readers, 1, 0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(readers)}"
-                problems.append(f"{line}: {what} has no key {key!r}; {hint}")
+                problems.append(f"{line}: {what} has no key {key!r}; {nearest(key, readers, 'its keys are')}")
             elif key in seen:
                 problems.append(f"{line}: {key!r} stands here for the second time")
             else:

@@ -18,7 +18,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +26,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from segbench.errors import LabelError
+from segbench.errors import LabelError, nearest
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
 from segbench.labels.space import LabelSpace
 
@@ -129,8 +128,8 @@ class MappingRule:
 
     def _problems(self, source: LabelSpace, target: LabelSpace) -> Iterator[str]:
         named = [name for names in self.classes.values() for name in names] + list(self.drop)
-        yield from (f"{target.name!r} has no class {_with_hint(name, target)}" for name in self.classes if name not in target.class_names)
-        yield from (f"{source.name!r} has no class {_with_hint(name, source)}" for name in named if name not in source.class_names)
+        yield from (_no_class(name, target) for name in self.classes if name not in target.class_names)
+        yield from (_no_class(name, source) for name in named if name not in source.class_names)
         yield from (f"{name!r} stands there twice" for name in sorted({name for name in named if named.count(name) > 1}))
         if self.by_name:
             # Two classes of the model may merge by their names; a name that fits two classes of the dataset decides nothing.
@@ -197,8 +196,7 @@ def _rule(name: str, data: Any) -> MappingRule:
         raise ValueError(f"a mapping file holds {', '.join(KEYS)}")
     for key in data:
         if key not in KEYS:
-            near = get_close_matches(str(key), KEYS, 1, 0.5)
-            raise ValueError(f"no key {key!r}; " + (f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}"))
+            raise ValueError(f"no key {key!r}; {nearest(key, KEYS, 'the keys are')}")
     by_name, classes, drop = data.get("by_name", True), data.get("classes") or {}, data.get("drop") or []
     uncovered = data.get("uncovered", "void")
     if not isinstance(by_name, bool):
@@ -222,6 +220,6 @@ def _plain(name: str) -> str:
     return name.casefold().translate(str.maketrans("", "", " -_"))
 
 
-def _with_hint(name: str, space: LabelSpace) -> str:
-    near = get_close_matches(name, space.class_names, 1, 0.5)
-    return f"{name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+def _no_class(name: str, space: LabelSpace) -> str:
+    hint = nearest(name, space.class_names, "")
+    return f"{space.name!r} has no class {name!r}" + (f"; {hint}" if hint else "")

@@ -14,15 +14,14 @@ from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.names import file_stem
 from segbench.labels.space import LabelClass, LabelSpace
-from segbench.models import BUILTIN, GROUP
+from segbench.models import MODELS
 from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build, bundled, load
-from segbench.registry import names as registered_names
 
 
 def trained_models(dataset: str, weights: Mapping[str, Path]) -> list[str]:
     """The registered models that have weights for a dataset: given ones, or those that come with segbench."""
-    return [name for name in registered_names(BUILTIN, GROUP) if name in weights or bundled(name, dataset)]
+    return [name for name in MODELS.names() if name in weights or bundled(name, dataset)]
 
 
 def load_models(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Path], device: torch.device) -> list[Segmenter]:
@@ -33,7 +32,7 @@ def load_models(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Pa
     if unused := sorted(set(weights) - set(names)):
         raise WeightsError(f"--weights names {', '.join(unused)}, which --models does not")
     files = {name: weights.get(name) or bundled(name, dataset.name) for name in names}
-    own = {name: build(name, dataset.labels) for name, file in files.items() if file is None and name not in BUILTIN}
+    own = {name: build(name, dataset.labels) for name, file in files.items() if file is None and name not in MODELS.table}
     if missing := [name for name, file in files.items() if file is None and not (name in own and brings_weights(own[name]))]:
         raise WeightsError(_no_weights(missing, dataset.reference))
     loaded = [own[name] if file is None else load(file, expected_model=name) for name, file in files.items()]
@@ -69,7 +68,7 @@ def random_models(names: Sequence[str], classes: int, device: torch.device) -> l
     """Untrained networks at full width, for measuring size and speed. Those of segbench are made on the device, which draws faster."""
 
     def made(name: str) -> Segmenter:
-        with device if name in BUILTIN else nullcontext():
+        with device if name in MODELS.table else nullcontext():
             return numbered_model(name, classes)
 
     return [on_device(made(name), device) for name in names]

@@ -17,44 +17,47 @@ from segbench.labels.space import LabelClass, LabelSpace
 from segbench.models.segmenter import Normalize, Segmenter
 from segbench.models.sources.base import COUNTER, Source, State, below
 from segbench.models.weights import build, load_strictly
-from segbench.registry import resolve_attribute
+from segbench.registry import Registry
 
 # Model to the sources of its weights; each is a tuple of Source, the likeliest first.
-SOURCES: dict[str, str] = {
-    "fcn32s": "segbench.models.sources.torchvision:FCN",
-    "fcn16s": "segbench.models.sources.torchvision:FCN",
-    "fcn8s": "segbench.models.sources.torchvision:FCN",
-    "fcn8s_atonce": "segbench.models.sources.torchvision:FCN",
-    "deconvnet": "segbench.models.sources.torchvision:VGG16_BN_ENCODER",
-    "segnet": "segbench.models.sources.torchvision:VGG16_BN_ENCODER",
-    "bayesian_segnet": "segbench.models.sources.torchvision:VGG16_BN_ENCODER",
-    "deeplab_v1": "segbench.models.sources.torchvision:VGG16_FEATURES",
-    "deeplab_v2": "segbench.models.sources.torchvision:DEEPLAB_V2",
-    "deeplab_v2_vgg16": "segbench.models.sources.torchvision:VGG16_FEATURES",
-    "deeplab_v3": "segbench.models.sources.torchvision:DEEPLAB_V3",
-    "deeplab_v3_r50": "segbench.models.sources.torchvision:DEEPLAB_V3_R50",
-    "deeplab_v3plus_r101": "segbench.models.sources.torchvision:DEEPLAB_V3PLUS_R101",
-    "gcn": "segbench.models.sources.torchvision:GCN",
-    "gcn_k7": "segbench.models.sources.torchvision:GCN",
-    "dfn": "segbench.models.sources.torchseg:DFN",
-    "enet": "segbench.models.sources.enet:ENET",
-    "bisenet_x39": "segbench.models.sources.torchseg:BISENET_X39",
-    "bisenet_r18": "segbench.models.sources.coincheung:BISENET_R18",
-    "bisenet_v2": "segbench.models.sources.coincheung:BISENET_V2",
-    "fanet18": "segbench.models.sources.torchvision:FANET18",
-    "fanet34": "segbench.models.sources.torchvision:FANET34",
-    "rednet": "segbench.models.sources.torchvision:REDNET",
-    "pspnet_r50": "segbench.models.sources.unrenamed:PSPNET_R50",
-    "pspnet_r101": "segbench.models.sources.unrenamed:PSPNET_R101",
-    "erfnet": "segbench.models.sources.erfnet:ERFNET",
-    "fast_scnn": "segbench.models.sources.fast_scnn:FAST_SCNN",
-    "ddrnet23_slim": "segbench.models.sources.unrenamed:DDRNET23_SLIM",
-    "pidnet_s": "segbench.models.sources.unrenamed:PIDNET_S",
-    "segformer_b0": "segbench.models.sources.segformer:SEGFORMER_B0",
-    "segformer_b2": "segbench.models.sources.segformer:SEGFORMER_B2",
-    "hrnet_w48": "segbench.models.sources.unrenamed:HRNET_W48",
-    "hrnet_w48_ocr": "segbench.models.sources.unrenamed:HRNET_W48_OCR",
-}
+SOURCES = Registry(
+    "model with public weights",
+    {
+        "fcn32s": "segbench.models.sources.torchvision:FCN",
+        "fcn16s": "segbench.models.sources.torchvision:FCN",
+        "fcn8s": "segbench.models.sources.torchvision:FCN",
+        "fcn8s_atonce": "segbench.models.sources.torchvision:FCN",
+        "deconvnet": "segbench.models.sources.torchvision:VGG16_BN_ENCODER",
+        "segnet": "segbench.models.sources.torchvision:VGG16_BN_ENCODER",
+        "bayesian_segnet": "segbench.models.sources.torchvision:VGG16_BN_ENCODER",
+        "deeplab_v1": "segbench.models.sources.torchvision:VGG16_FEATURES",
+        "deeplab_v2": "segbench.models.sources.torchvision:DEEPLAB_V2",
+        "deeplab_v2_vgg16": "segbench.models.sources.torchvision:VGG16_FEATURES",
+        "deeplab_v3": "segbench.models.sources.torchvision:DEEPLAB_V3",
+        "deeplab_v3_r50": "segbench.models.sources.torchvision:DEEPLAB_V3_R50",
+        "deeplab_v3plus_r101": "segbench.models.sources.torchvision:DEEPLAB_V3PLUS_R101",
+        "gcn": "segbench.models.sources.torchvision:GCN",
+        "gcn_k7": "segbench.models.sources.torchvision:GCN",
+        "dfn": "segbench.models.sources.torchseg:DFN",
+        "enet": "segbench.models.sources.enet:ENET",
+        "bisenet_x39": "segbench.models.sources.torchseg:BISENET_X39",
+        "bisenet_r18": "segbench.models.sources.coincheung:BISENET_R18",
+        "bisenet_v2": "segbench.models.sources.coincheung:BISENET_V2",
+        "fanet18": "segbench.models.sources.torchvision:FANET18",
+        "fanet34": "segbench.models.sources.torchvision:FANET34",
+        "rednet": "segbench.models.sources.torchvision:REDNET",
+        "pspnet_r50": "segbench.models.sources.unrenamed:PSPNET_R50",
+        "pspnet_r101": "segbench.models.sources.unrenamed:PSPNET_R101",
+        "erfnet": "segbench.models.sources.erfnet:ERFNET",
+        "fast_scnn": "segbench.models.sources.fast_scnn:FAST_SCNN",
+        "ddrnet23_slim": "segbench.models.sources.unrenamed:DDRNET23_SLIM",
+        "pidnet_s": "segbench.models.sources.unrenamed:PIDNET_S",
+        "segformer_b0": "segbench.models.sources.segformer:SEGFORMER_B0",
+        "segformer_b2": "segbench.models.sources.segformer:SEGFORMER_B2",
+        "hrnet_w48": "segbench.models.sources.unrenamed:HRNET_W48",
+        "hrnet_w48_ocr": "segbench.models.sources.unrenamed:HRNET_W48_OCR",
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,9 @@ def sources_of(model: str) -> tuple[Source, ...]:
 
     :raises UnknownNameError: there is no map for it.
     """
-    if model not in SOURCES:
-        raise UnknownNameError(f"no public weights are known for model {model!r}; they are for {', '.join(SOURCES)}")
-    found: tuple[Source, ...] = resolve_attribute(model, SOURCES, "model")
+    if model not in SOURCES.table:
+        raise UnknownNameError(f"no public weights are known for model {model!r}; they are for {', '.join(SOURCES.table)}")
+    found: tuple[Source, ...] = SOURCES.resolve(model)
     return found
 
 

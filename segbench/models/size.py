@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.segmenter import Segmenter, example_inputs
 from segbench.models.weights import build
 
@@ -78,7 +78,7 @@ def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None
     if getattr(segmenter.network, "opaque", False):
         return None
     twin = segmenter
-    if segmenter.device.type != "meta" and segmenter.name in BUILTIN:
+    if segmenter.device.type != "meta" and segmenter.name in MODELS.table:
         with torch.device("meta"):
             twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
     inputs = example_inputs(twin, size)

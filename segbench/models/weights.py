@@ -23,9 +23,8 @@ from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.atomic import replacing
 from segbench.kernels.bilinear import GRIDS
 from segbench.labels.space import LabelSpace
-from segbench.models import ADAPTERS, BUILTIN, GROUP
+from segbench.models import MODELS
 from segbench.models.segmenter import Normalize, Segmenter
-from segbench.registry import resolve
 
 SCHEMA = "segbench.weights/1"
 
@@ -40,7 +39,7 @@ def build(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
     >>> sum(parameter.numel() for parameter in segmenter.network.parameters())
     7363
     """
-    factory = resolve(name, BUILTIN, GROUP, ADAPTERS)
+    factory = MODELS.resolve(name)
     try:
         segmenter = factory(labels, **arguments)
     except TypeError as error:

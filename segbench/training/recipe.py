@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from segbench.errors import RecordError
+from segbench.errors import RecordError, nearest
 
 # Recipes of papers: the models that share a file. Those of the other models do not state enough to be followed.
 PAPER: dict[str, tuple[str, ...]] = {
@@ -183,8 +182,7 @@ def recipe_file(name: str, model: str) -> Path:
 
 
 def _unknown(key: object) -> str:
-    near = get_close_matches(str(key), _READERS, 1, 0.5)
-    return f"a recipe has no field {key!r}; " + (f"did you mean {near[0]!r}?" if near else f"its fields are {', '.join(_READERS)}")
+    return f"a recipe has no field {key!r}; {nearest(key, _READERS, 'its fields are')}"
 
 
 def _number(kind: type, low: float, *, above: bool = False) -> Callable[[Any], Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segbench.benchmark.suite import _KEYS, _PROTOCOL_KEYS, Suite, preset_names, read_suite
-from segbench.datasets import BUILTIN
+from segbench.datasets import DATASETS
 from segbench.errors import DataError
 from segbench.evaluation.protocol import Protocol
 
@@ -105,5 +105,5 @@ def test_presets_name_a_builtin_dataset_and_leave_the_models_open(name: str) -> 
     suite = read_suite(name)
     assert suite.models == ()
     assert name == f"{suite.dataset}-{suite.split}"
-    assert suite.dataset in BUILTIN
+    assert suite.dataset in DATASETS.table
     Protocol(**suite.protocol)

@@ -19,10 +19,11 @@ from segbench.cli.main import main
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import cityscapes
 from segbench.images.files import write_uint16
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.loading import numbered_labels
 from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build
+from segbench.registry import Registry
 from tests import broken_models as broken
 from tests.broken_models import having
 from tests.tiny import LABELS, tiny, tiny_dataset
@@ -86,7 +87,7 @@ def lacking(findings: list[Finding]) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("name", MODELS.table)
 def test_a_registered_model_keeps_the_contract(name: str) -> None:
     torch.manual_seed(0)
     segmenter = build(name, numbered_labels(5), width=WIDTH, **ARGUMENTS.get(name, {}))
@@ -259,7 +260,7 @@ def test_the_command_checks_datasets_too(tmp_path: Path, small_minicity: Path) -
 def test_an_unknown_name_is_refused_before_anything_is_checked() -> None:
     result = check(TINY, "segnett")
     assert result.exit_code == 2
-    assert "did you mean segnet" in result.stderr
+    assert "did you mean 'segnet'" in result.stderr
     assert not result.stdout
 
 
@@ -271,8 +272,7 @@ def test_a_setting_that_a_model_does_not_take_is_a_finding() -> None:
 
 
 def test_all_is_every_registered_model_and_a_plugin_that_cannot_be_imported_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    registered = {"segbench.models": [TINY, "nowhere:plugin"], "segbench.datasets": []}
-    monkeypatch.setattr("segbench.console.check.names", lambda builtin, group: registered[group])
+    monkeypatch.setattr(Registry, "names", lambda self: {"model": [TINY, "nowhere:plugin"], "dataset": []}[self.kind])
     result = check("all")
     assert result.exit_code == 1
     assert "  FAIL  It can be imported: 'nowhere:plugin': cannot import nowhere" in result.output

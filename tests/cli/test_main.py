@@ -18,6 +18,7 @@ from segbench.images.files import read_labels, write_labels
 from segbench.models.weights import build, save
 from segbench.records.profile import read_profile
 from segbench.records.run_record import read_run
+from segbench.registry import Registry
 from tests.tiny import LABELS, tiny_dataset
 
 TINY = "tests/tiny.py:tiny"
@@ -149,7 +150,7 @@ def test_a_limit_holds_for_pictures_and_for_the_files_that_must_be_there_too(sma
 def test_an_unknown_model_is_answered_with_the_nearest_name() -> None:
     result = segbench("profile", "segnett")
     assert result.exit_code == 2
-    assert "did you mean segnet" in result.stderr
+    assert "did you mean 'segnet'" in result.stderr
 
 
 @pytest.mark.parametrize("spelling", [[TINY], ["--models", TINY]], ids=["argument", "option"])
@@ -170,7 +171,7 @@ def test_profile_wants_its_models_named_once(arguments: list[str]) -> None:
 
 
 def test_profile_of_all_is_one_table_of_every_registered_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segbench.registry.names", lambda *_: ["enet", TINY])
+    monkeypatch.setattr(Registry, "names", lambda self: ["enet", TINY])
     result = segbench("profile", "--models", "all", "--size", "16x32", "--classes", 3, "--repeats", 1, "--device", "cpu")
     assert result.exit_code == 0, result.output
     rows = [line for line in result.output.splitlines() if line.startswith("│")]
@@ -200,7 +201,7 @@ def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(tmp_p
 
 
 def test_models_and_datasets_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segbench.console.models.names", lambda *_: ["fcn8s", "enet"])
+    monkeypatch.setattr("segbench.console.models.MODELS", Registry("model", {"fcn8s": "", "enet": ""}))
     listed = json.loads(segbench("models", "--json", "--classes", 21).output)
     fcn8s = next(entry for entry in listed if entry["name"] == "fcn8s")
     assert fcn8s["params_total"] == 134_489_759

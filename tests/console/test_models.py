@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 
 from segbench.cli.main import main
 from segbench.console import models, readme
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.anatomy import facts
 from segbench.models.weights import bundled
+from segbench.registry import Registry
 
 TABLE = {row["name"]: row for row in models.read_table()}
 TINY = "tests/tiny.py:tiny"
@@ -26,10 +27,10 @@ def listed(*arguments: str) -> Result:
 
 
 def test_the_table_holds_every_builtin_model_in_order() -> None:
-    assert list(TABLE) == list(BUILTIN), STALE
+    assert list(TABLE) == list(MODELS.table), STALE
 
 
-@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("name", MODELS.table)
 def test_the_table_is_what_counting_gives(name: str) -> None:
     assert TABLE.get(name) == facts(name, models.TABLE_CLASSES), STALE
 
@@ -62,7 +63,7 @@ def test_refreshing_counts_again_and_rewrites_both_files(tmp_path: Path, monkeyp
     table, page = tmp_path / "table.csv", tmp_path / "README.md"
     page.write_text("text\n" + "".join("stale\n".join(readme.markers(name)) for name in ("models", "adapters", "datasets")))
     monkeypatch.setattr(models, "TABLE", table)
-    monkeypatch.setattr(models, "BUILTIN", {"enet": "", "segnet": ""})
+    monkeypatch.setattr(models, "MODELS", Registry("model", {"enet": "", "segnet": ""}))
     monkeypatch.setattr(readme, "README", page)
     result = listed("--refresh")
     assert result.output == f"wrote {table}\nwrote {page}\n"
@@ -74,7 +75,7 @@ def test_refreshing_counts_again_and_rewrites_both_files(tmp_path: Path, monkeyp
 
 def test_refreshing_outside_a_checkout_is_refused_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "TABLE", tmp_path / "table.csv")
-    monkeypatch.setattr(models, "BUILTIN", {"enet": ""})
+    monkeypatch.setattr(models, "MODELS", Registry("model", {"enet": ""}))
     monkeypatch.setattr(readme, "README", tmp_path / "README.md")
     result = listed("--refresh")
     assert result.exit_code == 2
@@ -83,7 +84,7 @@ def test_refreshing_outside_a_checkout_is_refused_and_writes_nothing(tmp_path: P
 
 
 def test_a_plugin_and_another_number_of_classes_are_counted_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "names", lambda *_: ["segnet", TINY])
+    monkeypatch.setattr(models, "MODELS", Registry("model", {"segnet": "", TINY: ""}))
     at_19 = json.loads(listed("--json").output)
     assert at_19[0] == TABLE["segnet"]
     assert (at_19[1]["name"], at_19[1]["params_total"]) == (TINY, 3 * 8 * 9 + 8 + 2 * 8 + 19 * 9)
@@ -93,7 +94,7 @@ def test_a_plugin_and_another_number_of_classes_are_counted_when_asked_for(monke
 
 def test_listing_shows_sizes_and_what_each_model_takes() -> None:
     lines = {line.split()[1]: line for line in listed().output.splitlines() if line.startswith("│")}
-    assert set(BUILTIN) <= set(lines)
+    assert set(MODELS.table) <= set(lines)
     assert "rgb + depth, mirrored to multiples of 32" in lines["rednet"]
     assert "364 k" in lines["enet"]
 

@@ -167,5 +167,5 @@ def test_sources_are_listed_for_every_model_that_has_some() -> None:
 
     result = segbench("weights", "sources")
     assert result.exit_code == 0
-    assert all(model in result.output for model in SOURCES)
+    assert all(model in result.output for model in SOURCES.table)
     assert "davidtvs" not in result.output

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from segbench.datasets import BUILTIN, LABEL_SPACES
+from segbench.datasets import DATASETS, LABEL_SPACES
 from segbench.datasets.opening import label_space, open_dataset
 from segbench.errors import DataError
 
 
 def test_every_dataset_has_a_label_space_and_every_label_space_a_dataset() -> None:
-    assert list(LABEL_SPACES) == list(BUILTIN)
+    assert list(LABEL_SPACES.table) == list(DATASETS.table)
 
 
-@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("name", DATASETS.table)
 def test_the_bytes_of_a_label_space_belong_to_one_label_each_and_so_do_its_names(name: str) -> None:
     space = label_space(name)
     assert all(label.name and label.name == label.name.strip() for label in space.labels)
@@ -21,7 +21,7 @@ def test_the_bytes_of_a_label_space_belong_to_one_label_each_and_so_do_its_names
     assert [space.index_of_id[i] for i in space.id_of_index] == list(range(len(space.classes)))
 
 
-@pytest.mark.parametrize("name", sorted(set(BUILTIN) - {"minicity"}))
+@pytest.mark.parametrize("name", sorted(set(DATASETS.table) - {"minicity"}))
 def test_without_a_folder_a_dataset_says_which_one_it_wants(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CITYSCAPES_DATASET", raising=False)
     with pytest.raises(DataError, match=f"{name}: no folder given\n.*--data"):

@@ -135,7 +135,7 @@ def test_every_problem_is_named_with_its_line_and_the_nearest_key(write: Write) 
         (PAIRS, "1: give either classes, or labels"),
         (PAIRS + CLASSES + "labels: camvid\n", "1: give either classes, or labels"),
         (PAIRS + "labels: camvid\nignore: 3\n", "1: ignore belong to classes, not to labels"),
-        (PAIRS + "labels: camvd\n", r"3: labels: label space 'camvd' is not registered; did you mean camvid"),
+        (PAIRS + "labels: camvd\n", r"3: labels: label space 'camvd' is not registered; did you mean 'camvid"),
         ("images: a/*/*.png\ntargets: b/*.png\n" + CLASSES, "1: images .* need the same wildcards"),
         ("splits:\n  val: {targets: b.png}\n" + CLASSES, "2: val: images None and targets 'b.png' need the same wildcards, at least one"),
         ("splits:\n  val: {images: b/*}\n" + CLASSES, "2: val: targets must be said"),

@@ -7,7 +7,7 @@ import sys
 
 import torch
 
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from tests.device.step import Step, device
 
 FIRST = ["enet", "hrnet_w48", "fcn8s", "bisenet_v2", "segformer_b0", "pspnet_r101", "unet", "segnet"]
@@ -17,7 +17,7 @@ WAYS = "eager,bf16-graphs,cuda-graphs,tf32-graphs"
 
 def run(step: Step) -> None:
     """``segbench profile`` writes each record as soon as it is measured; whatever ends it, those stay."""
-    names = FIRST + [name for name in BUILTIN if name not in FIRST + LAST] + LAST
+    names = FIRST + [name for name in MODELS.table if name not in FIRST + LAST] + LAST
     size, ways, effort = "1024x2048", WAYS, ["--repeats", "60", "--seconds", "0.5"]
     if step.tiny or device().type == "cpu":
         names, size, ways, effort = names[:1], "64x128", "eager,channels-last", ["--repeats", "2", "--seconds", "0.1"]

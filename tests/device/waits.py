@@ -15,7 +15,7 @@ from segbench.evaluation.inference import pass_of
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import upload
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.loading import random_models
 from tests.device.step import Step, device
 
@@ -33,7 +33,7 @@ def run(step: Step) -> None:
         step.say("waits", skipped="no CUDA device")
         return
     tried, places = 0, Counter[str]()
-    for name in BUILTIN:
+    for name in MODELS.table:
         if step.has_time(name):
             with step.part(name):
                 waits = count_waits(name, Protocol())
@@ -41,7 +41,7 @@ def run(step: Step) -> None:
                 places += waits
                 if waits:
                     step.say(name, waits=dict(waits))
-    step.say("all networks", tried=tried, of=len(BUILTIN), waits=sum(places.values()))
+    step.say("all networks", tried=tried, of=len(MODELS.table), waits=sum(places.values()))
     for title, protocol in PROTOCOLS.items():
         with step.part(title):
             step.say(title, waits=dict(count_waits("enet", protocol)))

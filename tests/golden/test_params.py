@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.anatomy import on_meta
 from segbench.models.size import count_params
 
@@ -27,4 +27,4 @@ def test_parameters_equal_the_reference(row: dict[str, str]) -> None:
 
 
 def test_every_registered_network_has_a_golden_count() -> None:
-    assert {row["name"] for row in GOLDEN} == set(BUILTIN)
+    assert {row["name"] for row in GOLDEN} == set(MODELS.table)

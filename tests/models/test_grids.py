@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from segbench.kernels.bilinear import Grid
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.segmenter import InputRule, Segmenter
 from segbench.models.weights import build, bundled, load
 from tests.tiny import LABELS
@@ -20,12 +20,12 @@ def on_meta(name: str, **arguments: object) -> Segmenter:
         return build(name, LABELS, **arguments)
 
 
-@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("name", MODELS.table)
 def test_scores_lie_where_the_reference_has_them(name: str) -> None:
     assert on_meta(name).grid == PUBLISHED.get(name, "half_pixel")
 
 
-@pytest.mark.parametrize("name", [name for name in BUILTIN if bundled(name, "minicity")])
+@pytest.mark.parametrize("name", [name for name in MODELS.table if bundled(name, "minicity")])
 def test_networks_that_were_trained_on_half_pixels_stay_there(name: str) -> None:
     path = bundled(name, "minicity")
     assert path is not None

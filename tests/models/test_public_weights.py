@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from segbench.datasets.cityscapes import LABELS
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.labels.space import LabelClass, LabelSpace
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.public_weights import COUNTER, SOURCES, Fit, Imported, adopt, identify, on_meta, sources_of, training_only
 from segbench.models.sources.base import Source, below
 from segbench.models.sources.torchvision import VOC
@@ -104,9 +104,9 @@ WITHOUT_A_STAND_IN = {"hszhao/semseg resnet101_v2, ImageNet"}
 
 
 def test_every_source_has_a_stand_in() -> None:
-    named = {(model, source.name) for model in SOURCES for source in sources_of(model) if not source.differs}
+    named = {(model, source.name) for model in SOURCES.table for source in sources_of(model) if not source.differs}
     assert {(model, name) for model, name in named if name not in WITHOUT_A_STAND_IN} == {(case.model, case.source) for case in CASES}
-    assert not set(SOURCES) - set(BUILTIN)
+    assert not set(SOURCES.table) - set(MODELS.table)
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_a_model_without_public_weights_is_told_which_have_some() -> None:
         sources_of("unet")
 
 
-@pytest.mark.parametrize("model", SOURCES)
+@pytest.mark.parametrize("model", SOURCES.table)
 def test_no_two_modules_of_a_source_share_a_place(model: str) -> None:
     for source in sources_of(model):
         assert len(set(source.modules.values())) == len(source.modules)
@@ -449,7 +449,7 @@ def test_images_are_normalised_as_each_source_was_trained() -> None:
     coincheung = sources_of("bisenet_v2")[0].normalize
     assert coincheung.mean == pytest.approx((83.0535, 94.095, 82.1865))
     assert coincheung.std == pytest.approx((53.856, 54.774, 53.9325))
-    assert {facts(source)[2] for model in SOURCES for source in sources_of(model)} == {"RGB"}
+    assert {facts(source)[2] for model in SOURCES.table for source in sources_of(model)} == {"RGB"}
 
 
 def test_training_only_modules_exist_in_the_networks_that_name_them() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.labels.space import LabelClass, LabelSpace
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.segmenter import InputRule, Normalize, Paper, Segmenter, forward, logits_at, predict
 
 LABELS = LabelSpace("toy", tuple(LabelClass(f"class {i}", (i,), (0, 0, 0)) for i in range(3)))
@@ -35,9 +35,9 @@ def strided(network: nn.Module | None = None) -> Segmenter:
     return Segmenter("strided", (network or Strided()).eval(), LABELS, paper, Normalize((0, 0, 0), (1, 1, 1)), InputRule(divisor=4))
 
 
-@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("name", MODELS.table)
 def test_builtin_names_are_those_of_their_segmenters(name: str) -> None:
-    module, _, attribute = BUILTIN[name].partition(":")
+    module, _, attribute = MODELS.table[name].partition(":")
     with torch.device("meta"):
         segmenter: Segmenter = getattr(importlib.import_module(module), attribute)(LABELS)
     assert segmenter.name == name

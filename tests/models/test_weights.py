@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.kernels.bilinear import GRIDS, Grid
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.segmenter import predict
 from segbench.models.weights import build, bundled, describe, load, load_strictly, save
 from tests.tiny import LABELS
@@ -88,7 +88,7 @@ def test_an_argument_that_the_model_does_not_take_is_named() -> None:
 
 DEEPLABS = ("deeplab_v1", "deeplab_v2", "deeplab_v3", "deeplab_v3plus")
 NOTES = {"fcn8s", "unet", "fusionnet", "deconvnet", "segnet", *DEEPLABS, "gcn", "dfn", "enet", "bisenet_r18", "fanet18", "rednet"}
-BUNDLED = [name for name in BUILTIN if bundled(name, "minicity")]
+BUNDLED = [name for name in MODELS.table if bundled(name, "minicity")]
 
 
 def test_each_architecture_of_the_notes_comes_with_weights_and_all_together_are_small() -> None:

@@ -203,7 +203,7 @@ def test_an_error_of_a_process_is_an_error_here(monkeypatch: pytest.MonkeyPatch)
     answer = fresh_process._measure(request)
     assert isinstance(answer, str)
     monkeypatch.setattr(fresh_process, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
-    with pytest.raises(ProtocolError, match="did you mean segnet"):
+    with pytest.raises(ProtocolError, match="did you mean 'segnet'"):
         fresh_process.measure_in_process(request)
 
 

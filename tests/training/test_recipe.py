@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from segbench.errors import RecordError
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.models.weights import build
 from segbench.training.optimizers import optimizer_of
 from segbench.training.recipe import _READERS, MINICITY, PAPER, Recipe, read_recipe, recipe_file
@@ -104,9 +104,9 @@ def test_a_model_without_a_papers_recipe_lists_those_that_have_one() -> None:
 
 def test_papers_recipes_are_of_registered_models_and_every_file_is_somebodys() -> None:
     assert len(set(WITH_PAPER)) == len(WITH_PAPER)
-    assert set(WITH_PAPER) <= set(BUILTIN)
+    assert set(WITH_PAPER) <= set(MODELS.table)
     assert {path.stem for path in FOLDER.iterdir()} == {*PAPER, *MINICITY, "minicity", "fair_camvid"}
-    assert set(BUILTIN) - set(WITH_PAPER) == {"fusionnet", "unet_same"}
+    assert set(MODELS.table) - set(WITH_PAPER) == {"fusionnet", "unet_same"}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.stem)
@@ -125,7 +125,7 @@ def test_a_papers_recipe_names_parts_that_its_network_has(model: str) -> None:
 
 
 def test_a_network_without_normalisation_gets_the_slower_recipe_of_minicity() -> None:
-    without = {m for m in BUILTIN if not any(isinstance(layer, nn.BatchNorm2d | nn.LayerNorm) for layer in narrow(m).modules())}
+    without = {m for m in MODELS.table if not any(isinstance(layer, nn.BatchNorm2d | nn.LayerNorm) for layer in narrow(m).modules())}
     assert without == {model for models in MINICITY.values() for model in models}
     assert recipe_file("minicity", "fcn8s") != recipe_file("minicity", "dfn") == FOLDER / "minicity.yaml"
     assert read_recipe("minicity", {}, "fcn8s") == replace(read_recipe("minicity", {}, "dfn"), learning_rate=1e-3)

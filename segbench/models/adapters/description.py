@@ -17,14 +17,13 @@ import json
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from segbench.datasets.opening import label_space
-from segbench.errors import SegbenchError, WeightsError
+from segbench.errors import SegbenchError, WeightsError, nearest
 from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import named_classes
@@ -101,10 +100,7 @@ def _from_plain(data: Any) -> Description:
 def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
     for key in data:
         if key not in known:
-            near = get_close_matches(str(key), known, 1, 0.5)
-            raise ValueError(
-                f"{what} has no key {key!r}; " + (f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(known)}")
-            )
+            raise ValueError(f"{what} has no key {key!r}; {nearest(key, known, 'its keys are')}")
 
 
 def _labels(value: Any) -> LabelSpace:

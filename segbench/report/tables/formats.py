@@ -10,13 +10,12 @@ import html
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 import rich.markup
 
-from segbench.errors import UnknownNameError
+from segbench.errors import UnknownNameError, nearest
 from segbench.report.tables.frames import BOUNDS, SIZES, SPEEDS
 from segbench.report.tables.intervals import plus_minus
 from segbench.report.tables.numbers import count, percent
@@ -116,11 +115,7 @@ def arranged(table: pd.DataFrame, columns: Sequence[str] = (), sort: str | None 
     known = [str(name) for name in table.columns if name not in BOUNDS]
     for name in (*columns, *([sort] if sort else [])):
         if name not in known:
-            spelt = {each.casefold(): each for each in known}
-            near = get_close_matches(name.casefold(), spelt, 1)
-            raise UnknownNameError(
-                f"no column {name!r}; " + (f"did you mean {spelt[near[0]]!r}?" if near else f"there are {', '.join(known)}")
-            )
+            raise UnknownNameError(f"no column {name!r}; {nearest(name, known, 'there are')}")
     if sort:
         table = table.sort_values(sort, ascending=sort in (*TEXT, *COSTS), kind="stable", na_position="last")
     if not columns:

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from segbench.errors import RecordError
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.intervals import half_width
@@ -202,7 +202,7 @@ def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _defaults(model: str) -> dict[str, Any]:
     """Default arguments of a builtin model, read from its source, because importing it would load torch. Empty for any other model."""
-    module, _, function = BUILTIN.get(model, "").partition(":")
+    module, _, function = MODELS.table.get(model, "").partition(":")
     spec = importlib.util.find_spec(module) if module else None
     if spec is None or not isinstance(spec.loader, SourceFileLoader):
         return {}

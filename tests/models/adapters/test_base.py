@@ -10,7 +10,7 @@ from torch import nn
 
 from segbench.errors import MissingPackageError, UnknownNameError, WeightsError
 from segbench.labels.space import LabelSpace
-from segbench.models import ADAPTERS
+from segbench.models import MODELS
 from segbench.models.adapters.base import feeds, from_unit_range, import_package, named_classes, sha256_of_files
 from segbench.models.segmenter import InputRule, Normalize, Segmenter
 from segbench.models.weights import build
@@ -55,7 +55,7 @@ def test_an_unknown_prefix_is_answered_with_the_adapters() -> None:
 def test_every_adapter_is_named_after_its_prefix_and_imports_no_package_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in PACKAGES.values():
         monkeypatch.setitem(sys.modules, package, None)
-    for prefix, target in ADAPTERS.items():
+    for prefix, target in MODELS.adapters.items():
         module, _, function = target.partition(":")
         assert module == f"segbench.models.adapters.{prefix}"
         fresh = ModuleType(module)

@@ -64,7 +64,7 @@ def test_a_silent_file_is_refused_with_what_to_write(tmp_path: Path) -> None:
         (COMPLETE.replace("[4, 5, 6]", "[4, 5]"), "three numbers each"),
         (COMPLETE.replace("[4, 5, 6]", "[4, 5, 0]"), "std positive"),
         ("labels: [a]\nnormalize: {mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], order: RGB}\n", "0..1; write them in bytes"),
-        (COMPLETE.replace("[left, right]", "cityscaeps"), "did you mean cityscapes"),
+        (COMPLETE.replace("[left, right]", "cityscaeps"), "did you mean 'cityscapes'"),
         (COMPLETE.replace("[left, right]", "[left, left]"), "left more than once"),
         (COMPLETE + "input_rule: {divisor: many}\n", "integer"),
         (COMPLETE + "input_rule: {divisors: 8}\n", "did you mean 'divisor'"),

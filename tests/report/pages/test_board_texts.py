@@ -10,7 +10,7 @@ from segbench.errors import RecordError
 from segbench.files.json_text import write_text
 from segbench.leaderboards.rules import read_reported
 from segbench.metrics.per_image import PerImage
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.records.per_image import write_per_image
 from segbench.report.pages.board_files import rebuild
 from tests.report.fakes import FAIR, GOOD, profile, run_record
@@ -157,6 +157,6 @@ def test_the_committed_boards_show_every_published_number_once_with_its_source(s
     shown = [line for line in page.splitlines() if line.startswith("| ") and "](https://" in line]
     assert len(shown) == len(rows) > 20
     assert f"The {len(rows)} numbers below" in page
-    assert {name for row in rows if (name := row.registered)} <= set(BUILTIN)
+    assert {name for row in rows if (name := row.registered)} <= set(MODELS.table)
     for row in rows:
         assert any(f" | {row.miou} | " in line and f"]({row.url})" in line for line in shown), row

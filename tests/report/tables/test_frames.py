@@ -12,7 +12,7 @@ import pytest
 
 from segbench.errors import RecordError
 from segbench.labels.space import LabelClass, LabelSpace
-from segbench.models import BUILTIN
+from segbench.models import MODELS
 from segbench.report.tables.formats import escape, to_csv, to_markdown
 from segbench.report.tables.frames import comparable, file_names, label, leaderboard, per_class, row_labels
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, profile, run_record
@@ -45,7 +45,7 @@ def test_width_reduced_networks_say_so():
 
 
 def test_no_builtin_network_at_its_defaults_shows_an_argument():
-    for name, target in BUILTIN.items():
+    for name, target in MODELS.table.items():
         module, _, function = target.partition(":")
         parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
