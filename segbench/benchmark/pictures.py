@@ -12,7 +12,6 @@ from segbench.evaluation.inference import evaluate
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.run import Outcome
 from segbench.files.names import file_stem
-from segbench.labels.mapping import LabelMapping
 from segbench.metrics.image_scores import image_class_iou, worst_images
 from segbench.models.segmenter import Segmenter
 from segbench.report.plots.gallery import Failure, failure_gallery
@@ -22,12 +21,10 @@ from segbench.report.plots.strips import write_strips
 OVERLAYS = 3
 
 
-def write_overlays(
-    folder: Path, segmenters: Sequence[Segmenter], dataset: Dataset, protocol: Protocol, mappings: Sequence[LabelMapping | None] = ()
-) -> None:
+def write_overlays(folder: Path, segmenters: Sequence[Segmenter], dataset: Dataset, protocol: Protocol) -> None:
     """``sample-NAME-ID.png``: image, target, prediction and errors, for a few samples spread over the split."""
     chosen = dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]
-    for result in evaluate(segmenters, replace(dataset, samples=chosen), protocol=protocol, keep_class_maps=True, mappings=mappings):
+    for result in evaluate(segmenters, replace(dataset, samples=chosen), protocol=protocol, keep_class_maps=True):
         image, target = read_photograph(result.sample), dataset.labels.index_of_id[dataset.read_target(result.sample)]
         for segmenter, pred in zip(segmenters, result.class_maps, strict=True):
             path = folder / f"sample-{file_stem(segmenter.name)}-{Path(result.sample.id).name}.png"
@@ -40,14 +37,13 @@ def write_galleries(
     outcomes: Sequence[Outcome],
     dataset: Dataset,
     protocol: Protocol,
-    mappings: Sequence[LabelMapping | None] = (),
 ) -> None:
     """``plots/gallery-NAME.png``: for each class the image on which it fares worst. Those images are run again; nothing was kept of them.
 
     ``gallery/NAME`` gets small pictures of the first ones, which the page of the boards shows.
     """
-    for position, (segmenter, outcome) in enumerate(zip(segmenters, outcomes, strict=True)):
-        failures = _failures(segmenter, outcome, dataset, protocol, mappings[position : position + 1])
+    for segmenter, outcome in zip(segmenters, outcomes, strict=True):
+        failures = _failures(segmenter, outcome, dataset, protocol)
         if failures:
             title = f"{segmenter.name}: the image on which each class fares worst, {dataset.title}"
             stem = file_stem(segmenter.name)
@@ -55,9 +51,7 @@ def write_galleries(
             write_strips(folder / "gallery" / stem, failures, dataset.labels)
 
 
-def _failures(
-    segmenter: Segmenter, outcome: Outcome, dataset: Dataset, protocol: Protocol, mapping: Sequence[LabelMapping | None]
-) -> list[Failure]:
+def _failures(segmenter: Segmenter, outcome: Outcome, dataset: Dataset, protocol: Protocol) -> list[Failure]:
     """Worst first. An image on which several classes fare worst stands there once."""
     iou, names = image_class_iou(outcome.counted.confusions), outcome.record.labels.class_names
     classes: dict[int, list[tuple[str, float]]] = defaultdict(list)
@@ -66,7 +60,7 @@ def _failures(
             classes[image].append((names[index], float(iou[image, index])))
     order = sorted(classes, key=lambda image: min(score for _, score in classes[image]))
     chosen = replace(dataset, samples=tuple(dataset.samples[image] for image in order))
-    results = evaluate([segmenter], chosen, protocol=protocol, keep_class_maps=True, mappings=mapping)
+    results = evaluate([segmenter], chosen, protocol=protocol, keep_class_maps=True)
     return [
         Failure(
             result.sample.id,

@@ -22,9 +22,9 @@ from segbench.evaluation.execution import AS_IT_IS, Execution
 from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.resume import images_done, unfinished_file
-from segbench.evaluation.run import Outcome, map_labels, run, save_class_maps, save_outcomes, timed_size
+from segbench.evaluation.run import Outcome, mapped, run, save_class_maps, save_outcomes, timed_size
 from segbench.files.atomic import require_writable
-from segbench.labels.mapping import LabelMapping, read_mapping
+from segbench.labels.mapping import read_mapping
 from segbench.models.loading import load_models, trained_models
 from segbench.models.segmenter import Segmenter
 from segbench.profiling.profiler import profile
@@ -38,7 +38,7 @@ from segbench.report.pages.board_files import write as write_board
 class Watcher(Interface):
     """What is told how a run goes on: :mod:`segbench.console.run` is one, and prints it."""
 
-    def print_feeds(self, segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping | None], protocol: Protocol) -> None:
+    def print_feeds(self, segmenters: Sequence[Segmenter], protocol: Protocol) -> None:
         """Which networks are run, and what their classes stand for."""
 
     def print_continued(self, done: int, images: int, unfinished: Path | None) -> None:
@@ -67,13 +67,15 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, watcher: Wat
     chosen = Execution(suite.channels_last, suite.compile, suite.graphs)
     execution = chosen.on(device, protocol.precision)
     segmenters = [execution.prepare(segmenter) for segmenter in load_models(names, dataset, suite.weights, device)]
-    mappings = map_labels(read_mapping(suite.map) if suite.map else None, segmenters, dataset)
-    watcher.print_feeds(segmenters, mappings, protocol)
+    if suite.map:
+        rule = read_mapping(suite.map)
+        segmenters = [mapped(segmenter, rule, dataset.labels) for segmenter in segmenters]
+    watcher.print_feeds(segmenters, protocol)
     out = suite.out or Path("runs") / dataset.title
     require_writable(out)
     require_files(dataset)
     how = {"save_predictions": suite.save_predictions, **execution.facts()}
-    unfinished = unfinished_file(out, segmenters, mappings, dataset, protocol, **how)
+    unfinished = unfinished_file(out, segmenters, dataset, protocol, **how)
     if done := images_done(unfinished, dataset):
         watcher.print_continued(done, len(dataset), unfinished)
     outcomes, profiles = run_with_progress(
@@ -86,16 +88,15 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, watcher: Wat
         groups=suite.groups,
         save_predictions=suite.save_predictions,
         repeats=suite.repeats,
-        mappings=mappings,
         execution=execution,
         unfinished=unfinished,
     )
     save_outcomes(out, outcomes, profiles)
     if unfinished is not None:
         unfinished.unlink(missing_ok=True)
-    write_overlays(out / "plots", segmenters, dataset, protocol, mappings)
+    write_overlays(out / "plots", segmenters, dataset, protocol)
     if suite.gallery:
-        write_galleries(out, segmenters, outcomes, dataset, protocol, mappings)
+        write_galleries(out, segmenters, outcomes, dataset, protocol)
     write_board(out)
     return Finished([outcome.record for outcome in outcomes], profiles, out)
 
@@ -121,7 +122,6 @@ def run_with_progress(
     groups: str | None,
     save_predictions: bool,
     repeats: int,
-    mappings: Sequence[LabelMapping | None] = (),
     execution: Execution = AS_IT_IS,
     unfinished: Path | None = None,
 ) -> tuple[list[Outcome], list[Profile]]:
@@ -143,7 +143,6 @@ def run_with_progress(
             groups=groups,
             on_image=on_image,
             keep_class_maps=save_predictions,
-            mappings=mappings,
             execution=execution,
             unfinished=unfinished,
         )

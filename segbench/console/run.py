@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segbench.console.terminal import console, progress_bar, table
 from segbench.evaluation.protocol import Protocol
-from segbench.labels.mapping import LabelMapping, describe_mapping
+from segbench.labels.mapping import describe_mapping
 from segbench.models import MODELS
 from segbench.models.adapters.base import feeds
 from segbench.models.segmenter import Segmenter
@@ -26,14 +26,16 @@ def print_continued(done: int, images: int, unfinished: Path | None) -> None:
     console(stderr=True).print(text, markup=False, soft_wrap=True)
 
 
-def print_feeds(segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping | None], protocol: Protocol) -> None:
+def print_feeds(segmenters: Sequence[Segmenter], protocol: Protocol) -> None:
     """What networks that segbench did not build are fed, and what the classes of mapped ones stand for, on standard error."""
     show = console(stderr=True)
-    for segmenter, mapping in zip(segmenters, mappings, strict=True):
+    for segmenter in segmenters:
         if segmenter.name not in MODELS.table:
             show.print(feeds(segmenter), markup=False, soft_wrap=True)
-        if mapping is not None:
-            show.print(f"{segmenter.name}: {describe_mapping(mapping, masked=protocol.void == 'masked')}", markup=False, soft_wrap=True)
+        if segmenter.mapping is not None:
+            show.print(
+                f"{segmenter.name}: {describe_mapping(segmenter.mapping, masked=protocol.void == 'masked')}", markup=False, soft_wrap=True
+            )
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import Array, download, pinned_room, upload
 from segbench.labels.decoding import Decoding
-from segbench.labels.mapping import LabelMapping
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
 from segbench.models.segmenter import Segmenter
@@ -51,15 +50,13 @@ def evaluate(
     *,
     protocol: Protocol | None = None,
     keep_class_maps: bool = False,
-    mappings: Sequence[LabelMapping | None] = (),
     graphs: bool = True,
 ) -> Iterator[Evaluated]:
     """Run every segmenter on every sample, in the dataset's order.
 
-    Networks are put into evaluation mode and must be on one device. Images of any size, one at a time: no padding, no duplicates.
+    Networks are put into evaluation mode and must be on one device. Images of any size, one at a time: no padding, no duplicates. Class
+    indices are the dataset's, those of a mapped segmenter too; C is outside then.
 
-    :param mappings: for each segmenter what its classes stand for, ``None`` where they are the dataset's; class indices are the dataset's
-        then, and C is outside.
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
@@ -72,59 +69,68 @@ def evaluate(
     b 768
     c 768
     """
-    mappings = mappings or [None] * len(segmenters)
-    for segmenter, mapping in zip(segmenters, mappings, strict=True):
-        segmenter.network.eval()
-        if segmenter.labels.class_names != (mapping.source if mapping else dataset.labels).class_names:
-            raise LabelError(
-                f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}; "
-                "--map by-name, or --map FILE, says which stand for which"
-            )
-        if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
-            raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
     protocol = protocol or Protocol()
+    for segmenter in segmenters:
+        segmenter.network.eval()
+        _refuse_unfit(segmenter, dataset, protocol)
     if protocol.void == "masked":
-        masked = [_without_void(segmenter, mapping) for segmenter, mapping in zip(segmenters, mappings, strict=True)]
-        segmenters, mappings = [segmenter for segmenter, _ in masked], [mapping for _, mapping in masked]
+        segmenters = [_without_void(segmenter) for segmenter in segmenters]
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
     device = segmenters[0].device
-    if protocol.precision == "tf32" and device.type != "cuda":
-        raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {device.type}; leave out --precision")
     workers = decoders(device)
     read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
     reads = map_ordered(read, dataset.samples, workers=workers, ahead=2 * workers)
     passes = [pass_of(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
-    countings = [counting_of(dataset, mapping) for mapping in mappings]
-    keep = keep_class_maps or any(counting.segments for counting in countings)
-    runs = ((each.sample, _run(passes, each, protocol, keep)) for each in reads)
+    countings, regions = [counting_of(segmenter, dataset) for segmenter in segmenters], dataset.segments is not None
+    runs = ((each.sample, _run(passes, each, protocol, keep_class_maps or regions)) for each in reads)
     for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
-        pairs, class_maps = list(take_pairs()), [take()[0] for take in take_class_maps]
-        pairs = [mapping.fold(each) if mapping else each for mapping, each in zip(mappings, pairs, strict=True)]
-        if keep:
-            class_maps = [mapping.pred_index[pred] if mapping else pred for mapping, pred in zip(mappings, class_maps, strict=True)]
-        counts = [_counts(sample, *each) for each in zip(countings, pairs, strict=True)]
-        if any(counting.segments for counting in countings):
+        counts = [_counts(sample, *each) for each in zip(segmenters, countings, take_pairs(), strict=True)]
+        class_maps = [_of_dataset(segmenter, take()[0]) for segmenter, take in zip(segmenters, take_class_maps, strict=False)]
+        if regions:
             target = dataset.read_target(sample)
-            counts = [_with_segments(*each, target) for each in zip(counts, countings, class_maps, strict=True)]
+            counts = [_with_segments(target, *each) for each in zip(countings, counts, class_maps, strict=True)]
         yield Evaluated(sample, counts, class_maps if keep_class_maps else [], ways)
 
 
-def counting_of(dataset: Dataset, mapping: LabelMapping | None = None) -> Counting:
+def counting_of(segmenter: Segmenter, dataset: Dataset) -> Counting:
     """What is counted of a network that runs on a dataset, and what its class indices stand for."""
-    return Counting(Decoding.of_network(dataset.labels, mapping), segments=dataset.segments)
+    return Counting(Decoding.of_network(dataset.labels, segmenter.mapping), segments=dataset.segments)
 
 
-def _counts(sample: Sample, counting: Counting, counts: NDArray[np.int64]) -> ImageCounts:
-    pairs = PairCounts.of(counts)
+def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> None:
+    """Check that a segmenter can run on a dataset under a protocol.
+
+    :raises LabelError, DataError, ProtocolError: it cannot.
+    """
+    labels = segmenter.mapping.source if segmenter.mapping else dataset.labels
+    if segmenter.labels.class_names != labels.class_names:
+        raise LabelError(
+            f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}; "
+            "--map by-name, or --map FILE, says which stand for which"
+        )
+    if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
+        raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
+    if protocol.precision == "tf32" and segmenter.device.type != "cuda":
+        raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {segmenter.device.type}; leave out --precision")
+
+
+def _counts(sample: Sample, segmenter: Segmenter, counting: Counting, counts: NDArray[np.int64]) -> ImageCounts:
+    """What int64[256, 256] over the segmenter's own class indices give."""
+    pairs = PairCounts.of(segmenter.mapping.fold(counts) if segmenter.mapping else counts)
     if problem := counting.decoding.problem(pairs.cells):
         raise LabelError(f"{sample.id}: {problem}: is this a map in another encoding?")
     return ImageCounts(pairs)
 
 
-def _with_segments(counts: ImageCounts, counting: Counting, class_map: NDArray[np.uint8], target: NDArray[np.uint8]) -> ImageCounts:
+def _of_dataset(segmenter: Segmenter, class_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A class map in the dataset's class indices."""
+    return segmenter.mapping.pred_index[class_map] if segmenter.mapping else class_map
+
+
+def _with_segments(target: NDArray[np.uint8], counting: Counting, counts: ImageCounts, pred: NDArray[np.uint8]) -> ImageCounts:
     from segbench.metrics.counting import count_segments  # numba: only where it is asked for
 
-    return replace(counts, segments=count_segments(counting, target, class_map))
+    return replace(counts, segments=count_segments(counting, target, pred))
 
 
 def decoders(device: torch.device) -> int:
@@ -142,14 +148,15 @@ def pass_of(segmenter: Segmenter, protocol: Protocol, *, graphs: bool) -> Replay
     return ReplayedPass(work, "" if graphs and protocol.post == "none" else "not asked for")
 
 
-def _without_void(segmenter: Segmenter, mapping: LabelMapping | None) -> tuple[Segmenter, LabelMapping | None]:
-    """The segmenter without the scores that stand for no class of the dataset, and what the others stand for."""
-    if mapping is None:
-        return segmenter, None
-    kept = tuple(index for index, at in enumerate(mapping.target_of) if at < len(mapping.target.classes))
-    known = replace(mapping.source, classes=tuple(mapping.source.classes[index] for index in kept))
-    stands = replace(mapping, source=known, target_of=tuple(mapping.target_of[index] for index in kept))
-    return replace(segmenter, labels=known, channels=kept), stands
+def _without_void(segmenter: Segmenter) -> Segmenter:
+    """The segmenter without the scores that stand for no class of the dataset."""
+    if segmenter.mapping is None:
+        return segmenter
+    mapping, outside = segmenter.mapping, len(segmenter.mapping.target.classes)
+    inside = tuple(index for index, at in enumerate(mapping.target_of) if at < outside)
+    labels = replace(mapping.source, classes=tuple(mapping.source.classes[index] for index in inside))
+    rest = replace(mapping, source=labels, target_of=tuple(mapping.target_of[index] for index in inside))
+    return replace(segmenter, labels=labels, channels=inside, mapping=rest)
 
 
 @dataclass(frozen=True, eq=False)

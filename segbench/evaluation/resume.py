@@ -19,7 +19,6 @@ from segbench import __version__
 from segbench.datasets.base import Dataset
 from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.protocol import Protocol
-from segbench.labels.mapping import LabelMapping
 from segbench.metrics.image_counts import ImageCounts
 from segbench.models.segmenter import Segmenter
 
@@ -27,9 +26,7 @@ FORMAT = 2
 """Of the lines; the fingerprint holds it, so that no version finds the files of another one."""
 
 
-def unfinished_file(
-    out: Path, segmenters: Sequence[Segmenter], mappings: Sequence[LabelMapping | None], dataset: Dataset, protocol: Protocol, **how: Any
-) -> Path | None:
+def unfinished_file(out: Path, segmenters: Sequence[Segmenter], dataset: Dataset, protocol: Protocol, **options: Any) -> Path | None:
     """Where a run of these keeps what it has counted; ``None`` if they cannot be recognised again.
 
     That is so for weights that have no checksum, and for data that are not plain files.
@@ -40,9 +37,9 @@ def unfinished_file(
     if any(segmenter.weights_sha256 is None for segmenter in segmenters):
         return None
     models = [(s.name, dict(s.arguments), s.weights_sha256, asdict(s.normalize), str(s.device)) for s in segmenters]
-    stands = [mapping.signature if mapping else None for mapping in mappings]
+    mappings = [s.mapping.signature if s.mapping else None for s in segmenters]
     stats = [(str(file), *_stat(file)) for file in files if isinstance(file, Path)]
-    facts = [__version__, FORMAT, models, stands, dataset.title, stats, dataset.labels.to_dict(), protocol.to_dict(), how]
+    facts = [__version__, FORMAT, models, mappings, dataset.title, stats, dataset.labels.to_dict(), protocol.to_dict(), options]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
     return out / f"unfinished-{digest[:16]}.jsonl"
 

@@ -20,7 +20,8 @@ from segbench.evaluation.resume import resumed
 from segbench.files.json_text import write_text
 from segbench.files.names import file_stem
 from segbench.images.files import write_labels
-from segbench.labels.mapping import LabelMapping, MappingRule, outside_id
+from segbench.labels.mapping import MappingRule, outside_id
+from segbench.labels.space import LabelSpace
 from segbench.metrics.image_counts import Counted
 from segbench.models.facts import model_facts
 from segbench.models.segmenter import Segmenter
@@ -39,14 +40,14 @@ class Outcome:
     counted: Counted
 
 
-def map_labels(rule: MappingRule | None, segmenters: Sequence[Segmenter], dataset: Dataset) -> list[LabelMapping | None]:
-    """For each model what its classes stand for in the dataset; ``None`` where they are the dataset's own, and no rule is needed.
+def mapped(segmenter: Segmenter, rule: MappingRule, labels: LabelSpace) -> Segmenter:
+    """The segmenter, which knows what its classes stand for in a dataset's; as it is where they are the same, and no rule is needed.
 
-    :raises LabelError: the rule does not fit one of them.
+    :raises LabelError: the rule does not fit.
     """
-    spaces = [segmenter.labels for segmenter in segmenters]
-    same = dataset.labels.class_names
-    return [None if rule is None or space.class_names == same else rule.between(space, dataset.labels) for space in spaces]
+    if segmenter.labels.class_names == labels.class_names:
+        return segmenter
+    return replace(segmenter, mapping=rule.between(segmenter.labels, labels))
 
 
 def run(
@@ -58,7 +59,6 @@ def run(
     groups: str | None = None,
     on_image: Callable[[Evaluated], None] = lambda result: None,
     keep_class_maps: bool = False,
-    mappings: Sequence[LabelMapping | None] = (),
     execution: Execution = AS_IT_IS,
     unfinished: Path | None = None,
 ) -> list[Outcome]:
@@ -77,18 +77,15 @@ def run(
     True
     """
     protocol = protocol or Protocol()
-    mappings = mappings or [None] * len(segmenters)
-    evaluation = partial(
-        evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, mappings=mappings, graphs=execution.graphs
-    )
+    evaluation = partial(evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, graphs=execution.graphs)
     results = []
     for result in resumed(unfinished, dataset, evaluation):
         on_image(result)
         results.append(replace(result, class_maps=[]))
     size = timed_size(segmenters, dataset)
     outcomes = []
-    for position, (segmenter, mapping) in enumerate(zip(segmenters, mappings, strict=True)):
-        counted = Counted.of(counting_of(dataset, mapping), ((result.sample.id, result.counts[position]) for result in results))
+    for position, segmenter in enumerate(segmenters):
+        counted = Counted.of(counting_of(segmenter, dataset), ((result.sample.id, result.counts[position]) for result in results))
         passes = Counter(result.passes[position] for result in results if result.passes)
         model = model_facts(segmenter, size) | {"extra_data": extra_data(segmenter.trained_on, dataset.name)}
         facts = {"model": model, "protocol": protocol.to_dict(), "machine": machine_facts(segmenter, execution, passes)}

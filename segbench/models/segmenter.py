@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from segbench.kernels.bilinear import Grid
 from segbench.kernels.upsampling import enlarged_classes, enlarged_logits
+from segbench.labels.mapping import LabelMapping
 from segbench.labels.space import LabelSpace
 
 
@@ -137,8 +138,9 @@ class Segmenter:
 
     ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride; ``grid`` says where they
     lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
-    ``channels``: the scores that are the classes of ``labels``, if others are left out. ``trained_on`` and ``weights_sha256`` say what it
-    knows; ``None`` if it is random.
+    ``channels``: the scores that are the classes of ``labels``, if others are left out. ``mapping``: what these classes stand for in the
+    dataset that it runs on; ``None`` if they are the dataset's own. ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it
+    is random.
 
     >>> import segbench, torch
     >>> network = torch.nn.Conv2d(3, 11, 1)
@@ -159,6 +161,7 @@ class Segmenter:
     weights_sha256: str | None = None
     channels: tuple[int, ...] | None = None
     grid: Grid = "half_pixel"
+    mapping: LabelMapping | None = None
 
     @property
     def device(self) -> torch.device:

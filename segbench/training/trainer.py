@@ -182,7 +182,7 @@ def _read(unread: list[Tensor]) -> list[float]:
 def validate(segmenter: Segmenter, dataset: Dataset) -> Scores:
     """Scores on a whole dataset."""
     counts = ((result.sample.id, result.counts[0]) for result in evaluate([segmenter], dataset))
-    return Counted.of(counting_of(dataset), counts).scores
+    return Counted.of(counting_of(segmenter, dataset), counts).scores
 
 
 def class_histograms(dataset: Dataset) -> NDArray[np.int64]:

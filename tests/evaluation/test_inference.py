@@ -15,6 +15,7 @@ from segbench.datasets.base import Sample, read_photograph
 from segbench.errors import DataError, LabelError
 from segbench.evaluation.inference import evaluate
 from segbench.evaluation.protocol import Protocol
+from segbench.evaluation.run import mapped
 from segbench.images.files import write_image
 from segbench.kernels.counting import count_pairs
 from segbench.labels.mapping import MappingRule
@@ -91,10 +92,9 @@ def test_void_can_be_predicted_or_is_masked_before_the_argmax(tmp_path: Path, op
     other = [LabelClass(name, (i,), (0, 0, 0)) for i, name in ((100, "unlabelled"), (101, "sky"))]
     known = LabelSpace("tiny-5", (left, other[0], right, other[1], spot))
     torch.manual_seed(3)
-    segmenter = tiny(known)
-    mapping = MappingRule().between(known, LABELS)
+    segmenter = mapped(tiny(known), MappingRule(), LABELS)
     results = {
-        void: list(evaluate([segmenter], dataset, protocol=Protocol(void=void, **options), mappings=[mapping], keep_class_maps=True))
+        void: list(evaluate([segmenter], dataset, protocol=Protocol(void=void, **options), keep_class_maps=True))
         for void in ("predictable", "masked")
     }
     outside = 0

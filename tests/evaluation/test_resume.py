@@ -117,7 +117,7 @@ def test_images_in_another_order_are_not_taken_for_each_other(tmp_path: Path, da
 
 def test_only_the_same_run_finds_what_was_counted(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
     def file(models: list[Segmenter] = models, dataset: Dataset = dataset, protocol: Protocol | None = None, **how: Any) -> Path | None:
-        return unfinished_file(tmp_path, models, [None] * len(models), dataset, protocol or Protocol(), **how)
+        return unfinished_file(tmp_path, models, dataset, protocol or Protocol(), **how)
 
     first = file()
     assert first is not None
@@ -137,9 +137,9 @@ def test_only_the_same_run_finds_what_was_counted(tmp_path: Path, dataset: Datas
 
 def test_what_cannot_be_recognised_again_is_not_kept(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
     nameless = [replace(models[0], weights_sha256=None)]
-    assert unfinished_file(tmp_path, nameless, [None], dataset, Protocol()) is None
+    assert unfinished_file(tmp_path, nameless, dataset, Protocol()) is None
     without = replace(dataset, samples=(replace(dataset.samples[0], image=None),))
-    assert unfinished_file(tmp_path, models, [None, None], without, Protocol()) is None
+    assert unfinished_file(tmp_path, models, without, Protocol()) is None
 
 
 def test_a_full_disk_at_the_end_of_a_run_costs_nothing(small_minicity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
