@@ -30,7 +30,7 @@ class SegbenchError(Exception):
     ...     segbench.open_dataset("cityscape")
     ... except segbench.SegbenchError as error:
     ...     print(error)
-    dataset 'cityscape' is not registered; did you mean cityscapes?
+    dataset 'cityscape' is not registered; did you mean 'cityscapes'?
     """
 
 
