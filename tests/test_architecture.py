@@ -25,7 +25,7 @@ DIRECTION = {
         < training profiling < report checks < benchmark console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
-    "files": "atomic names yaml_schema < json_text",
+    "files": "atomic names yaml_schema foreign shapes < json_text",
     "labels": "space < encodings misreadings tables files < mapping < decoding",
     "metrics": """confusion pair_counts image_scores latency per_image region_scores < scores uncertainty instance_iou
         < boundary_iou ranking < image_counts < counting conventions""",
@@ -37,7 +37,7 @@ DIRECTION = {
     "models.layers": "layers blocks pooling < resnet vgg xception",
     "models.adapters": "base < description hf_networks < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
-    "records": "profile data_facts environment groups device provenance portable < run_record < per_image < comparison",
+    "records": "data_facts environment groups device provenance portable shape < run_record profile < per_image < comparison",
     "evaluation": "protocol graphs transfer meter < execution precision parsing multi_view < inference < resume < run",
     "scoring": "pairing test_servers cityscapes_json < pair_counting packing < encoding_check < folder < record",
     "leaderboards": "rules < board < submission",

@@ -55,3 +55,7 @@ def tiny_dataset(root: Path, images: int = 6, split: str = "val") -> Dataset:
 def with_depth(dataset: Dataset) -> Dataset:
     """The dataset with a depth that equals the label id."""
     return replace(dataset, read_depth=lambda sample: dataset.read_target(sample).astype(np.float32))
+
+
+TINY = "tests/tiny.py:tiny"
+"""The name of :func:`tiny`, which must be typed to load its weights: a file alone runs no code."""

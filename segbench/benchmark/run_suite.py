@@ -24,6 +24,7 @@ from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.resume import images_done, unfinished_file
 from segbench.evaluation.run import Outcome, mapped, run, save_class_maps, save_outcomes, timed_size
 from segbench.files.atomic import require_writable
+from segbench.files.names import file_stem
 from segbench.labels.mapping import read_mapping
 from segbench.models.loading import load_models, trained_models
 from segbench.models.segmenter import Segmenter
@@ -71,7 +72,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, watcher: Wat
         rule = read_mapping(suite.map)
         segmenters = [mapped(segmenter, rule, dataset.labels) for segmenter in segmenters]
     watcher.print_feeds(segmenters, protocol)
-    out = suite.out or Path("runs") / dataset.title
+    out = suite.out or Path("runs") / file_stem(dataset.title)
     require_writable(out)
     require_files(dataset)
     how = {"save_predictions": suite.save_predictions, **execution.facts()}

@@ -5,12 +5,12 @@ What is made of one, a page or a table, is a function of :class:`Board`; nothing
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.errors import DataError, RecordError, SegbenchError
+from segbench.files.foreign import read_json
 from segbench.leaderboards.rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
 from segbench.records.per_image import images_file, with_intervals
 from segbench.records.profile import Profile, is_profile, read_profile
@@ -130,7 +130,7 @@ def _raise(problems: list[str]) -> None:
 
 def _read_record(path: Path) -> Measured | Profile:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except (OSError, ValueError):
         data = None
     if is_profile(data):

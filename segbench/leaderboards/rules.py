@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from segbench.errors import DataError
+from segbench.files.foreign import visible, web_address
 from segbench.files.yaml_schema import Reader, exactly, one_of, plain, read_yaml, section
 
 Scales = Literal["single", "multi", "unstated"]
@@ -95,7 +96,7 @@ def read_rules(folder: Path) -> Rules:
     return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", _KEYS)))
 
 
-_TEXT = plain(lambda given: exactly(str)(given).strip())
+_TEXT = plain(lambda given: visible(" ".join(exactly(str)(given).split())))
 _KEYS: dict[str, Reader] = {
     **dict.fromkeys(("title", "about", "dataset", "split"), _TEXT),
     "images": plain(exactly(int)),
@@ -127,7 +128,7 @@ def read_reported(folder: Path) -> tuple[Reported, ...]:
             problems.append(f"line {number}: stands in line {first} already")
     if problems:
         raise DataError(f"{path}: {len(problems)} problems", problems)
-    rows = [Reported(**line | {"year": int(line["year"])}) for _, line in lines]
+    rows = [Reported(**{name: visible(text) for name, text in line.items()} | {"year": int(line["year"])}) for _, line in lines]
     return tuple(sorted(rows, key=lambda r: (-r.fraction, r.model, r.variant, r.by, r.input)))
 
 
@@ -140,7 +141,7 @@ def _problems_of_line(line: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} is empty"
     if line["scales"] not in get_args(Scales):
         yield f"scales: {line['scales']!r} is none of {', '.join(get_args(Scales))}"
-    if not line["url"].startswith("https://"):
+    if not line["url"].startswith("https://") or web_address(line["url"]) is None:
         yield f"url: {line['url']!r} is no https address"
     if not line["year"].isdecimal():
         yield f"year: {line['year']!r} is no year"

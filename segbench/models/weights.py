@@ -21,12 +21,15 @@ from safetensors.torch import save_file
 
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.atomic import replacing
+from segbench.files.foreign import plain
+from segbench.files.shapes import FACTS, TEXT, Shape, require_shape
 from segbench.kernels.bilinear import GRIDS
 from segbench.labels.space import LabelSpace
 from segbench.models import MODELS
 from segbench.models.segmenter import Normalize, Segmenter
 
 SCHEMA = "segbench.weights/1"
+DESCRIPTION: Shape = {"model": TEXT, "arguments": FACTS, "labels": FACTS, "normalize": FACTS, "trained_on": FACTS, "recipe": FACTS}
 
 
 def build(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
@@ -84,9 +87,16 @@ def describe(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path}: not a safetensors file ({error})") from error
     if "segbench" not in metadata:
         raise WeightsError(f"{path}: this safetensors file does not describe itself; `segbench train` writes files that do")
-    description: dict[str, Any] = json.loads(metadata["segbench"])
-    if description.get("schema") != SCHEMA:
-        raise WeightsError(f"{path}: schema {description.get('schema')!r}; this segbench reads {SCHEMA!r}")
+    try:
+        description = plain(json.loads(metadata["segbench"]))
+        if not isinstance(description, dict) or description.get("schema") != SCHEMA:
+            found = description.get("schema") if isinstance(description, dict) else type(description).__name__
+            raise WeightsError(f"{path}: schema {found!r}; this segbench reads {SCHEMA!r}")
+        require_shape(description, DESCRIPTION)
+        if missing := [key for key in DESCRIPTION if key not in description]:
+            raise ValueError(f"it has no {', '.join(missing)}")
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its description cannot be read ({error})") from error
     return description
 
 
@@ -104,7 +114,15 @@ def load(path: Path, expected_model: str | None = None) -> Segmenter:
     name = description["model"]
     if expected_model is not None and name != expected_model:
         raise WeightsError(f"{path}: these are weights of {name!r}, not of {expected_model!r}")
-    segmenter = build(name, LabelSpace.from_dict(description["labels"]), **description["arguments"])
+    if name != expected_model and name not in MODELS.names():
+        way_out = f"if you trust it, name it yourself: --models {name} --weights {name}={path}"
+        raise WeightsError(f"{path}: these are weights of {name!r}, whose code would be run because a file says so; {way_out}")
+    try:
+        labels = LabelSpace.from_dict(description["labels"])
+        _require_fit(path, name, labels, description["arguments"])
+        segmenter = build(name, labels, **description["arguments"])
+    except (TypeError, ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
+        raise WeightsError(f"{path}: no {name} can be built as it says, {description['arguments']}: {error}") from error
     grid = description.get("grid", "half_pixel")
     if grid not in GRIDS:
         raise WeightsError(f"{path}: its logits lie on a grid {grid!r}; this segbench knows {', '.join(GRIDS)}")
@@ -121,22 +139,38 @@ def load(path: Path, expected_model: str | None = None) -> Segmenter:
     )
 
 
+def _require_fit(path: Path, name: str, labels: LabelSpace, arguments: Mapping[str, Any]) -> None:
+    """Check that a registered network has the shapes of a file before it is made: a file may name a width that fills the memory.
+
+    :raises WeightsError: naming every tensor that does not fit.
+    """
+    if name not in MODELS.table:
+        return
+    with torch.device("meta"):
+        own = {key: list(value.shape) for key, value in build(name, labels, **arguments).network.state_dict().items()}
+    with safe_open(path, framework="pt") as handle:
+        given = {key: list(handle.get_slice(key).get_shape()) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
+    _refuse_unfit(own, given, path)
+
+
 def load_strictly(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: object) -> None:
     """Load a state dict whose keys and shapes must all fit, whatever its precision.
 
     :raises WeightsError: naming every key that is missing, left over or of another shape.
     """
     own = network.state_dict()
-    problems = [f"missing: {key}" for key in own if key not in state]
-    problems += [f"left over: {key}" for key in state if key not in own]
+    _refuse_unfit(*({key: list(value.shape) for key, value in each.items()} for each in (own, state)), source)
+    network.load_state_dict({key: value.to(own[key].dtype) for key, value in state.items()}, strict=True)
+
+
+def _refuse_unfit(own: Mapping[str, list[int]], given: Mapping[str, list[int]], source: object) -> None:
+    problems = [f"missing: {key}" for key in own if key not in given]
+    problems += [f"left over: {key}" for key in given if key not in own]
     problems += [
-        f"shape of {key}: {list(state[key].shape)}, the network has {list(value.shape)}"
-        for key, value in own.items()
-        if key in state and state[key].shape != value.shape
+        f"shape of {key}: {given[key]}, the network has {shape}" for key, shape in own.items() if key in given and given[key] != shape
     ]
     if problems:
         raise WeightsError("\n  ".join([f"{source}: {len(problems)} tensors do not fit", *problems]))
-    network.load_state_dict({key: value.to(own[key].dtype) for key, value in state.items()}, strict=True)
 
 
 def bundled(name: str, dataset: str) -> Path | None:

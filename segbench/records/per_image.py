@@ -23,6 +23,8 @@ from segbench.metrics.per_image import EXTRAS, PerImage
 from segbench.metrics.uncertainty import bootstrap
 from segbench.records.run_record import RunRecord
 
+LARGEST = 8 << 30  # bytes, unfolded: a million images of 19 classes take 3 GB
+
 
 def write_run(path: Path, record: RunRecord, counted: Counted) -> None:
     """Write a record, and what was counted in every image beside it; nothing beside a terminal or a pipe."""
@@ -49,6 +51,9 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
     :raises RecordError: the file is missing or holds something else.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            if (size := sum(each.file_size for each in archive.infolist())) > LARGEST:
+                raise ValueError(f"it unfolds to {size} bytes")
         with path.open("rb") as file, np.load(file) as data:
             ids, counts = data["ids"].tolist(), data["counts"]
             counted = PerImage(counts, *(data.get(name) for name in EXTRAS))

@@ -7,15 +7,17 @@ medians and 95th percentiles alone; :data:`UPGRADES` says how it is read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from segbench.errors import RecordError
+from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json
+from segbench.files.shapes import require_shape
 from segbench.metrics.latency import Interval, median_interval, percentiles
+from segbench.records.shape import PROFILE
 
 PROFILE_SCHEMA = "segbench.profile/2"
 # What must be equal for the samples of two processes to be of one thing.
@@ -162,11 +164,14 @@ def read_profile(path: Path) -> Profile:
     :raises RecordError: the file is missing or is no profile.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
+        if not isinstance(data, dict):
+            raise ValueError("it is no object")
         while (schema := data.pop("schema")) != PROFILE_SCHEMA:
             if schema not in UPGRADES:
                 raise ValueError(f"schema {schema!r}; this segbench reads {PROFILE_SCHEMA!r}")
             data = UPGRADES[schema](data)
+        require_shape(data, PROFILE)
         data |= {name: Timing.from_dict(data.pop(f"{name}_ms")) for name in ("network", "predict")}
         del data["images_per_s"]
         throughput = tuple((int(batch), float(speed)) for batch, speed in data["throughput"])

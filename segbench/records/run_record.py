@@ -10,7 +10,6 @@ Speed is a record of its own (:mod:`segbench.records.profile`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError, SegbenchError
+from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
@@ -33,6 +33,7 @@ from segbench.metrics.uncertainty import Intervals
 from segbench.records.data_facts import data_facts
 from segbench.records.environment import environment
 from segbench.records.groups import intervals_of
+from segbench.records.shape import require_run_shape
 
 if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
@@ -189,15 +190,16 @@ def read_run(path: Path) -> RunRecord:
     (3, 4)
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except FileNotFoundError:
         raise RecordError(f"{path}: the record is missing") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RecordError(f"{path}: not a JSON file ({error})") from error
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: not a record in JSON ({error})") from error
     if not isinstance(data, dict) or data.get("schema") != RUN_SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else type(data).__name__
         raise RecordError(f"{path}: schema {found!r}; this segbench reads {RUN_SCHEMA!r}")
     try:
+        require_run_shape(data)
         labels = LabelSpace.from_dict(data["labels"])
         counts = _whole_numbers(data["confusion"])
         iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}

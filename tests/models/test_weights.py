@@ -13,7 +13,7 @@ from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.models import MODELS
 from segbench.models.segmenter import predict
 from segbench.models.weights import build, bundled, describe, load, load_strictly, save
-from tests.tiny import LABELS
+from tests.tiny import LABELS, TINY
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def test_a_weights_file_rebuilds_the_network_that_was_saved(file: Path) -> None:
     torch.manual_seed(0)
     original = build("tests/tiny.py:tiny", LABELS, channels=5)
     images = np.random.default_rng(0).integers(0, 256, (2, 9, 11, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(predict(load(file), images), predict(original, images))
-    assert load(file).trained_on == {"dataset": "tiny", "recipe": {"steps": 1}}
+    np.testing.assert_array_equal(predict(load(file, TINY), images), predict(original, images))
+    assert load(file, TINY).trained_on == {"dataset": "tiny", "recipe": {"steps": 1}}
 
 
 @pytest.mark.parametrize("grid", GRIDS)
 def test_a_weights_file_says_on_which_grid_its_network_was_trained(tmp_path: Path, grid: Grid) -> None:
     path = tmp_path / "w.safetensors"
     save(path, replace(build("tests/tiny.py:tiny", LABELS), grid=grid), trained_on={}, recipe={})
-    assert load(path).grid == grid
+    assert load(path, TINY).grid == grid
 
 
 def test_a_file_without_a_grid_was_trained_on_half_pixels_whatever_its_network_is_built_for_now(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_grid_that_is_not_known_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     save(path, replace(build("tests/tiny.py:tiny", LABELS), grid="cubic"), trained_on={}, recipe={})  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match="lie on a grid 'cubic'; this segbench knows half_pixel, align_corners, asymmetric"):
-        load(path)
+        load(path, TINY)
 
 
 def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from segbench.training.optimizers import optimizer_of
 from segbench.training.planes import Planes, PlaneStore
 from segbench.training.recipe import Recipe
 from segbench.training.trainer import Progress, Routine, train
-from tests.tiny import LABELS, tiny, tiny_dataset, with_depth
+from tests.tiny import LABELS, TINY, tiny, tiny_dataset, with_depth
 
 RECIPE = Recipe(steps=40, batch_size=2, crop=(16, 24), learning_rate=0.02, warmup=5)
 
@@ -61,7 +61,7 @@ def test_training_learns_an_easy_task_and_the_file_says_all(tmp_path: Path) -> N
     assert description["arguments"] == {"channels": 8}
     assert description["trained_on"]["images"] == 6
     assert description["recipe"]["steps"] == 40
-    assert load(out).labels == LABELS
+    assert load(out, TINY).labels == LABELS
 
 
 def test_an_interrupted_training_continues_to_the_same_bits(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_an_interrupted_training_continues_to_the_same_bits(tmp_path: Path) -> N
     list(islice(train(tiny(LABELS), dataset, RECIPE, out, routine=Routine(10)), 25))
     torch.manual_seed(99)
     list(train(tiny(LABELS), dataset, RECIPE, out, routine=Routine(10, resume=True)))
-    for key, value in load(whole).network.state_dict().items():
-        assert torch.equal(value, load(out).network.state_dict()[key]), key
+    for key, value in load(whole, TINY).network.state_dict().items():
+        assert torch.equal(value, load(out, TINY).network.state_dict()[key]), key
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_weights_of_pixels_need_instances(tmp_path: Path) -> None:
 def test_weights_that_continue_from_others_keep_their_history(tmp_path: Path) -> None:
     first, _ = fit(tmp_path)
     second, dataset = tmp_path / "second.safetensors", tiny_dataset(tmp_path / "data")
-    list(train(load(first), dataset, Recipe(steps=2, batch_size=1, crop=(16, 24)), second))
+    list(train(load(first, TINY), dataset, Recipe(steps=2, batch_size=1, crop=(16, 24)), second))
     history = describe(second)["trained_on"]["continued_from"]
     assert history["recipe"]["steps"] == 40
     assert history["weights_sha256"] == sha256_of(first)
@@ -304,8 +304,8 @@ def test_resuming_gives_the_same_bits_with_a_running_mean_and_the_best_weights_k
     assert [progress.step for progress in islice(first, 25)] == list(range(1, 26))
     torch.manual_seed(99)
     rest = list(train(tiny(LABELS), dataset, MANY, out, validation=dataset, routine=Routine(10, resume=True)))
-    for key, value in load(whole).network.state_dict().items():
-        assert torch.equal(value, load(out).network.state_dict()[key]), key
+    for key, value in load(whole, TINY).network.state_dict().items():
+        assert torch.equal(value, load(out, TINY).network.state_dict()[key]), key
     validated = [(progress.step, progress.mean, progress.scores.miou) for progress in steps if progress.scores and progress.step >= 20]
     again = [(progress.step, progress.mean, progress.scores.miou) for progress in rest if progress.scores]
     assert again == validated
@@ -323,8 +323,8 @@ def test_a_training_that_was_killed_in_its_last_validation_is_finished(tmp_path:
     assert rest[0].scores is not None
     assert steps[-1].scores is not None
     assert rest[0].scores.miou == steps[-1].scores.miou
-    for key, value in load(whole).network.state_dict().items():
-        assert torch.equal(value, load(out).network.state_dict()[key]), key
+    for key, value in load(whole, TINY).network.state_dict().items():
+        assert torch.equal(value, load(out, TINY).network.state_dict()[key]), key
 
 
 def test_a_checkpoint_of_other_data_is_refused_and_says_what_differs(tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_a_network_stays_on_its_grid_from_the_first_step_to_its_weights_file(tmp
     for grid in ("half_pixel", "align_corners"):
         torch.manual_seed(0)
         losses[grid] = [progress.loss for progress in train(replace(tiny(LABELS), grid=grid), dataset, RECIPE, out)]
-        assert load(out).grid == grid
+        assert load(out, TINY).grid == grid
     assert losses["half_pixel"] != losses["align_corners"]
     with pytest.raises(WeightsError, match="grid"):
         list(train(tiny(LABELS), dataset, RECIPE, out, routine=Routine(resume=True)))
@@ -350,7 +350,7 @@ def test_a_network_stays_on_its_grid_from_the_first_step_to_its_weights_file(tmp
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "other bytes", "cut in half"])
 def test_a_damaged_checkpoint_is_one_error_and_the_one_before_goes_on(tmp_path: Path, damage: bytes | None) -> None:
     whole, _ = fit(tmp_path, validate_every=10)
-    before = load(whole).network.state_dict()
+    before = load(whole, TINY).network.state_dict()
     file = tmp_path / "tiny.safetensors.ckpt"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if damage is None else damage)
     with pytest.raises(WeightsError, match=r"is damaged.*the one before it is .*previous: rename it") as caught:
@@ -360,7 +360,7 @@ def test_a_damaged_checkpoint_is_one_error_and_the_one_before_goes_on(tmp_path: 
     out, rest = fit(tmp_path, validate_every=10, resume=True)
     assert rest[0].step == 30
     for key, value in before.items():
-        assert torch.equal(value, load(out).network.state_dict()[key]), key
+        assert torch.equal(value, load(out, TINY).network.state_dict()[key]), key
 
 
 def test_a_training_ends_when_its_time_is_over_and_the_learning_rate_falls_till_then(

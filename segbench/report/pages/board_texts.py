@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from segbench.files.foreign import web_address
 from segbench.leaderboards.board import Board
 from segbench.leaderboards.rules import Reported, Rules
 from segbench.records.profile import Profile
@@ -33,7 +34,7 @@ def rules_text(board: Board) -> str:
     rules = board.rules
     if not rules.written:
         return ""
-    lines = [rules.about, ""] * bool(rules.about) + ["## Rules", "", *(f"- **{name}**: {text}" for name, text in rules_of(board))]
+    lines = [escape(rules.about), ""] * bool(rules.about) + ["## Rules", "", *(f"- **{name}**: {text}" for name, text in rules_of(board))]
     return "\n".join([*lines, ""])
 
 
@@ -130,7 +131,7 @@ def _reported_cells(row: Reported) -> list[str]:
         escape(row.input),
         escape(row.data),
     ]
-    return [*cells, escape(row.by), str(row.year), f"[{escape(row.source)}]({row.url})"]
+    return [*cells, escape(row.by), str(row.year), f"[{escape(row.source)}]({web_address(row.url)})"]
 
 
 def _plain(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from segbench.files.foreign import web_address
 from segbench.leaderboards.rules import Reported
 from segbench.records.profile import Profile
 from segbench.report.pages.board_texts import SCALES
@@ -126,7 +127,7 @@ def reported_tables(rows: Sequence[Reported]) -> list[Table]:
 def _published(row: Reported) -> list[Cell]:
     name = Cell(row.model, more=", ".join(filter(None, (row.variant, row.backbone))))
     how = [Cell(text or DASH) for text in (row.input, row.data, row.by)]
-    return [name, Cell(row.miou, float(row.miou)), *how, Cell(str(row.year), row.year), Cell(row.source, url=row.url)]
+    return [name, Cell(row.miou, float(row.miou)), *how, Cell(str(row.year), row.year), Cell(row.source, url=web_address(row.url) or "")]
 
 
 def _column(name: str, sorted: Literal["", "ascending", "descending"] = "") -> Column:

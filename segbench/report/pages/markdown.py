@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from segbench.files.foreign import web_address
 from segbench.leaderboards.board import Board
 from segbench.metrics.scores import METRICS_VERSION
 from segbench.records.portable import portable
@@ -104,6 +105,7 @@ def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, link
         "shown": [(escape(caption), path) for caption, path in pictures],
         "linked": [(escape(caption), path) for caption, path in links],
         "models": [line for record, name in zip(records, names, strict=True) if (line := _origin(record, name))],
+        "fence": "`" * max(3, 1 + max(len(run) for record in records for run in ["", *re.findall("`+", record.command)])),
         "commands": _by_value((portable(r.command) or "# no command was recorded" for r in records), names, "# {names}\n{value}"),
         "environments": _by_value((_environment(record) for record in records), names, "{value} ({names})"),
     }
@@ -119,8 +121,8 @@ def _origin(record: RunRecord, name: str) -> str:
     paper, trained = record.model.get("paper") or {}, record.model.get("trained_on") or {}
     parts = []
     if paper.get("title"):
-        title = f"[{escape(paper['title'])}]({paper['url']})" if paper.get("url") else escape(paper["title"])
-        parts.append(title + (f", {paper['year']}" if paper.get("year") else ""))
+        title, url = escape(paper["title"]), web_address(paper.get("url", ""))
+        parts.append((f"[{title}]({url})" if url else title) + (f", {paper['year']}" if paper.get("year") else ""))
     if trained.get("dataset"):
         images = f" ({trained['images']} images)" if trained.get("images") else ""
         parts.append(f"trained on {escape(str(trained['dataset']))} {escape(str(trained.get('split', '')))}".rstrip() + images)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from segbench.files.foreign import web_address
 from segbench.leaderboards.board import Board
 from segbench.metrics.latency import Interval
 from segbench.records.portable import portable
@@ -174,7 +175,7 @@ def _facts(record: RunRecord) -> list[list[str]]:
     facts = []
     if paper.get("title"):
         year = f", {paper['year']}" if paper.get("year") else ""
-        facts.append(["paper", f"{paper['title']}{year}", *([str(paper["url"])] if paper.get("url") else [])])
+        facts.append(["paper", f"{paper['title']}{year}", *([url] if (url := web_address(paper.get("url", ""))) else [])])
     if trained.get("dataset"):
         images = f" ({trained['images']} images)" if trained.get("images") else ""
         facts.append(["trained on", f"{trained['dataset']} {trained.get('split', '')}".rstrip() + images])

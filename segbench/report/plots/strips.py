@@ -42,10 +42,14 @@ def write_strips(folder: Path, failures: Sequence[Failure], labels: LabelSpace) 
 def strips_of(measured: Measured) -> list[dict[str, str]]:
     """The pictures of a record as ``caption`` and ``src``, a data URI; none where there is no gallery.
 
-    :raises DataError: a picture is too large for the page.
+    :raises DataError: a picture is too large for the page, a link to somewhere else, or no picture: the page holds its bytes.
     """
     folder = measured.path.parents[1] / "gallery" / measured.path.stem
     paths = sorted(folder.glob("*.webp"))
+    if foreign := [str(path) for path in paths if path.is_symlink() or not path.is_file() or not _is_webp(path)]:
+        raise DataError(
+            "files of a gallery that are no WebP pictures of its own", foreign, "remove them; segbench run --gallery writes pictures"
+        )
     if large := [f"{path}: {path.stat().st_size} bytes" for path in paths if path.stat().st_size > LARGEST]:
         raise DataError(f"pictures of more than {LARGEST} bytes", large, "segbench run --gallery writes small ones")
     scores = _scores(measured) if paths else {}
@@ -56,6 +60,12 @@ def strips_of(measured: Measured) -> list[dict[str, str]]:
         src = f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"
         strips.append({"caption": f"{name}{score}: image, target, prediction, errors", "src": src})
     return strips
+
+
+def _is_webp(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
 
 
 def _scores(measured: Measured) -> dict[str, float]:

@@ -127,8 +127,17 @@ def arranged(table: pd.DataFrame, columns: Sequence[str] = (), sort: str | None 
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Comma-separated fractions, every digit kept, nothing where a value is undefined."""
-    return str(table.to_csv(index=table.index.name is not None, lineterminator="\n"))
+    """Comma-separated fractions, every digit kept, nothing where a value is undefined.
+
+    Text that a spreadsheet would run as a formula has an apostrophe in front, as spreadsheets write it.
+    """
+    inert = table.map(_without_formula)
+    inert.index = inert.index.map(_without_formula)
+    return str(inert.to_csv(index=table.index.name is not None, lineterminator="\n"))
+
+
+def _without_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def to_markdown(table: pd.DataFrame, **options: Any) -> str:

@@ -60,6 +60,6 @@ def test_a_record_without_pictures_has_an_empty_gallery(board: Path):
 
 def test_a_picture_too_large_for_the_page_is_refused_by_name(board: Path):
     (board / "gallery" / "a").mkdir(parents=True)
-    (board / "gallery" / "a" / "1-x.webp").write_bytes(bytes(strips.LARGEST + 1))
-    with pytest.raises(DataError, match=r"1-x\.webp: 60001 bytes"):
+    (board / "gallery" / "a" / "1-x.webp").write_bytes(b"RIFF\0\0\0\0WEBP" + bytes(strips.LARGEST + 1))
+    with pytest.raises(DataError, match=r"1-x\.webp: 60013 bytes"):
         strips.strips_of(read_boards(board)[0].measured[0])
