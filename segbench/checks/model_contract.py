@@ -180,9 +180,7 @@ def comes_back_from_a_weights_file(segmenter: Segmenter) -> None:
 def infers_without_the_heads_of_training(segmenter: Segmenter) -> None:
     """Inference does not use the heads that the network calls training_only."""
     network = segmenter.network
-    heads = {
-        f"{head}.{name}": p for head in getattr(network, "training_only", ()) for name, p in network.get_submodule(head).named_parameters()
-    }
+    heads = {f"{head}.{name}": p for head in segmenter.training_only for name, p in network.get_submodule(head).named_parameters()}
     forward(segmenter, *_images(segmenter, 1, SMALL_SIZE)).sum().backward()
     used = [name for name, p in heads.items() if p.grad is not None]
     require(not used, f"inference uses {some(used)}, which would not be counted")

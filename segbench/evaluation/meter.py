@@ -16,11 +16,10 @@ from segbench.kernels.counting import count_pairs
 from segbench.kernels.counting_torch import count_pairs as count_pairs_torch
 from segbench.kernels.index_bytes import STRAY, VOID, index_bytes
 from segbench.kernels.upsampling import count_enlarged, kernels_run
-from segbench.labels.space import LabelSpace
+from segbench.labels.space import LabelSpace, numbered_labels
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.scores import Scores, score
-from segbench.models.loading import numbered_labels
 
 Maps = Tensor | NDArray[Any]
 Encoding = Literal["index", "ids"]

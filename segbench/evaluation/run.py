@@ -118,8 +118,8 @@ def save_class_maps(folder: Path, names: Sequence[str], dataset: Dataset, result
 
 def timed_size(segmenters: Sequence[Segmenter], dataset: Dataset) -> tuple[int, int]:
     """(height, width) at which networks are counted and timed: the images', or the only one that a frozen network among them takes."""
-    frozen = (getattr(segmenter.network, "only_size", None) for segmenter in segmenters)
-    return next((size for size in frozen if size), None) or image_size(dataset.samples[0])
+    only = (segmenter.runtime.only_size for segmenter in segmenters)
+    return next((size for size in only if size), None) or image_size(dataset.samples[0])
 
 
 def image_size(sample: Sample) -> tuple[int, int]:

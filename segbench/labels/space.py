@@ -162,6 +162,14 @@ class LabelSpace:
         return cls(name=str(data.get("name", "custom")), classes=classes, void=void)
 
 
+def numbered_labels(classes: int) -> LabelSpace:
+    """Classes that are called 0, 1 ..., for networks of which only size and speed matter.
+
+    :raises LabelError: there are no or too many.
+    """
+    return LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(classes)))
+
+
 def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelClass:
     where = f"label {entry!r} of label space {space.get('name', 'custom')!r}"
     if isinstance(entry, str):

@@ -13,7 +13,7 @@ import torch
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.names import file_stem
-from segbench.labels.space import LabelClass, LabelSpace
+from segbench.labels.space import numbered_labels
 from segbench.models import MODELS
 from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build, bundled, load
@@ -84,11 +84,6 @@ def numbered_model(name: str, classes: int, **arguments: Any) -> Segmenter:
     except (KeyError, IndexError, ValueError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise UnknownNameError(f"model {name!r} cannot be built for {classes} classes called 0, 1 ..., as it must be: {problem}") from error
-
-
-def numbered_labels(classes: int) -> LabelSpace:
-    """A label space of numbered classes, for networks of which only size and speed matter."""
-    return LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(classes)))
 
 
 def on_device(segmenter: Segmenter, device: torch.device) -> Segmenter:

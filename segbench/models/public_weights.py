@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from segbench.errors import UnknownNameError, WeightsError
-from segbench.labels.space import LabelClass, LabelSpace
+from segbench.labels.space import LabelSpace, numbered_labels
 from segbench.models.segmenter import Normalize, Segmenter
 from segbench.models.sources.base import COUNTER, Source, State, below
 from segbench.models.weights import build, load_strictly
@@ -136,7 +136,7 @@ def adopt(model: str, source: Source, state: State, labels: LabelSpace, *, file:
     own = segmenter.network.state_dict()
     load_strictly(segmenter.network, own | values, file)
     random = [key for key in own if key not in values and not key.endswith(COUNTER)]
-    start = any(not _under(key, training_only(segmenter.network)) for key in random)
+    start = any(not _under(key, segmenter.training_only) for key in random)
     segmenter = replace(segmenter, normalize=normalize or source.normalize)
     left_out = dict(fit.left_out)
     if fit.classes == len(labels.classes) + 1:
@@ -159,7 +159,7 @@ class Fit:
     @cached_property
     def class_dims(self) -> dict[str, int]:
         """For each of our tensors that gives a source's scores, the dimension of the classes: where networks of 2 and 3 classes differ."""
-        two, three = (on_meta(self.model, classes, self.source).state_dict() for classes in (2, 3))
+        two, three = (on_meta(self.model, classes, self.source).network.state_dict() for classes in (2, 3))
         modules = [self.source.ours(module) or module for module in self.source.scores]
         keys = [key for module in modules for key in two if below(key, module)]
         return {key: next(d for d in range(two[key].ndim) if two[key].shape[d] != three[key].shape[d]) for key in keys}
@@ -172,9 +172,9 @@ class Fit:
     @cached_property
     def problems(self) -> list[str]:
         """A line for each tensor that is missing, left over or of another shape, by its foreign name; and for what the source is not."""
-        network = on_meta(self.model, self.classes or 2, self.source)
-        own = network.state_dict()
-        absent = [module for module in training_only(network) if not any(below(key, module) for key in self.values)]
+        segmenter = on_meta(self.model, self.classes or 2, self.source)
+        own = segmenter.network.state_dict()
+        absent = [module for module in segmenter.training_only if not any(below(key, module) for key in self.values)]
         missing = [key for key in own if key not in self.values and not key.endswith(COUNTER) and not _under(key, absent)]
         theirs = {key: self.source.theirs(key) for key in missing}
         lines = [self.unlike] if self.unlike else []
@@ -204,21 +204,15 @@ class Fit:
         return {k: v.index_select(self.class_dims[k], kept) if k in self.class_dims else v for k, v in self.values.items()}
 
 
-def on_meta(model: str, classes: int, source: Source) -> torch.nn.Module:
+def on_meta(model: str, classes: int, source: Source) -> Segmenter:
     """A source's network without memory for its parameters. It is shared: leave it as it is."""
     return _on_meta(model, classes, tuple(source.arguments.items()))
 
 
 @lru_cache(maxsize=32)
-def _on_meta(model: str, classes: int, arguments: tuple[tuple[str, Any], ...]) -> torch.nn.Module:
-    labels = LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(classes)))
+def _on_meta(model: str, classes: int, arguments: tuple[tuple[str, Any], ...]) -> Segmenter:
     with torch.device("meta"):
-        return build(model, labels, **dict(arguments)).network
-
-
-def training_only(network: torch.nn.Module) -> tuple[str, ...]:
-    """Modules that inference does not need."""
-    return tuple(getattr(network, "training_only", ()))
+        return build(model, numbered_labels(classes), **dict(arguments))
 
 
 def roots(chosen: Iterable[str], others: Mapping[str, Tensor]) -> list[str]:

@@ -133,6 +133,19 @@ class TrainingOutput:
 
 
 @dataclass(frozen=True)
+class Runtime:
+    """What a network is bound to that was not built here.
+
+    ``only_size``: the one (height, width) of images that it takes, without being padded. ``opaque``: another runtime computes it, so torch
+    sees no parameters and no operators; ``file_bytes`` is the size of the file that holds them then.
+    """
+
+    only_size: tuple[int, int] | None = None
+    opaque: bool = False
+    file_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Segmenter:
     """A network and all that is needed to use it on bytes.
 
@@ -140,7 +153,7 @@ class Segmenter:
     lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
     ``channels``: the scores that are the classes of ``labels``, if others are left out. ``mapping``: what these classes stand for in the
     dataset that it runs on; ``None`` if they are the dataset's own. ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it
-    is random.
+    is random. ``runtime``: what it is bound to, if it was not built here.
 
     >>> import segbench, torch
     >>> network = torch.nn.Conv2d(3, 11, 1)
@@ -162,11 +175,17 @@ class Segmenter:
     channels: tuple[int, ...] | None = None
     grid: Grid = "half_pixel"
     mapping: LabelMapping | None = None
+    runtime: Runtime = Runtime()
 
     @property
     def device(self) -> torch.device:
         """Where the parameters live, or the buffers of a network without any."""
         return next(chain(self.network.parameters(), self.network.buffers())).device
+
+    @property
+    def training_only(self) -> tuple[str, ...]:
+        """The network's submodules that only training uses, as the network's attribute of this name says."""
+        return tuple(getattr(self.network, "training_only", ()))
 
 
 INPUT_CHANNELS = {"rgb": 3, "grey": 1, "depth": 1}

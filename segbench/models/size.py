@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -52,10 +51,9 @@ class PassCounts:
 
 
 def count_params(segmenter: Segmenter) -> ParamCounts:
-    """Count a network's parameters; heads that exist only for training are the network's attribute ``training_only``."""
-    network = segmenter.network
-    params = list(network.parameters())
-    heads = [network.get_submodule(name) for name in getattr(network, "training_only", ())]
+    """Count a network's parameters."""
+    params = list(segmenter.network.parameters())
+    heads = [segmenter.network.get_submodule(name) for name in segmenter.training_only]
     total = sum(p.numel() for p in params)
     only_training = {id(p): p.numel() for head in heads for p in head.parameters()}
     return ParamCounts(total, sum(p.numel() for p in params if p.requires_grad), total - sum(only_training.values()))
@@ -64,7 +62,7 @@ def count_params(segmenter: Segmenter) -> ParamCounts:
 def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int | None:
     """Multiply-accumulates of one forward pass on one image of (height, width), padding of the input rule included.
 
-    ``None`` of a network that calls itself ``opaque``: another runtime computes it.
+    ``None`` of an opaque network: another runtime computes it.
     """
     counted = count_pass(segmenter, size)
     return None if counted is None else counted.macs
@@ -75,7 +73,7 @@ def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None
 
     ``None`` of an opaque network.
     """
-    if getattr(segmenter.network, "opaque", False):
+    if segmenter.runtime.opaque:
         return None
     twin = segmenter
     if segmenter.device.type != "meta" and segmenter.name in MODELS.table:
@@ -94,10 +92,9 @@ def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None
 
 
 def weight_bytes(segmenter: Segmenter) -> int:
-    """Bytes of the network's tensors as a file in their own precision holds them; of a frozen network, of its file."""
-    file = getattr(segmenter.network, "path", None)
-    if isinstance(file, Path):
-        return file.stat().st_size
+    """Bytes of the network's tensors as a file in their own precision holds them; of an opaque network, of its file."""
+    if segmenter.runtime.file_bytes is not None:
+        return segmenter.runtime.file_bytes
     return sum(tensor.numel() * tensor.element_size() for tensor in segmenter.network.state_dict().values())
 
 

@@ -52,7 +52,7 @@ def _eager(segmenter: Segmenter, inputs: Inputs, size: tuple[int, int]) -> Forwa
 
 
 def _amp(segmenter: Segmenter, inputs: Inputs, size: tuple[int, int]) -> Forward:
-    if getattr(segmenter.network, "opaque", False):
+    if segmenter.runtime.opaque:
         raise ProtocolError(f"amp: {segmenter.name} runs in the precision that it was exported in")
     return segmenter.network
 

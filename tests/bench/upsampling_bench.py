@@ -24,8 +24,8 @@ from segbench.evaluation.multi_view import protocol_scores
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import download, upload
 from segbench.kernels.upsampling import count_enlarged, enlarged_classes
+from segbench.labels.space import numbered_labels
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.models.loading import numbered_labels
 from segbench.models.segmenter import forward, logits_at
 from segbench.models.weights import build, bundled, load
 from tests.bench.rows import Row

@@ -19,8 +19,8 @@ from segbench.cli.main import main
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import cityscapes
 from segbench.images.files import write_uint16
+from segbench.labels.space import numbered_labels
 from segbench.models import MODELS
-from segbench.models.loading import numbered_labels
 from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build
 from segbench.registry import Registry

@@ -13,7 +13,7 @@ from segbench.datasets.cityscapes import LABELS
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.models import MODELS
-from segbench.models.public_weights import COUNTER, SOURCES, Fit, Imported, adopt, identify, on_meta, sources_of, training_only
+from segbench.models.public_weights import COUNTER, SOURCES, Fit, Imported, adopt, identify, on_meta, sources_of
 from segbench.models.sources.base import Source, below
 from segbench.models.sources.torchvision import VOC
 from tests.models import standins
@@ -142,7 +142,7 @@ def first(value: Tensor) -> float:
 def test_every_tensor_of_the_reference_goes_to_one_place_and_every_place_gets_one(case: Case) -> None:
     fit = case.fit
     assert not fit.unknown
-    own = on_meta(case.model, fit.classes or 2, fit.source).state_dict()
+    own = on_meta(case.model, fit.classes or 2, fit.source).network.state_dict()
     assert set(fit.values) <= set(own)
     empty = [key for key in own if key not in fit.values and not key.endswith(COUNTER)]
     assert bool(empty) == fit.source.trunk
@@ -418,7 +418,7 @@ def test_davidtvs_enet_is_refused_for_what_it_is_and_every_key_that_has_no_place
         assert f"\n  {line}\n" in text
     placed = Fit("enet", next(source for source in sources_of("enet") if source.differs), standins.on_meta(shapes))
     named = {key for key in shapes if f" {key}\n" in text or f" {key} (here" in text or f" {key}:" in text}
-    own = on_meta("enet", 20, placed.source).state_dict()
+    own = on_meta("enet", 20, placed.source).network.state_dict()
     fitting = {placed.foreign_name[ours] for ours, value in placed.values.items() if ours in own and own[ours].shape == value.shape}
     assert named == set(shapes) - fitting
     assert "bermanmaxim/Enet-PyTorch" in text.splitlines()[-1]
@@ -453,5 +453,5 @@ def test_images_are_normalised_as_each_source_was_trained() -> None:
 
 
 def test_training_only_modules_exist_in_the_networks_that_name_them() -> None:
-    network = on_meta("fast_scnn", 19, sources_of("fast_scnn")[0])
-    assert training_only(network) == ("aux_head",)
+    segmenter = on_meta("fast_scnn", 19, sources_of("fast_scnn")[0])
+    assert segmenter.training_only == ("aux_head",)

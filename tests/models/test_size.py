@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch.nn import functional as F
 
 from segbench.console.models import read_table
 from segbench.models.anatomy import on_meta
-from segbench.models.segmenter import Segmenter
+from segbench.models.segmenter import Runtime, Segmenter
 from segbench.models.size import count_macs, count_params, count_pass, size_facts, weight_bytes
 from tests.tiny import LABELS
 
@@ -59,10 +61,10 @@ def test_frozen_parameters_are_those_that_training_does_not_change() -> None:
 
 
 def test_an_opaque_network_hides_its_size() -> None:
-    network = Small()
-    network.opaque = True  # type: ignore[assignment]
     assert set(size_facts(SMALL, None).values()) == {None}
-    assert count_macs(Segmenter("hidden", network, LABELS), (8, 16)) is None
+    hidden = replace(SMALL, runtime=Runtime(opaque=True, file_bytes=77))
+    assert count_macs(hidden, (8, 16)) is None
+    assert weight_bytes(hidden) == 77
 
 
 @pytest.mark.parametrize("name", ["enet", "segformer_b0"])

@@ -110,7 +110,7 @@ def feeds(segmenter: Segmenter) -> str:
     shown = ", ".join(names[:NAMED_CLASSES]) + (", ..." if len(names) > NAMED_CLASSES else "")
     parts = [
         f"{segmenter.name} feeds {how.order}, (x - {_numbers(how.mean)}) / {_numbers(how.std)} of bytes 0..255",
-        _sizes(segmenter.input_rule, getattr(segmenter.network, "only_size", None)),
+        _sizes(segmenter.input_rule, segmenter.runtime.only_size),
         f"{len(names)} classes ({shown})",
     ]
     if note := (segmenter.trained_on or {}).get("input_note"):

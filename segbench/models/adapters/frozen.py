@@ -10,20 +10,16 @@ from torch import Tensor, nn
 from segbench.errors import ProtocolError, WeightsError
 from segbench.models.adapters.base import refuse_size, sha256_of_files
 from segbench.models.adapters.description import Description
-from segbench.models.segmenter import Segmenter
+from segbench.models.segmenter import Runtime, Segmenter
 
 
 class Frozen(nn.Module):
-    """Evaluation only, in the arithmetic that was exported, one image at a time: a batch size may be frozen too.
-
-    ``only_size``: (height, width) of images that fit without being padded, if the network takes tensors of one size only.
-    """
+    """Evaluation only, in the arithmetic that was exported, one image at a time: a batch size may be frozen too."""
 
     def __init__(self, title: str, description: Description) -> None:
         super().__init__()
-        size, context = description.size, description.input_rule.context
-        self.title, self.classes, self.tensor_size = title, len(description.labels.classes), size
-        self.only_size = None if size is None else (size[0] - 2 * context, size[1] - 2 * context)
+        self.title, self.classes = title, len(description.labels.classes)
+        self.tensor_size, self.only_size = description.size, only_size(description)
         self.training = False
         # The device of a module without parameters.
         self.register_buffer("anchor", torch.empty(0), persistent=False)
@@ -61,7 +57,13 @@ class Frozen(nn.Module):
         return self
 
 
-def frozen_segmenter(prefix: str, path: Path, network: Frozen, description: Description) -> Segmenter:
+def only_size(description: Description) -> tuple[int, int] | None:
+    """(height, width) of images that fit without being padded, if the network takes tensors of one size only."""
+    size, context = description.size, description.input_rule.context
+    return None if size is None else (size[0] - 2 * context, size[1] - 2 * context)
+
+
+def frozen_segmenter(prefix: str, path: Path, network: Frozen, description: Description, *, opaque: bool = False) -> Segmenter:
     """The segmenter of an exported file. Its name holds the file's name without its folder: records name no paths."""
     return Segmenter(
         name=f"{prefix}:{path.name}",
@@ -73,4 +75,5 @@ def frozen_segmenter(prefix: str, path: Path, network: Frozen, description: Desc
         grid=description.grid,
         trained_on=description.trained_on or {"file": path.name},
         weights_sha256=sha256_of_files([path]),
+        runtime=Runtime(only_size(description), opaque, path.stat().st_size if opaque else None),
     )

@@ -17,7 +17,7 @@ from typing import Any
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import from_unit_range, import_package, named_classes, sha256_of_files
-from segbench.models.segmenter import InputRule, Normalize, Segmenter
+from segbench.models.segmenter import InputRule, Normalize, Runtime, Segmenter
 
 EXAMPLE = "segbench run --models hf:nvidia/segformer-b0-finetuned-cityscapes-1024-1024 --dataset cityscapes --data DIR"
 PIP = "transformers huggingface_hub"
@@ -65,6 +65,7 @@ def open_model(reference: str, labels: LabelSpace) -> Segmenter:
         input_rule=InputRule() if fixed else _input_rule(config),
         trained_on=facts | {"architecture": type(network).__name__} | _input_note(processor),
         weights_sha256=sha256_of_files(_weight_files(folder)),
+        runtime=Runtime(fixed),
     )
 
 

@@ -24,8 +24,6 @@ TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
 class OnnxNetwork(Frozen):
     """Runs an ONNX graph. Its weights belong to onnxruntime: there are no parameters and no operations that torch could count."""
 
-    opaque = True
-
     def __init__(self, path: Path, session: Any, description: Description) -> None:
         super().__init__(path.name, description)
         self.path = path
@@ -94,7 +92,7 @@ def open_model(reference: str, labels: LabelSpace) -> Segmenter:
     if size is not None and description.size not in (None, size):
         raise WeightsError(f"{path}: the graph takes {size} only, its description says {description.size} (height, width)")
     description = replace(description, size=description.size or size)
-    return frozen_segmenter("onnx", path, OnnxNetwork(path, session, description), description)
+    return frozen_segmenter("onnx", path, OnnxNetwork(path, session, description), description, opaque=True)
 
 
 def _accepted_size(path: Path, session: Any) -> tuple[int, int] | None:
