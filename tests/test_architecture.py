@@ -22,7 +22,7 @@ MOST_ENTRIES = 24
 # In a package without a row nothing imports a sibling.
 DIRECTION = {
     "": """errors parallel kernels < files registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
-        < training profiling < report checks < benchmark console < cli < __main__""",
+        < training profiling < report checks < benchmark < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names yaml_schema foreign shapes < json_text",
@@ -48,7 +48,7 @@ DIRECTION = {
     "report.plots": "style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings < dataset_contract < model_contract dataset_files",
-    "benchmark": "suite command pictures < run_suite",
+    "benchmark": "suite events pictures < command < run_suite",
     "console": "terminal readme < *",
     "cli": "options numba_start < data evaluation networks results speed < main",
 }

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from segbench.benchmark.suite import Suite
 from segbench.datasets.base import Dataset
-from segbench.evaluation.execution import AS_IT_IS, Execution
 from segbench.evaluation.protocol import Protocol
 
 
-def portable_command(
-    names: Sequence[str],
-    dataset: Dataset,
-    weights: Mapping[str, Path],
-    protocol: Protocol,
-    limit: int | None,
-    mapping: str | None = None,
-    groups: str | None = None,
-    execution: Execution = AS_IT_IS,
-) -> str:
-    """The command that repeats a run on another machine: folders are placeholders, files their names."""
-    names = [without_folder(name) for name in names]
-    parts = ["segbench run", f"--models {','.join(names)}", f"--dataset {without_folder(dataset.reference)}", f"--split {dataset.split}"]
+def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> str:
+    """The command that repeats a run of these models on another machine: folders are placeholders, files their names."""
+    models = ",".join(without_folder(name) for name in names)
+    parts = ["segbench run", f"--models {models}", f"--dataset {without_folder(dataset.reference)}", f"--split {dataset.split}"]
     parts += [] if dataset.builtin else ["--data DIR"]
-    parts += [f"--weights {without_folder(name)}={file.name}" for name, file in weights.items()]
-    parts += [f"--map {Path(mapping).name}"] if mapping else []
-    parts += protocol_flags(protocol) + [f"--limit {limit}"] * (limit is not None)
-    parts += [f"--groups {groups}"] if groups else []
-    return " ".join(parts + execution.flags())
+    parts += [f"--weights {without_folder(name)}={file.name}" for name, file in suite.weights.items()]
+    parts += [f"--map {Path(suite.map).name}"] if suite.map else []
+    parts += protocol_flags(Protocol(**suite.protocol)) + [f"--limit {suite.limit}"] * (suite.limit is not None)
+    parts += [f"--groups {suite.groups}"] if suite.groups else []
+    return " ".join(parts + suite.execution.flags())
 
 
 def without_folder(name: str) -> str:

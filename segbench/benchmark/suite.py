@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import DataError
+from segbench.evaluation.execution import Execution
 from segbench.evaluation.parsing import parse_input_size, parse_scales, parse_size
 from segbench.evaluation.protocol import Protocol
 from segbench.files.yaml_schema import Reader, exactly, one_of, plain, read_yaml, section
@@ -51,6 +52,11 @@ class Suite:
     channels_last: bool | None = None
     compile: bool = False
     graphs: bool = True
+
+    @property
+    def execution(self) -> Execution:
+        """How networks are executed."""
+        return Execution(self.channels_last, self.compile, self.graphs)
 
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
         """The suite with what the command line said instead; ``None`` and an empty collection say nothing."""

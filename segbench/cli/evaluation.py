@@ -71,8 +71,8 @@ def run(suite: str | None, device: str, **flags: Any) -> None:
     wanted = (read_suite(suite) if suite else Suite()).overridden(flags)
     if not wanted.models:
         raise click.UsageError("no models: give --models NAMES (see `segbench models`), or name them in the suite")
-    done = run_suite(wanted, dataset_named(wanted.dataset, wanted.data, wanted.split), device_named(device), running)
-    running.print_results(done.records, done.profiles, done.folder, per_class=wanted.per_class)
+    events = run_suite(wanted, dataset_named(wanted.dataset, wanted.data, wanted.split), device_named(device))
+    running.print_run(events, per_class=wanted.per_class)
 
 
 def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from segbench.files.json_text import write_text
 from segbench.files.names import file_stem
 from segbench.models.loading import random_models
 from segbench.profiling.fresh_process import Request, measure_in_process
-from segbench.profiling.profiler import Runner, measure, runner
+from segbench.profiling.profiler import Runner, measure, measuring, runner
 from segbench.profiling.timing import Effort
 from segbench.records.profile import Profile, joined, read_profile
 from segbench.report.pages.board_files import write as write_board
@@ -137,13 +137,12 @@ def _together(plan: Plan, cases: Sequence[Case], done: Progress) -> Iterator[tup
                         done.refused[case] = str(error)
             if runners:
                 task = bar.add_task(f"timing {size[0]}x{size[1]}, batch {batch}", total=100)
-                measured = measure(
-                    list(runners.values()),
-                    plan.effort,
-                    best_batch=not plan.batches,
-                    on_turn=lambda share, task=task: bar.update(task, completed=100 * share),
-                )
-                yield from zip(runners, measured, strict=True)
+                waiting = iter(runners)
+                for step in measuring(list(runners.values()), plan.effort, best_batch=not plan.batches):
+                    if isinstance(step, Profile):
+                        yield next(waiting), step
+                    else:
+                        bar.update(task, completed=100 * step)
 
 
 def _one_after_the_other(plan: Plan, cases: Sequence[Case], done: Progress) -> Iterator[tuple[Case, Profile]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
+from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress
 from segbench.console.terminal import console, progress_bar, table
 from segbench.evaluation.protocol import Protocol
 from segbench.labels.mapping import describe_mapping
@@ -20,10 +20,35 @@ from segbench.report.tables.frames import comparable, leaderboard, per_class
 from segbench.report.tables.intervals import interval_note
 
 
-def print_continued(done: int, images: int, unfinished: Path | None) -> None:
+def print_run(events: Iterable[Event], *, per_class: bool) -> None:
+    """Print what happens in a run when it happens: what is on the way on standard error, what came out on standard output."""
+    for work, members in groupby(events, lambda event: event.work if isinstance(event, Progress) else ""):
+        if work:
+            draw_progress(work, members)
+            continue
+        for event in members:
+            if isinstance(event, Loaded):
+                print_feeds(event.segmenters, event.protocol)
+            elif isinstance(event, Continued):
+                print_continued(event)
+            elif isinstance(event, Finished):
+                print_tables(event.records, event.profiles, per_class=per_class)
+                print(f"records, tables and plots: {event.folder}")
+
+
+def draw_progress(work: str, events: Iterable[Event]) -> None:
+    """Draw a bar of one piece of work until it is done."""
+    with progress_bar(work) as bar:
+        task = bar.add_task(work, total=None)
+        for event in events:
+            if isinstance(event, Progress):
+                bar.update(task, completed=event.done, total=event.total)
+
+
+def print_continued(event: Continued) -> None:
     """That a run goes on where it was interrupted, and how to prevent that, on standard error."""
-    text = f"continuing after {done} of {images} images that were evaluated before; to begin again, remove {unfinished}"
-    console(stderr=True).print(text, markup=False, soft_wrap=True)
+    counted = f"{event.done} of {event.images} images that were evaluated before"
+    console(stderr=True).print(f"continuing after {counted}; to begin again, remove {event.unfinished}", markup=False, soft_wrap=True)
 
 
 def print_feeds(segmenters: Sequence[Segmenter], protocol: Protocol) -> None:
@@ -36,20 +61,6 @@ def print_feeds(segmenters: Sequence[Segmenter], protocol: Protocol) -> None:
             show.print(
                 f"{segmenter.name}: {describe_mapping(segmenter.mapping, masked=protocol.void == 'masked')}", markup=False, soft_wrap=True
             )
-
-
-@contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
-    """A bar; what it gives is told how much of ``total`` is done."""
-    with progress_bar(description) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
-def print_results(records: Sequence[RunRecord], profiles: Sequence[Profile], folder: Path, *, per_class: bool) -> None:
-    """The tables, and the folder in which everything else is, on standard output."""
-    print_tables(records, profiles, per_class=per_class)
-    print(f"records, tables and plots: {folder}")
 
 
 def print_tables(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:

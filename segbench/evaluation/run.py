@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -57,16 +57,14 @@ def run(
     protocol: Protocol | None = None,
     command: str = "",
     groups: str | None = None,
-    on_image: Callable[[Evaluated], None] = lambda result: None,
-    keep_class_maps: bool = False,
     execution: Execution = AS_IT_IS,
     unfinished: Path | None = None,
 ) -> list[Outcome]:
     """Evaluate models on a dataset: one record each. Every image is read once for all of them.
 
+    :param groups: what intervals draw instead of images, a key of :data:`segbench.records.groups.GROUPS`.
     :param execution: what the segmenters were prepared for, for the record.
-    :param unfinished: where counts are kept, so that the same run goes on where it was killed; class maps of what was done are not given
-        again. Whoever writes the records removes it.
+    :param unfinished: where counts are kept, so that the same run goes on where it was killed. Whoever writes the records removes it.
 
     >>> import segbench
     >>> from pathlib import Path
@@ -77,11 +75,21 @@ def run(
     True
     """
     protocol = protocol or Protocol()
-    evaluation = partial(evaluate, segmenters, protocol=protocol, keep_class_maps=keep_class_maps, graphs=execution.graphs)
-    results = []
-    for result in resumed(unfinished, dataset, evaluation):
-        on_image(result)
-        results.append(replace(result, class_maps=[]))
+    results = list(resumed(unfinished, dataset, partial(evaluate, segmenters, protocol=protocol, graphs=execution.graphs)))
+    return make_outcomes(segmenters, dataset, results, protocol=protocol, execution=execution, command=command, groups=groups)
+
+
+def make_outcomes(
+    segmenters: Sequence[Segmenter],
+    dataset: Dataset,
+    results: Sequence[Evaluated],
+    *,
+    protocol: Protocol,
+    execution: Execution,
+    command: str,
+    groups: str | None,
+) -> list[Outcome]:
+    """The record of each segmenter from what was evaluated of all images."""
     size = timed_size(segmenters, dataset)
     outcomes = []
     for position, segmenter in enumerate(segmenters):

@@ -100,7 +100,6 @@ def profile(
     batch_size: int = 1,
     effort: Effort | None = None,
     protocol: Protocol | None = None,
-    on_turn: Callable[[float], None] = lambda share: None,
 ) -> list[Profile]:
     """Profile networks on images of (height, width), in turn, as `run` runs them.
 
@@ -109,20 +108,28 @@ def profile(
     >>> measured.network_ms > 0
     True
     """
-    precision = (protocol or Protocol()).precision
-    runners = [runner(segmenter, size, batch_size=batch_size, precision=precision) for segmenter in segmenters]
-    return measure(runners, effort or Effort(), on_turn=on_turn)
+    steps = profiling(segmenters, size, effort or Effort(), protocol or Protocol(), batch_size=batch_size)
+    return [step for step in steps if isinstance(step, Profile)]
 
 
-def measure(
-    runners: Sequence[Runner],
-    effort: Effort,
-    *,
-    best_batch: bool = False,
-    memory_before_mb: float | None = None,
-    on_turn: Callable[[float], None] = lambda share: None,
-) -> list[Profile]:
-    """Profile what runs on one device: warm up each, then take turns.
+def profiling(
+    segmenters: Sequence[Segmenter], size: tuple[int, int], effort: Effort, protocol: Protocol, *, batch_size: int = 1
+) -> Iterator[float | Profile]:
+    """As :func:`profile`, step by step: see :func:`measuring`."""
+    runners = [runner(segmenter, size, batch_size=batch_size, precision=protocol.precision) for segmenter in segmenters]
+    yield from measuring(runners, effort)
+
+
+def measure(runners: Sequence[Runner], effort: Effort, *, best_batch: bool = False, memory_before_mb: float | None = None) -> list[Profile]:
+    """Profile what runs on one device; see :func:`measuring`."""
+    steps = measuring(runners, effort, best_batch=best_batch, memory_before_mb=memory_before_mb)
+    return [step for step in steps if isinstance(step, Profile)]
+
+
+def measuring(
+    runners: Sequence[Runner], effort: Effort, *, best_batch: bool = False, memory_before_mb: float | None = None
+) -> Iterator[float | Profile]:
+    """Profile what runs on one device: warm up each, then take turns. Yields the share of the timing that is done, then the profiles.
 
     :param best_batch: also double the batch until that gains less than 3 % images a second, or memory ends.
     :param memory_before_mb: memory of this process before the only network was built, if the process is there for it alone.
@@ -131,11 +138,11 @@ def measure(
     with _tuned(device):
         settings, before = device_settings(device), device_load(device)
         warmups = [warm_up(each.once, effort) for each in runners]
-        samples = time_in_turns([each.once for each in runners], effort, on_turn)
+        samples = yield from time_in_turns([each.once for each in runners], effort)
         peaks = [_peak_memory(each, memory_before_mb) for each in runners]
         state = {**settings, "before": before, "after": device_load(device)}
         profiles = [_profile(*each, state) for each in zip(runners, warmups, samples, peaks, strict=True)]
-        return [_with_throughput(*each) for each in zip(profiles, runners, strict=True)] if best_batch else profiles
+        yield from (_with_throughput(*each) for each in zip(profiles, runners, strict=True)) if best_batch else profiles
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,19 +74,18 @@ def warm_up(work: Pass, effort: Effort) -> dict[str, Any]:
             return {"passes": len(times) + 1, "stable": False}
 
 
-def time_in_turns(
-    works: Sequence[Pass], effort: Effort, on_turn: Callable[[float], None] = lambda share: None
-) -> list[list[tuple[float, float]]]:
+def time_in_turns(works: Sequence[Pass], effort: Effort) -> Generator[float, None, list[list[tuple[float, float]]]]:
     """Samples of (network, everything) in milliseconds, for each pass: A B A B, each for half a second or one pass at a time.
 
-    The one before left the caches full of its own, so the first pass of a turn is dropped where the turn has more.
+    The one before left the caches full of its own, so the first pass of a turn is dropped where the turn has more. Yields the share of the
+    work that is done after each turn, and returns the samples.
     """
     samples: list[list[tuple[float, float]]] = [[] for _ in works]
     while any(effort.share(own) < 1 for own in samples):
         for work, own in zip(works, samples, strict=True):
             if effort.share(own) < 1:
                 own += _turn(work, effort.repeats - len(own), drop_first=len(works) > 1)
-                on_turn(statistics.fmean(effort.share(each) for each in samples))
+                yield statistics.fmean(effort.share(each) for each in samples)
     return samples
 
 

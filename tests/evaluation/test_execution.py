@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from segbench.benchmark.command import portable_command
-from segbench.benchmark.suite import read_suite
+from segbench.benchmark.suite import Suite, read_suite
 from segbench.evaluation.execution import Execution
 from segbench.evaluation.inference import evaluate
-from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.run import run
 from tests.tiny import LABELS, tiny, tiny_dataset
 
@@ -61,7 +60,7 @@ def test_the_record_and_its_command_say_how_a_network_was_executed(tmp_path: Pat
     (outcome,) = run([tiny(LABELS)], dataset, execution=execution)
     assert outcome.record.environment["channels_last"] is False
     assert outcome.record.environment["compiled"] is True
-    command = portable_command(["enet"], dataset, {}, Protocol(), None, execution=execution)
+    command = portable_command(Suite(channels_last=False, compile=True), ["enet"], dataset)
     assert command.endswith("--no-channels-last --compile")
     (plain,) = run([tiny(LABELS)], dataset)
     assert not {"channels_last", "compiled"} & set(plain.record.environment)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,11 @@ def dataset(tmp_path: Path) -> Dataset:
     return tiny_dataset(tmp_path / "data")
 
 
-def killed_after(images: int) -> Callable[[Evaluated], None]:
-    seen: list[str] = []
-
-    def on_image(result: Evaluated) -> None:
-        seen.append(result.sample.id)
-        if len(seen) > images:
+def evaluate_and_be_killed(models: list[Segmenter], dataset: Dataset, path: Path, images: int) -> None:
+    """While what comes after so many images is being consumed."""
+    for number, _ in enumerate(resumed(path, dataset, lambda rest: evaluate(models, rest))):
+        if number == images:
             raise KeyboardInterrupt
-
-    return on_image
 
 
 def assert_same(some: list[Outcome], others: list[Outcome]) -> None:
@@ -62,7 +58,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was_and_counts_the_same(
     path = tmp_path / "unfinished.jsonl"
     whole = run(models, dataset)
     with pytest.raises(KeyboardInterrupt):
-        run(models, dataset, unfinished=path, on_image=killed_after(finished))
+        evaluate_and_be_killed(models, dataset, path, finished)
     assert images_done(path, dataset) == finished
     evaluated: list[int] = []
 
@@ -81,7 +77,7 @@ def test_a_run_that_tells_regions_apart_goes_on_too(tmp_path: Path, dataset: Dat
     path, cells = tmp_path / "unfinished.jsonl", replace(dataset, segments="spot")
     whole = run(models, cells)
     with pytest.raises(KeyboardInterrupt):
-        run(models, cells, unfinished=path, on_image=killed_after(2))
+        evaluate_and_be_killed(models, cells, path, 2)
     again = run(models, cells, unfinished=path)
     assert_same(again, whole)
     for one, other in zip(again, whole, strict=True):
@@ -102,7 +98,7 @@ def test_a_line_that_was_being_written_is_counted_again(tmp_path: Path, dataset:
 def test_a_killed_run_of_the_first_images_goes_on_too(tmp_path: Path, dataset: Dataset, models: list[Segmenter]) -> None:
     path = tmp_path / "unfinished.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        run(models, dataset.first(3), unfinished=path, on_image=killed_after(2))
+        evaluate_and_be_killed(models, dataset.first(3), path, 2)
     assert_same(run(models, dataset.first(3), unfinished=path), run(models, dataset.first(3)))
 
 

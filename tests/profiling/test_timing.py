@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -18,6 +18,16 @@ def passes(times: Iterator[float]) -> timing.Pass:
         return ms / 2, ms
 
     return once
+
+
+def timed(works: Sequence[timing.Pass], effort: Effort) -> tuple[list[list[tuple[float, float]]], list[float]]:
+    """The samples, and the shares of the work that were yielded on the way."""
+    turns, shares = time_in_turns(works, effort), list[float]()
+    while True:
+        try:
+            shares.append(next(turns))
+        except StopIteration as end:
+            return end.value, shares
 
 
 def test_a_warm_up_ends_when_the_median_no_longer_moves() -> None:
@@ -44,7 +54,7 @@ def test_fast_networks_are_timed_often_and_slow_ones_three_times(
     ms: float, effort: Effort, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "TURN_SECONDS", 0)
-    (samples,) = time_in_turns([passes(itertools.repeat(ms))], effort)
+    ((samples,), _) = timed([passes(itertools.repeat(ms))], effort)
     assert samples == [(ms / 2, ms)] * expected
 
 
@@ -61,8 +71,7 @@ def test_networks_take_turns_and_the_first_pass_of_a_turn_is_dropped(monkeypatch
 
         return once
 
-    shares: list[float] = []
-    a, b = time_in_turns([named("a"), named("b")], Effort(repeats=4, seconds=100), shares.append)
+    (a, b), shares = timed([named("a"), named("b")], Effort(repeats=4, seconds=100))
     assert "".join(order) == "aaabbbaaabbb"
     assert [whole for _, whole in a] == [2, 3, 8, 9]
     assert [whole for _, whole in b] == [5, 6, 11, 12]
