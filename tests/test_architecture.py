@@ -71,7 +71,7 @@ PACKAGES = {
     "images": "llvmlite numba PIL",
     "images.png": "",
     "datasets": "",
-    "datasets.minicity": "PIL platformdirs",
+    "datasets.minicity": "PIL",
     "datasets.isbi2012": "PIL",
     "models": "torch safetensors",
     "models.layers": "torch",
@@ -265,6 +265,16 @@ def test_a_row_names_exactly_the_packages_that_its_modules_import() -> None:
         used[_row(module)] |= {i.package for i in IMPORTS[module] if i.early} - sys.stdlib_module_names - {"segbench", "numpy"}
     assert used == {row: set(packages.split()) for row, packages in PACKAGES.items()}
     assert not set(PACKAGES) - set(FILES)
+
+
+def test_the_environment_is_read_in_cli_alone_and_progress_is_drawn_in_console_alone() -> None:
+    used = {
+        module: {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        for module, path in FILES.items()
+    }
+    assert {module.partition(".")[0] for module, names in used.items() if names & {"environ", "getenv"}} == {"cli"}
+    drawing = [module for module, path in FILES.items() if "rich.progress" in path.read_text(encoding="utf-8")]
+    assert {module.partition(".")[0] for module in drawing} == {"console"}
 
 
 def test_the_top_of_segbench_can_be_taken_in_at_a_glance() -> None:

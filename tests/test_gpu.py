@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from segbench.cli.options import cache_folder
 from segbench.datasets.base import Dataset
 from segbench.datasets.minicity import minicity
 from segbench.evaluation.graphs import REPLAYED, ReplayedPass
@@ -38,7 +39,7 @@ def test_counts_on_the_device_are_those_of_the_cpu() -> None:
 
 
 def test_the_bundled_weights_reach_the_board_on_the_device() -> None:
-    names, dataset = ["fcn8s", "unet", "segnet"], minicity()
+    names, dataset = ["fcn8s", "unet", "segnet"], minicity(cache_folder() / "minicity-v1")
     on_cpu = run(load_models(names, dataset, {}, torch.device("cpu")), dataset.first(8))
     on_gpu = run(load_models(names, dataset, {}, CUDA), dataset.first(8))
     for cpu, gpu in zip(on_cpu, on_gpu, strict=True):

@@ -19,9 +19,11 @@ def data() -> None:
 @click.option("--split", type=click.Choice(["train", "val"]), help="Only this split.  [default: both]")
 def data_minicity(folder: Path, split: str | None) -> None:
     """Write the built-in street scenes (400 train, 60 val) into FOLDER, in the official Cityscapes layout."""
-    from segbench.datasets.minicity import SPLITS, write_minicity
+    from segbench.console.data import draw_minicity
+    from segbench.datasets.minicity import SPLITS
 
-    write_minicity(folder, (split,) if split else tuple(SPLITS))
+    for each in [split] if split else SPLITS:
+        draw_minicity(folder, each)
     click.echo(f"wrote {folder}; use it with: --dataset cityscapes --data {folder}")
 
 

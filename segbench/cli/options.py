@@ -61,9 +61,19 @@ def dataset_named(name: str | None, data: Path | None, split: str | None) -> Dat
         name = "minicity"
     if name == "cityscapes" and data is None and "CITYSCAPES_DATASET" in os.environ:
         data = Path(os.environ["CITYSCAPES_DATASET"])
-    if name == "minicity" and data is None and "SEGBENCH_CACHE" in os.environ:
-        data = Path(os.environ["SEGBENCH_CACHE"]) / "minicity-v1"
+    if name == "minicity":
+        from segbench.console.data import draw_minicity
+
+        data = cache_folder() / "minicity-v1" if data is None else data
+        draw_minicity(data, split or "val")
     return open_dataset(name, data, split)
+
+
+def cache_folder() -> Path:
+    """Where this user's caches are."""
+    from platformdirs import user_cache_dir
+
+    return Path(os.environ.get("SEGBENCH_CACHE") or user_cache_dir("segbench"))
 
 
 def names_in(text: str) -> list[str]:

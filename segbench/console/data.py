@@ -1,14 +1,26 @@
-"""`segbench data check`: a line for each property, one for each bad file, and how often each class occurs."""
+"""`segbench data`: drawing minicity; a line for each property of a download, one for each bad file, and how often each class occurs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
 from segbench.checks.dataset_files import Frequency, check_files
 from segbench.console.terminal import console, progress_bar, table
 from segbench.datasets.base import Dataset
+from segbench.datasets.minicity import SPLITS, draw_split, is_complete
 from segbench.report.tables.numbers import count
+
+
+def draw_minicity(root: Path, split: str) -> None:
+    """Draw a split of the built-in scenes, with a bar, if it is not there."""
+    if split not in SPLITS or is_complete(root, split):
+        return
+    with progress_bar(f"drawing minicity {split}") as bar:
+        task = bar.add_task(f"drawing minicity {split}", total=SPLITS[split])
+        for done in draw_split(root, split):
+            bar.update(task, completed=done)
 
 
 def check_data(dataset: Dataset, workers: int) -> int:

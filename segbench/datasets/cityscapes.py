@@ -7,7 +7,6 @@ Label table and average instance sizes: cityscapesScripts 2.3.0. The local targe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -90,14 +89,11 @@ DISPARITY_UNIT = np.float32(256 * 32)
 def cityscapes(data: Path | None = None, split: str = "val") -> Dataset:
     """Cityscapes' fine annotations: streets of 50 cities, 19 classes, 2048x1024, with instances and disparity.
 
-    They are under ``data``, by default under ``$CITYSCAPES_DATASET``.
-
+    :param data: the folder that holds leftImg8bit and gtFine.
     :raises DataError: no folder is given, the folder holds no targets of this split, or images are missing.
     """
     if data is None:
-        if "CITYSCAPES_DATASET" not in os.environ:
-            raise DataError("cityscapes: no folder given", way_out="pass --data DIR or set CITYSCAPES_DATASET to the official download")
-        data = Path(os.environ["CITYSCAPES_DATASET"])
+        raise DataError("cityscapes: no folder given", way_out="pass --data DIR or set CITYSCAPES_DATASET to the official download")
     return read_layout("cityscapes", Path(data), split)
 
 

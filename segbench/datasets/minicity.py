@@ -1,20 +1,18 @@
 """minicity: generated street scenes, 256 x 512, in Cityscapes' layout, label ids and instance ids; no download, no licence to sign.
 
 The pictures are drawn by whole-number arithmetic from a seed, so everybody's copy is the same to the bit and scores on it can be compared.
-It is a test drive, not a benchmark of the real world. A split is drawn once, into the user's cache folder.
+It is a test drive, not a benchmark of the real world. A split is drawn once.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from platformdirs import user_cache_dir
 
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import read_layout
@@ -22,7 +20,7 @@ from segbench.datasets.minicity_scenes.street import Scene, draw_scene
 from segbench.errors import DataError
 from segbench.images.files import write_labels, write_uint16
 
-__all__ = ["Scene", "draw_scene", "minicity", "write_minicity"]
+__all__ = ["Scene", "draw_scene", "draw_split", "minicity"]
 
 VERSION = "minicity-v1"
 SPLITS = {"train": 400, "val": 60}
@@ -33,37 +31,35 @@ _KINDS = ("leftImg8bit", "disparity", "gtFine")  # the order in which they are m
 def minicity(data: Path | None = None, split: str = "val") -> Dataset:
     """Generated street scenes in Cityscapes' labels, 512x256; nothing to download.
 
-    They are under ``data``, by default in the user's cache folder; drawn there first if they are not yet.
-
-    :raises DataError: there is no such split.
+    :param data: the folder that they are in; they are drawn there first if they are not yet.
+    :raises DataError: there is no such split, or no folder is given.
     """
     if split not in SPLITS:
         raise DataError(f"minicity has no split {split!r}", way_out=f"its splits are {', '.join(SPLITS)}")
-    root = Path(user_cache_dir("segbench")) / VERSION if data is None else Path(data)
-    if not is_complete(root, split):
-        _draw_with_progress(root, split)
-    return read_layout("minicity", root, split, builtin=True, splits=SPLITS)
+    if data is None:
+        raise DataError("minicity: no folder given", way_out="name one that it can be drawn into, once: --data DIR")
+    for _ in draw_split(Path(data), split):
+        pass
+    return read_layout("minicity", Path(data), split, builtin=True, splits=SPLITS)
 
 
-def write_minicity(root: Path, splits: Sequence[str] = ("train", "val"), progress: Callable[[int, int], None] | None = None) -> None:
-    """Draw whole splits into ``root``; ``progress`` is called with (scenes drawn, scenes in all).
+def draw_split(root: Path, split: str) -> Iterator[int]:
+    """Draw a whole split into ``root``, if it is not there; yields how many scenes are drawn.
 
-    Each split is drawn into a folder beside its place and moved there when it is complete, the targets last.
+    It is drawn into a folder beside its place and moved there when it is complete, the targets last.
     """
-    total, done = sum(SPLITS[split] for split in splits), 0
+    if is_complete(root, split):
+        return
     root.mkdir(parents=True, exist_ok=True)
-    for split in splits:
-        with tempfile.TemporaryDirectory(prefix=f".{split}-", dir=root) as folder:
-            for index in range(SPLITS[split]):
-                _write_scene(Path(folder), split, index)
-                done += 1
-                if progress:
-                    progress(done, total)
-            _move(Path(folder), root, split)
+    with tempfile.TemporaryDirectory(prefix=f".{split}-", dir=root) as folder:
+        for index in range(SPLITS[split]):
+            _write_scene(Path(folder), split, index)
+            yield index + 1
+        _move(Path(folder), root, split)
 
 
 def is_complete(root: Path, split: str) -> bool:
-    """Whether ``write_minicity`` has finished this split: targets are moved in last and as one folder."""
+    """Whether :func:`draw_split` has finished this split: targets are moved in last and as one folder."""
     return (root / "gtFine" / split).is_dir()
 
 
@@ -93,15 +89,3 @@ def _move(source: Path, root: Path, split: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)
         os.replace(source / kind / split, place)
-
-
-def _draw_with_progress(root: Path, split: str) -> None:
-    if not sys.stderr.isatty():
-        write_minicity(root, (split,))
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"drawing minicity {split}", total=SPLITS[split])
-        write_minicity(root, (split,), lambda done, _: bar.update(task, completed=done))

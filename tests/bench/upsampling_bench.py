@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segbench.cli.options import dataset_named
 from segbench.datasets.base import read_photograph
-from segbench.datasets.opening import open_dataset
 from segbench.evaluation.multi_view import protocol_scores
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import download, upload
@@ -57,7 +57,7 @@ def measure(quick: bool) -> list[Row]:
 
 def _scene() -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Tensor, Tensor]:
     """An image uint8[H, W, 3], its target uint8[1, H, W], and logits float32[1, 19, H, W]."""
-    dataset = open_dataset("minicity", None, None)
+    dataset = dataset_named("minicity", None, None)
     weights = bundled("fcn8s", "minicity")
     assert weights is not None
     segmenter, sample = load(weights, expected_model="fcn8s"), dataset.samples[0]

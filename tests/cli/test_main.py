@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from sklearn.metrics import confusion_matrix
 
 from segbench.cli.main import main
+from segbench.cli.options import dataset_named
+from segbench.datasets import minicity
 from segbench.images.files import read_labels, write_labels
 from segbench.models.weights import build, save
 from segbench.records.profile import read_profile
@@ -198,6 +200,16 @@ def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(tmp_p
     monkeypatch.delenv("CITYSCAPES_DATASET", raising=False)
     result = segbench("run", "--models", "segnet", "--weights", "nothing=x")
     assert "minicity, the built-in" in result.stderr
+
+
+def test_the_folders_of_cityscapes_and_of_minicity_may_come_from_the_environment(
+    cityscapes_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITYSCAPES_DATASET", str(cityscapes_set))
+    assert len(dataset_named(None, None, "val")) == len(dataset_named("cityscapes", None, "val")) == 3
+    monkeypatch.setenv("SEGBENCH_CACHE", str(tmp_path))
+    monkeypatch.setitem(minicity.SPLITS, "val", 2)
+    assert dataset_named("minicity", None, None).root == tmp_path / "minicity-v1"
 
 
 def test_models_and_datasets_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:

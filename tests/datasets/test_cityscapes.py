@@ -55,13 +55,8 @@ def test_a_sample_without_disparity_is_an_error_that_says_what_to_unpack(citysca
         read_depth(dataset, sample, (1, 1))
 
 
-def test_the_folder_may_come_from_the_environment(cityscapes_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_does_not_look_at_the_environment_and_says_the_way_out(cityscapes_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITYSCAPES_DATASET", str(cityscapes_set))
-    assert len(cityscapes()) == 3
-
-
-def test_without_a_folder_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CITYSCAPES_DATASET", raising=False)
     with pytest.raises(DataError, match=r"--data DIR or set CITYSCAPES_DATASET"):
         cityscapes()
 
