@@ -17,6 +17,7 @@ from torch import Tensor
 from segbench.evaluation.execution import AS_IT_IS
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Precision, Protocol
+from segbench.models.facts import changed_arguments
 from segbench.models.segmenter import Segmenter, example_inputs, finish
 from segbench.models.size import MB, count_pass, resident_bytes, size_facts, weight_bytes
 from segbench.profiling.backends import BACKENDS, Forward, prepare
@@ -166,6 +167,7 @@ def _profile(
     return Profile(
         model=segmenter.name,
         arguments=dict(segmenter.arguments),
+        changed=changed_arguments(segmenter),
         backend=run.backend,
         weights_sha256=segmenter.weights_sha256,
         **size_facts(segmenter, counted),

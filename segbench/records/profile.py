@@ -69,6 +69,8 @@ class Profile:
     upsampling, argmax). Both are times of whole batches after warm-up. ``throughput`` is (batch size, images a second of ``predict``) for
     each batch size where the best one was looked for, ``throughput_end`` why no larger one was tried.
 
+    ``changed``: those of the ``arguments`` that are not the network's default; ``None`` where that is not known.
+
     Parameters: all, those that training changes, those that it does not, those that inference uses. ``macs`` are of one image;
     ``uncounted`` names the operators that are not in them, with their calls.
 
@@ -113,6 +115,12 @@ class Profile:
     device_state: tuple[Mapping[str, Any], ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
+    changed: Mapping[str, Any] | None = None
+
+    @property
+    def changed_arguments(self) -> Mapping[str, Any]:
+        """The arguments that are not the default; all of them where the profile does not say."""
+        return self.arguments if self.changed is None else self.changed
 
     @property
     def network_ms(self) -> float:
@@ -134,8 +142,9 @@ class Profile:
         plain = asdict(self)
         times = {"network_ms": self.network.to_dict(), "predict_ms": self.predict.to_dict(), "images_per_s": self.images_per_s}
         del plain["network"], plain["predict"]
-        order = ["model", "arguments", "backend", "weights_sha256", *plain]
-        return dump_json({"schema": PROFILE_SCHEMA, **{key: plain[key] for key in order}, **times})
+        order = ["model", "arguments", "changed", "backend", "weights_sha256", *plain]
+        said = {key: plain[key] for key in order if key != "changed" or plain[key] is not None}
+        return dump_json({"schema": PROFILE_SCHEMA, **said, **times})
 
 
 def joined(first: Profile, second: Profile) -> Profile:

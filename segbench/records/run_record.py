@@ -1,10 +1,10 @@
 """Run records: integers, and facts about how they came to be. Scores in a record are a courtesy; they are recomputed when it is read.
 
-``segbench.run/1`` is one JSON object: ``model``, ``dataset``, ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target
-classes, columns predicted classes, last column no class), ``iiou`` by class name, ``scores`` and ``command``; ``intervals`` of the scores
-where the matrix of every image was known (:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, where they were
-asked for; and ``segments``, the means of V_rand and V_info, where the dataset has them. A record without these is read as one that has
-none.
+``segbench.run/1`` is one JSON object: ``model`` (``changed`` are those of its ``arguments`` that are not the default), ``dataset``,
+``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
+class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
+(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, where they were asked for; and ``segments``, the means of
+V_rand and V_info, where the dataset has them. A record without these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 
@@ -115,6 +115,11 @@ class RunRecord:
     def name(self) -> str:
         """The model's name."""
         return str(self.model["name"])
+
+    @property
+    def changed_arguments(self) -> Mapping[str, Any]:
+        """The model's arguments that are not the default; all of them where the record does not say."""
+        return self.model.get("changed", self.model.get("arguments")) or {}
 
     @property
     def signature(self) -> str:

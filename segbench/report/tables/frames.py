@@ -5,20 +5,15 @@ Rows whose signatures differ are not comparable: :func:`comparable` sorts record
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.machinery import SourceFileLoader
 from typing import Any
 
 import pandas as pd
 
 from segbench.errors import RecordError
-from segbench.models import MODELS
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.intervals import half_width
@@ -76,7 +71,7 @@ def ranked(records: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
 
     def place(record: RunRecord) -> tuple[float, str, str]:
         miou = record.scores.miou
-        return (math.inf if math.isnan(miou) else -miou), label(record.name, record.model.get("arguments") or {}), record.to_json()
+        return (math.inf if math.isnan(miou) else -miou), label(record.name, record.changed_arguments), record.to_json()
 
     return tuple(sorted(records, key=place))
 
@@ -130,16 +125,15 @@ def _by_class(records: Sequence[RunRecord], values: Callable[[RunRecord], Any]) 
     return pd.DataFrame(table, index=pd.Index(names, name="class"))
 
 
-def label(name: str, arguments: Mapping[str, Any]) -> str:
+def label(name: str, changed: Mapping[str, Any]) -> str:
     """A model's name and what it was built with other than the defaults: a network of reduced width is not the published one."""
-    known = _defaults(name)
-    changed = [f"{key}={value}" for key, value in _with_tuples(arguments).items() if key not in known or known[key] != value]
-    return f"{name} ({', '.join(changed)})" if changed else name
+    shown = ", ".join(f"{key}={value}" for key, value in _with_tuples(changed).items())
+    return f"{name} ({shown})" if shown else name
 
 
 def row_labels(records: Sequence[RunRecord]) -> list[str]:
     """A label for each record, no two alike."""
-    plain = [label(record.name, record.model.get("arguments") or {}) for record in records]
+    plain = [label(record.name, record.changed_arguments) for record in records]
     return distinct(plain, [record.model.get("weights_sha256") for record in records])
 
 
@@ -188,7 +182,7 @@ def speeds_of(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> list
     for record in records:
         found = [profile for profile in profiles if _belongs(profile, record)]
         if len(found) > 1:
-            name = label(record.name, record.model.get("arguments") or {})
+            name = label(record.name, record.changed_arguments)
             raise RecordError(f"{name} has {len(found)} profiles of one setting ({setting(found[0])}); keep one of them")
         speeds += found or [None]
     return speeds
@@ -199,31 +193,9 @@ def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
 
 
-@cache
-def _defaults(model: str) -> dict[str, Any]:
-    """Default arguments of a builtin model, read from its source, because importing it would load torch. Empty for any other model."""
-    module, _, function = MODELS.table.get(model, "").partition(":")
-    spec = importlib.util.find_spec(module) if module else None
-    if spec is None or not isinstance(spec.loader, SourceFileLoader):
-        return {}
-    constants: dict[str, ast.expr] = {}
-    found: dict[str, Any] = {}
-    for node in ast.parse(spec.loader.get_source(module) or "").body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            constants[node.targets[0].id] = node.value
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
-                value = constants.get(default.id) if isinstance(default, ast.Name) else default
-                if isinstance(value, ast.Constant | ast.Tuple | ast.UnaryOp):
-                    found[argument.arg] = ast.literal_eval(value)
-    return found
-
-
 def _belongs(profile: Profile, record: RunRecord) -> bool:
     """Whether the profile is of the record's network in the record's arithmetic: the speed of bf16 says nothing of the accuracy of fp32."""
-    known = _defaults(record.name)
-    of_profile, of_record = (known | _with_tuples(arguments) for arguments in (profile.arguments, record.model.get("arguments") or {}))
-    same = profile.model == record.name and of_profile == of_record
+    same = profile.model == record.name and _with_tuples(profile.changed_arguments) == _with_tuples(record.changed_arguments)
     return same and profile.precision == record.protocol.get("precision", profile.precision)
 
 

@@ -42,7 +42,7 @@ def row_name(profile: Profile) -> str:
     """A network and how it was run, where that is not the usual way."""
     way = [profile.backend] * (profile.backend != "eager") + [profile.precision] * (profile.precision != "fp32")
     way += [word for fact, word in EXECUTIONS.items() if profile.environment.get(fact)]
-    return ", ".join([label(profile.model, profile.arguments), *way])
+    return ", ".join([label(profile.model, profile.changed_arguments), *way])
 
 
 def row_names(profiles: Sequence[Profile]) -> list[str]:

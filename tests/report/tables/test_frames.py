@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import inspect
 import io
-import json
 import math
 
 import numpy as np
@@ -12,9 +9,8 @@ import pytest
 
 from segbench.errors import RecordError
 from segbench.labels.space import LabelClass, LabelSpace
-from segbench.models import MODELS
 from segbench.report.tables.formats import escape, to_csv, to_markdown
-from segbench.report.tables.frames import comparable, file_names, label, leaderboard, per_class, row_labels
+from segbench.report.tables.frames import comparable, file_names, leaderboard, per_class, row_labels
 from tests.report.fakes import FAIR, GOOD, LABELS, POOR, profile, run_record
 
 NOWHERE = [[0, 0, 0, 0]] * 3
@@ -38,18 +34,10 @@ def test_scores_are_those_of_the_matrix():
 
 
 def test_width_reduced_networks_say_so():
-    arguments = {"width": 0.125, "head_channels": 96, "learn_upsampling": False}
-    published = {"width": 1.0, "head_channels": None, "learn_upsampling": False}
-    names = leaderboard([run_record("fcn8s", GOOD, arguments), run_record("fcn8s", FAIR, published)])["model"]
-    assert list(names) == ["fcn8s (width=0.125, head_channels=96)", "fcn8s"]
-
-
-def test_no_builtin_network_at_its_defaults_shows_an_argument():
-    for name, target in MODELS.table.items():
-        module, _, function = target.partition(":")
-        parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        assert label(name, defaults) == label(name, json.loads(json.dumps(defaults))) == name
+    arguments = {"width": 0.125, "head_channels": 96, "sizes": [1, 2], "learn_upsampling": False}
+    changed = {key: arguments[key] for key in ("width", "head_channels", "sizes")}
+    records = [run_record("fcn8s", GOOD, arguments, changed=changed), run_record("fcn8s", FAIR, arguments, changed={})]
+    assert list(leaderboard(records)["model"]) == ["fcn8s (width=0.125, head_channels=96, sizes=(1, 2))", "fcn8s"]
 
 
 def test_a_default_that_is_switched_off_is_shown():
@@ -96,7 +84,7 @@ def test_speed_comes_from_the_profile_of_the_very_network():
 
 
 def test_an_argument_at_its_default_is_no_other_network():
-    table = leaderboard([run_record("segnet", GOOD, {"width": 1.0})], [profile("segnet", 5.0)])
+    table = leaderboard([run_record("segnet", GOOD, {"width": 1.0}, changed={})], [profile("segnet", 5.0)])
     assert list(table["network_ms"]) == [5.0]
 
 
