@@ -21,11 +21,11 @@ MOST_ENTRIES = 24
 # What is in a package, from low to high. What stands between two signs does not import its siblings; * is all that is not named.
 # In a package without a row nothing imports a sibling.
 DIRECTION = {
-    "": """errors parallel kernels < files registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
+    "": """errors parallel kernels < files < registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
         < training profiling < report checks < benchmark < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
-    "files": "atomic names yaml_schema foreign shapes < json_text",
+    "files": "atomic names settings foreign shapes < yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping < decoding",
     "metrics": """confusion pair_counts image_scores latency per_image region_scores < scores uncertainty instance_iou
         < boundary_iou ranking < image_counts < counting conventions""",
@@ -38,7 +38,7 @@ DIRECTION = {
     "models.adapters": "base < description hf_networks < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": "data_facts environment groups device provenance portable shape < run_record profile < per_image < comparison",
-    "evaluation": "protocol graphs transfer meter < execution precision parsing multi_view < inference < resume < run",
+    "evaluation": "parsing graphs transfer meter < protocol < execution precision multi_view < inference < resume < run",
     "scoring": "pairing test_servers cityscapes_json < pair_counting packing < encoding_check < folder < record",
     "leaderboards": "rules < board < submission",
     "training": "recipe log losses border_losses cpu_workarounds checkpoint planes < batches optimizers < objective < trainer",
@@ -65,8 +65,9 @@ PACKAGES = {
     "kernels.upsampling": "torch",
     "kernels.upsampling_cuda": "torch triton",
     "kernels.counting_cuda": "torch triton",
-    "files": "yaml",
-    "labels": "yaml",
+    "files": "",
+    "files.yaml_schema": "yaml",
+    "labels": "",
     "metrics": "",
     "images": "llvmlite numba PIL",
     "images.png": "",
@@ -78,7 +79,7 @@ PACKAGES = {
     "models.zoo": "torch",
     "models.adapters": "torch",
     "models.adapters.base": "",
-    "models.adapters.description": "yaml",
+    "models.adapters.description": "",
     "models.adapters.hf": "",
     "models.adapters.smp": "",
     "models.sources": "torch",
@@ -91,7 +92,7 @@ PACKAGES = {
     "scoring.packing": "PIL",
     "leaderboards": "",
     "training": "torch",
-    "training.recipe": "yaml",
+    "training.recipe": "",
     "training.log": "",
     "profiling": "torch",
     "report.tables": "pandas rich",

@@ -68,11 +68,11 @@ def test_every_row_says_what_it_is() -> None:
 def test_a_printed_command_exists_with_its_options(line: str) -> None:
     command: click.Command = main
     arguments = shlex.split(line)[1:]
-    while isinstance(command, click.Group) and arguments and arguments[0] in command.commands:
-        command = command.commands[arguments.pop(0)]
+    while isinstance(command, click.Group) and arguments and (inner := command.get_command(click.Context(command), arguments[0])):
+        command, arguments = inner, arguments[1:]
     context = command.make_context("segbench", arguments)
     models = context.params.get("models")
-    for name in models.split(",") if isinstance(models, str) and models != "NAMES" else ():
+    for name in (models.split(",") if isinstance(models, str) else models or ()) if models != ("NAMES",) else ():
         assert name in MODELS.table or name.partition(":")[0] in {*MODELS.adapters, "mynet.py", "my_package.networks"}
     if dataset := context.params.get("dataset"):
         assert dataset in {*DATASETS.table, "mydata.yaml"} or dataset.partition(":")[0] in DATASETS.adapters

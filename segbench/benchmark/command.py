@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from segbench.benchmark.suite import Suite
 from segbench.datasets.base import Dataset
 from segbench.evaluation.protocol import Protocol
+from segbench.files.settings import flags_of
 
 
 def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> str:
@@ -18,9 +18,8 @@ def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> st
     parts += [] if dataset.builtin else ["--data DIR"]
     parts += [f"--weights {without_folder(name)}={file.name}" for name, file in suite.weights.items()]
     parts += [f"--map {Path(suite.map).name}"] if suite.map else []
-    parts += protocol_flags(Protocol(**suite.protocol)) + [f"--limit {suite.limit}"] * (suite.limit is not None)
-    parts += [f"--groups {suite.groups}"] if suite.groups else []
-    return " ".join(parts + suite.execution.flags())
+    parts += flags_of(Protocol(**suite.protocol)) + flags_of(suite, ("limit", "groups", "channels_last", "compile", "graphs"))
+    return " ".join(parts)
 
 
 def without_folder(name: str) -> str:
@@ -31,14 +30,3 @@ def without_folder(name: str) -> str:
     if rest and Path(rest).exists():
         return f"{prefix}:{Path(rest).resolve().name}"
     return f"{Path(prefix).name}:{rest}" if colon and prefix.endswith(".py") else name
-
-
-def protocol_flags(protocol: Protocol) -> list[str]:
-    """What must be typed for a protocol; nothing for the default one."""
-    plain, flags = Protocol(), []
-    for each in fields(protocol):
-        value = getattr(protocol, each.name)
-        if value != getattr(plain, each.name):
-            text = value if not isinstance(value, tuple) else (",".join if each.name == "scales" else "x".join)(f"{v:g}" for v in value)
-            flags.append(f"--{each.name.replace('_', '-')}" + ("" if value is True else f" {text}"))
-    return flags

@@ -14,18 +14,42 @@ Every problem of a file is found in one pass, and named with its line, its key a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segbench.errors import DataError
-from segbench.evaluation.execution import Execution
-from segbench.evaluation.parsing import parse_input_size, parse_scales, parse_size
 from segbench.evaluation.protocol import Protocol
-from segbench.files.yaml_schema import Reader, exactly, one_of, plain, read_yaml, section
-from segbench.labels.mapping import BY_NAME
+from segbench.files.settings import Location, Truth, Whole, names, one_of, setting, text
 from segbench.records.groups import GROUPS
+
+if TYPE_CHECKING:
+    from segbench.evaluation.execution import Execution
+
+
+def weight_files(value: Any) -> dict[str, Path]:
+    """Files of weights by model, from a mapping or from texts ``NAME=FILE``.
+
+    :raises ValueError: it is something else.
+    """
+    if isinstance(value, Mapping):
+        return {str(name): Path(str(file)) for name, file in value.items()}
+    files = {}
+    for pair in value:
+        name, _, file = str(pair).partition("=")
+        if not (name and file):
+            raise ValueError(f"{pair!r} is not NAME=FILE")
+        files[name] = Path(file)
+    return files
+
+
+def protocol_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a protocol that were given.
+
+    :raises ProtocolError: they contradict each other.
+    """
+    Protocol(**values)
+    return values
 
 
 @dataclass(frozen=True)
@@ -35,27 +59,40 @@ class Suite:
     ``groups`` is a key of :data:`segbench.records.groups.GROUPS`. ``map`` is a file of :mod:`segbench.labels.mapping`, or ``by-name``.
     """
 
-    models: tuple[str, ...] = ()
-    weights: Mapping[str, Path] = field(default_factory=dict)
-    dataset: str | None = None
-    data: Path | None = None
-    split: str | None = None
-    map: str | None = None
-    protocol: Mapping[str, Any] = field(default_factory=dict)
-    limit: int | None = None
-    repeats: int = 10
-    out: Path | None = None
-    per_class: bool = False
-    save_predictions: bool = False
-    gallery: bool = False
-    groups: str | None = None
-    channels_last: bool | None = None
-    compile: bool = False
-    graphs: bool = True
+    models: tuple[str, ...] = setting(
+        (), names, "Names, separated by commas, or `all` that have weights for the dataset; see `segbench models`."
+    )
+    weights: Mapping[str, Path] = setting(
+        {}, weight_files, "Weights of a model, as `segbench train` writes them; repeatable.", metavar="NAME=FILE"
+    )
+    dataset: str | None = setting(
+        None, text, "A name of `segbench data list`, YAML of your own, or file.py:function.  [default: cityscapes, else minicity]"
+    )
+    data: Path | None = setting(None, Location(folder=True), "The dataset's folder.")
+    split: str | None = setting(None, text, "The split.  [default: the one that the dataset is evaluated on]")
+    map: str | None = setting(
+        None,
+        text,
+        "What a model's classes stand for in the dataset, if it knows others: YAML, or by their names.",
+        metavar="FILE|by-name",
+    )
+    protocol: Mapping[str, Any] = setting({}, protocol_values, section=Protocol)
+    limit: int | None = setting(None, Whole(1), "Only the first N images; for a quick look, the record says so.")
+    repeats: int = setting(10, Whole(0), "Timed runs of each model; 0 measures no speed.  [default: 10]")
+    out: Path | None = setting(None, Location(folder=True), "Where records, tables and plots go.  [default: runs/DATASET-SPLIT]")
+    per_class: bool = setting(False, Truth(), "Also print the IoU of every class.")
+    save_predictions: bool = setting(False, Truth(), "Also write class maps as label ids under OUT/predictions/MODEL.")
+    gallery: bool = setting(False, Truth(), "Also draw, for each class, the image on which a model does worst.")
+    groups: str | None = setting(None, one_of(*GROUPS), "What the intervals draw, by the images' names.  [default: images]")
+    channels_last: bool | None = setting(None, Truth(both=True), "Memory order of weights and images.  [default: as they are]")
+    compile: bool = setting(False, Truth(), "Run networks through torch.compile.")
+    graphs: bool = setting(True, Truth(both=True), "On a GPU, replay passes from CUDA graphs.  [default: where that works]")
 
     @property
     def execution(self) -> Execution:
         """How networks are executed."""
+        from segbench.evaluation.execution import Execution  # torch
+
         return Execution(self.channels_last, self.compile, self.graphs)
 
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
@@ -75,67 +112,21 @@ def read_suite(source: str) -> Suite:
 
     :raises DataError: there is no such file or preset, or it has problems: each is named with its line.
     """
+    from segbench.files.yaml_schema import read_yaml, readers_of, section
+
     path = Path(source)
     if not path.is_file() and source in preset_names():
         path = Path(str(_presets() / f"{source}.yaml"))
     try:
-        return _relative_to(read_yaml(path, section("suite", _KEYS, lambda values: Suite(**values))), path.parent)
+        return _relative_to(read_yaml(path, section("suite", readers_of(Suite), lambda values: Suite(**values))), path.parent)
     except FileNotFoundError:
         raise DataError(f"{source}: no such file, nor a preset", way_out=f"presets: {', '.join(preset_names())}") from None
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    texts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"{value!r} is not a list of names")
-    return tuple(text.strip() for text in texts)
-
-
-def _paths(value: Any) -> dict[str, Path]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{value!r} is not a mapping of a model's name to its file")
-    return {str(key): Path(str(path)) for key, path in value.items()}
-
-
-def _protocol(values: dict[str, Any]) -> dict[str, Any]:
-    Protocol(**values)
-    return values
-
-
-_PROTOCOL_KEYS: dict[str, Reader] = {
-    "precision": plain(one_of("fp32", "tf32", "bf16", "fp16")),
-    "input_size": plain(parse_input_size),
-    "crop": plain(parse_size),
-    "stride": plain(parse_size),
-    "scales": plain(parse_scales),
-    "flip": plain(exactly(bool)),
-    "post": plain(one_of("none", "dense-crf")),
-    "void": plain(one_of("predictable", "masked")),
-}
-_TEXT, _PATH = plain(exactly(str)), plain(lambda given: Path(exactly(str)(given)))
-_KEYS: dict[str, Reader] = {
-    "models": plain(_texts),
-    "weights": plain(_paths),
-    "dataset": _TEXT,
-    "data": _PATH,
-    "split": _TEXT,
-    "map": _TEXT,
-    "protocol": section("protocol", _PROTOCOL_KEYS, _protocol),
-    "limit": plain(exactly(int)),
-    "repeats": plain(exactly(int)),
-    "out": _PATH,
-    "per_class": plain(exactly(bool)),
-    "save_predictions": plain(exactly(bool)),
-    "gallery": plain(exactly(bool)),
-    "groups": plain(one_of(*GROUPS)),
-    "channels_last": plain(exactly(bool)),
-    "compile": plain(exactly(bool)),
-    "graphs": plain(exactly(bool)),
-}
-
-
 def _relative_to(suite: Suite, folder: Path) -> Suite:
     """Paths as they are meant: from the folder of the suite's file. ``out`` is where the run is started."""
+    from segbench.labels.mapping import BY_NAME
+
     return replace(
         suite,
         weights={name: folder / path for name, path in suite.weights.items()},
@@ -145,4 +136,6 @@ def _relative_to(suite: Suite, folder: Path) -> Suite:
 
 
 def _presets() -> Any:
+    from importlib.resources import files
+
     return files("segbench") / "benchmark" / "presets"

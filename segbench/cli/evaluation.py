@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segbench.benchmark.suite import Suite, read_suite
 from segbench.cli.numba_start import quick_start
 from segbench.cli.options import (
     DATASET_OPTIONS,
@@ -18,83 +19,35 @@ from segbench.cli.options import (
     cores,
     dataset_named,
     device_named,
-    names_in,
-    together,
+    options_of,
 )
 from segbench.errors import DataError
+from segbench.evaluation.protocol import Protocol
 from segbench.files.atomic import require_writable
+from segbench.files.settings import settings_of
 
 if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
 
-PROTOCOL_OPTIONS = together(
-    click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Of the network's arithmetic.  [default: fp32]"),
-    click.option("--input-size", metavar="HxW|N", help="Resize images to this, or the shorter side to N; targets keep their size."),
-    click.option("--crop", metavar="HxW", help="Sliding windows of this size; logits are averaged where they overlap."),
-    click.option("--stride", metavar="HxW", help="From window to window."),
-    click.option("--scales", metavar="S,S,...", help="Average the scores over these enlargements, e.g. 0.75,1,1.25."),
-    click.option("--flip", is_flag=True, default=None, help="Also average over the mirrored image."),
-    click.option(
-        "--void", type=click.Choice(["predictable", "masked"]), help="What --map maps to no class.  [default: predictable, wrong]"
-    ),
-    click.option("--post", type=click.Choice(["none", "dense-crf"]), help="Post-processing; it is part of the signature.  [default: none]"),
-)
-
 
 @click.command()
 @click.option("--suite", metavar="FILE|PRESET", help="A YAML file that names models, dataset, protocol and outputs; flags override it.")
-@click.option("--models", help="Names, separated by commas, or `all` that have weights for the dataset; see `segbench models`.")
-@DATASET_OPTIONS
-@MAP_OPTION
-@click.option("--weights", multiple=True, metavar="NAME=FILE", help="Weights of a model, as `segbench train` writes them; repeatable.")
+@options_of(Suite, "models", "dataset", "data", "split", "map")
+@options_of(Suite, "weights", multiple=True)
 @DEVICE_OPTION
-@PROTOCOL_OPTIONS
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first N images; for a quick look, the record says so.")
-@click.option("--out", type=FOLDER, help="Where records, tables and plots go.  [default: runs/DATASET-SPLIT]")
-@click.option("--per-class", is_flag=True, default=None, help="Also print the IoU of every class.")
-@click.option("--save-predictions", is_flag=True, default=None, help="Also write class maps as label ids under OUT/predictions/MODEL.")
-@GROUPS_OPTION
-@click.option("--gallery", is_flag=True, default=None, help="Also draw, for each class, the image on which a model does worst.")
-@click.option("--repeats", type=click.IntRange(min=0), help="Timed runs of each model; 0 measures no speed.  [default: 10]")
-@click.option("--channels-last/--no-channels-last", default=None, help="Memory order of weights and images.  [default: as they are]")
-@click.option("--compile", is_flag=True, default=None, help="Run networks through torch.compile.")
-@click.option("--graphs/--no-graphs", default=None, help="On a GPU, replay passes from CUDA graphs.  [default: where that works]")
+@options_of(Protocol)
+@options_of(Suite, "limit", "out", "per_class", "save_predictions", "groups", "gallery", "repeats", "channels_last", "compile", "graphs")
 def run(suite: str | None, device: str, **flags: Any) -> None:
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
     from segbench.benchmark.run_suite import run_suite
-    from segbench.benchmark.suite import Suite, read_suite
     from segbench.console import run as running
 
-    flags["models"] = names_in(flags["models"]) if flags["models"] else ()
-    flags["weights"] = _weights(flags["weights"])
-    flags["protocol"] = _protocol(flags)
+    flags["protocol"] = {name: value for name in settings_of(Protocol) if (value := flags.pop(name)) is not None}
     wanted = (read_suite(suite) if suite else Suite()).overridden(flags)
     if not wanted.models:
         raise click.UsageError("no models: give --models NAMES (see `segbench models`), or name them in the suite")
     events = run_suite(wanted, dataset_named(wanted.dataset, wanted.data, wanted.split), device_named(device))
     running.print_run(events, per_class=wanted.per_class)
-
-
-def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:
-    weights = {}
-    for pair in pairs:
-        name, equals, file = pair.partition("=")
-        if not (name and equals and file):
-            raise click.BadParameter(f"{pair!r} is not NAME=FILE", param_hint="--weights")
-        weights[name] = Path(file)
-    return weights
-
-
-def _protocol(flags: dict[str, Any]) -> dict[str, Any]:
-    """Takes the flags of :data:`PROTOCOL_OPTIONS` out; those that were given, as fields of a Protocol."""
-    from segbench.evaluation.parsing import parse_input_size, parse_scales, parse_size
-
-    readers = {"input_size": parse_input_size, "crop": parse_size, "stride": parse_size, "scales": parse_scales}
-    given = {key: flags.pop(key) for key in ("precision", "flip", "post", "void", *readers)}
-    try:
-        return {key: readers[key](value) if key in readers else value for key, value in given.items() if value is not None}
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 @click.command()

@@ -6,19 +6,36 @@ Importing this loads click alone, so that `segbench --help` answers at once: hea
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from segbench import __version__
-from segbench.cli import data, evaluation, networks, results, speed
 from segbench.errors import SegbenchError
 from segbench.files.atomic import refusal
+
+# Each command and where it is: only what is asked for is loaded.
+COMMANDS = {
+    **dict.fromkeys(("run", "score", "pack"), "evaluation"),
+    **dict.fromkeys(("models", "check", "train", "weights", "export"), "networks"),
+    "profile": "speed",
+    **dict.fromkeys(("table", "compare", "leaderboard", "submit"), "results"),
+    "data": "data",
+}
 
 
 class _Main(click.Group):
     """Errors of the input are one clear message and exit status 2; everything else keeps its traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(import_module(f"segbench.cli.{COMMANDS[cmd_name]}"), cmd_name)  # type: ignore[no-any-return]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -55,22 +72,3 @@ def _show_warning(
 @click.version_option(__version__)
 def main() -> None:
     """Benchmark and evaluate semantic segmentation: the official numbers, the protocol, and honest speed."""
-
-
-for _command in (
-    evaluation.run,
-    evaluation.score,
-    evaluation.pack,
-    networks.models,
-    networks.check,
-    networks.train,
-    networks.weights,
-    networks.export,
-    speed.profile,
-    results.table,
-    results.compare,
-    results.leaderboard,
-    results.submit,
-    data.data,
-):
-    main.add_command(_command)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from segbench.cli.options import DATASET_OPTIONS, DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, size_in
+from segbench.cli.options import DATASET_OPTIONS, DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, options_of, size_in
+from segbench.training.recipe import Recipe, read_recipe
 
 
 @click.group(invoke_without_command=True)
@@ -61,14 +62,7 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
 @click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
 @click.option("--recipe", metavar="NAME|FILE", help="paper, minicity, fair-camvid, or YAML; the options below override its fields.")
-@click.option("--steps", type=click.IntRange(min=1))
-@click.option("--batch-size", type=click.IntRange(min=1))
-@click.option("--crop", metavar="HxW")
-@click.option("--learning-rate", type=float)
-@click.option("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]))
-@click.option("--class-weights", type=click.Choice(["none", "enet", "median"]))
-@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]))
-@click.option("--seed", type=int)
+@options_of(Recipe, "steps", "batch_size", "crop", "learning_rate", "optimizer", "class_weights", "precision", "seed")
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
 @click.option(
     "--time-budget",
@@ -82,7 +76,6 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 def train(model: str, dataset: str | None, data: Path | None, split: str | None, out: Path, **options: Any) -> None:
     """Train MODEL and write its weights; validates on `val` as it goes."""
     from segbench.console import train as command
-    from segbench.training.recipe import read_recipe
     from segbench.training.trainer import Routine
 
     settings = command.parse_settings(options.pop("settings"))

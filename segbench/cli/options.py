@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segbench.benchmark.suite import Suite
+from segbench.files.settings import Location, Number, OneOf, Setting, Truth, Whole, settings_of
+
 if TYPE_CHECKING:
     import torch
 
@@ -29,19 +32,47 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return apply
 
 
-DATASET_OPTIONS = together(
-    click.option(
-        "--dataset", help="A name of `segbench data list`, YAML of your own, or file.py:function.  [default: cityscapes, else minicity]"
-    ),
-    click.option("--data", type=FOLDER, help="The dataset's folder."),
-    click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]"),
-)
-MAP_OPTION = click.option(
-    "--map", metavar="FILE|by-name", help="What a model's classes stand for in the dataset, if it knows others: YAML, or by their names."
-)
-GROUPS_OPTION = click.option(
-    "--groups", type=click.Choice(["city", "sequence"]), help="What the intervals draw, by the images' names.  [default: images]"
-)
+def options_of(kind: type, *names: str, **more: Any) -> Callable[[Any], Any]:
+    """The options of a dataclass that declares settings, all or those that are named; ``None`` where one was not given.
+
+    :param more: of :func:`click.option`, other than the setting says.
+    """
+    known = settings_of(kind)
+    return together(*(_option(name, known[name], **more) for name in names or known if known[name].section is None))
+
+
+def _option(name: str, each: Setting, **more: Any) -> Callable[[Any], Any]:
+    flag, read, rest = name.replace("_", "-"), each.read, {"help": each.help, "metavar": each.metavar, **more}
+    if isinstance(read, Truth):
+        return click.option(f"--{flag}/--no-{flag}" if read.both else f"--{flag}", is_flag=True, default=None, **rest)
+    if isinstance(read, OneOf):
+        return click.option(f"--{flag}", type=click.Choice(read.choices), **rest)
+    if isinstance(read, Whole):
+        return click.option(f"--{flag}", type=click.IntRange(min=read.low), **rest)
+    if isinstance(read, Number):
+        return click.option(f"--{flag}", type=float, callback=_reading(read), **rest)
+    if isinstance(read, Location):
+        return click.option(f"--{flag}", type=FOLDER if read.folder else FILE, **rest)
+    return click.option(f"--{flag}", callback=_reading(read), **rest)
+
+
+def _reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """What click calls to read what was typed; an option that was not given stays ``None`` (or empty, if it is repeatable)."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if value in (None, ()):
+            return value
+        try:
+            return read(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+DATASET_OPTIONS = options_of(Suite, "dataset", "data", "split")
+MAP_OPTION = options_of(Suite, "map")
+GROUPS_OPTION = options_of(Suite, "groups")
 DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
 
 

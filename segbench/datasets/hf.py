@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.yaml_dataset import LABEL_KEYS, check_labels, labels_of
 from segbench.errors import DataError, ImageError, LabelError, MissingPackageError, SegbenchError
-from segbench.files.yaml_schema import exactly, plain, read_yaml, section
+from segbench.files.settings import text
+from segbench.files.yaml_schema import plain, read_yaml, section
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.labels.tables import voc_color
 
@@ -35,7 +36,7 @@ TARGETS = ("annotation", "label", "labels", "mask", "segmentation_mask", "semant
 SPLITS = ("validation", "val", "test", "train")
 """Where no split is asked for, the first of these that there is."""
 NAMES_FILE = "id2label.json"
-_KEYS = {"image": plain(exactly(str)), "target": plain(exactly(str)), **LABEL_KEYS}
+_KEYS = {"image": plain(text), "target": plain(text), **LABEL_KEYS}
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,10 +32,12 @@ from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.opening import label_space
 from segbench.datasets.wildcards import matches, partners, wildcards
 from segbench.errors import DataError, ImageError
-from segbench.files.yaml_schema import each, exactly, named, one_of, plain, read_yaml, section
+from segbench.files.settings import one_of, text
+from segbench.files.yaml_schema import each, named, plain, read_yaml, section
 from segbench.images.colors import read_colored
 from segbench.images.files import read_labels
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
+from segbench.labels.files import byte_ids, classes_reader, color, label_reader
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.labels.tables import voc_color
 
@@ -179,58 +181,20 @@ def labels_of(name: str, said: Mapping[str, Any]) -> LabelSpace:
     return replace(space, void=space.void + ignored)
 
 
-def _bytes(value: object) -> list[int]:
-    ids = value if isinstance(value, list) else [value]
-    if not all(type(i) is int and 0 <= i <= 255 for i in ids):
-        raise ValueError(f"{value!r} is not a list of bytes 0..255")
-    return ids
-
-
-def _color(value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or len(value) != 3:
-        raise ValueError(f"{value!r} is not [red, green, blue]")
-    return tuple(_bytes(value))
-
-
 def _palette(value: object) -> Sequence[tuple[int, ...]]:
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is not a list of [red, green, blue]")
-    return [_color(color) for color in value]
+    return [color(each) for each in value]
 
 
-def _named(entry: dict[str, Any]) -> dict[str, Any]:
-    if "name" not in entry:
-        raise ValueError(f"{entry} has no name")
-    return entry
-
-
-_LABEL = section(
-    "label",
-    {"name": plain(exactly(str)), "ids": plain(_bytes), "id": plain(_bytes), "color": plain(_color), "category": plain(exactly(str))},
-    lambda entry: _named({("ids" if key == "id" else key): value for key, value in entry.items()}),
-)
-
-
-def _label(node: Any, problems: list[str]) -> Any:
-    """A class as a mapping, or as its name alone."""
-    return {"name": str(node.value)} if isinstance(node.value, str) else _LABEL(node, problems)
-
-
-def _classes(node: Any, problems: list[str]) -> Any:
-    """The classes as mappings, no two of which share a name or an id."""
-    before, entries = len(problems), each(_label)(node, problems)
-    if len(problems) == before:
-        LabelSpace.from_dict({"name": "classes", "classes": entries})
-    return entries
-
-
-_TEXT = plain(exactly(str))
+_LABEL = label_reader(byte_ids)
+_TEXT = plain(text)
 LABEL_KEYS = {
-    "labels": plain(lambda value: label_space(exactly(str)(value))),
-    "classes": _classes,
+    "labels": plain(lambda value: label_space(text(value))),
+    "classes": classes_reader(_LABEL),
     "palette": plain(_palette),
-    "void": each(_label),
-    "ignore": plain(_bytes),
+    "void": each(_LABEL),
+    "ignore": plain(byte_ids),
 }
 _KEYS = {
     "name": _TEXT,

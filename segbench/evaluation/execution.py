@@ -50,10 +50,5 @@ class Execution:
         layout = {} if self.channels_last is None else {"channels_last": self.channels_last}
         return layout | ({"compiled": True} if self.compile else {})
 
-    def flags(self) -> list[str]:
-        """What must be typed for it."""
-        layout = [] if self.channels_last is None else ["--channels-last" if self.channels_last else "--no-channels-last"]
-        return layout + ["--compile"] * self.compile + ["--no-graphs"] * (not self.graphs)
-
 
 AS_IT_IS = Execution()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from segbench.evaluation.protocol import Size
+Size = tuple[int, int]
+
+
+def size_text(size: Size | int) -> str:
+    """A size as :func:`parse_input_size` reads it."""
+    return f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)
 
 
 def parse_size(value: object) -> Size:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from segbench.errors import ProtocolError
+from segbench.evaluation.parsing import Size, parse_input_size, parse_scales, parse_size, size_text
+from segbench.files.settings import Truth, one_of, setting
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Post = Literal["none", "dense-crf"]
 Void = Literal["predictable", "masked"]
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,28 @@ class Protocol:
     6
     """
 
-    precision: Precision = "fp32"
-    input_size: Size | int | None = None
-    crop: Size | None = None
-    stride: Size | None = None
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
-    post: Post = "none"
-    void: Void = "predictable"
+    precision: Precision = setting("fp32", one_of("fp32", "tf32", "bf16", "fp16"), "Of the network's arithmetic.  [default: fp32]")
+    input_size: Size | int | None = setting(
+        None,
+        parse_input_size,
+        "Resize images to this, or the shorter side to N; targets keep their size.",
+        metavar="HxW|N",
+        write=size_text,
+    )
+    crop: Size | None = setting(
+        None, parse_size, "Sliding windows of this size; logits are averaged where they overlap.", metavar="HxW", write=size_text
+    )
+    stride: Size | None = setting(None, parse_size, "From window to window.", metavar="HxW", write=size_text)
+    scales: tuple[float, ...] = setting(
+        (1.0,),
+        parse_scales,
+        "Average the scores over these enlargements, e.g. 0.75,1,1.25.",
+        metavar="S,S,...",
+        write=lambda scales: ",".join(f"{scale:g}" for scale in scales),
+    )
+    flip: bool = setting(False, Truth(), "Also average over the mirrored image.")
+    post: Post = setting("none", one_of("none", "dense-crf"), "Post-processing; it is part of the signature.  [default: none]")
+    void: Void = setting("predictable", one_of("predictable", "masked"), "What --map maps to no class.  [default: predictable, wrong]")
 
     def __post_init__(self) -> None:
         problems = list(self._problems())

@@ -3,7 +3,9 @@
 A reader makes a value of a YAML node. It raises :class:`ValueError` for a value that means nothing; the section around it says where, and
 goes on, so that one reading names all problems::
 
-    read_yaml(path, section("suite", {"models": plain(names), "protocol": section("protocol", {"flip": plain(exactly(bool))})}))
+    read_yaml(path, section("suite", {"models": plain(names), "protocol": section("protocol", {"flip": plain(Truth())})}))
+
+The keys of a dataclass that declares settings are :func:`readers_of` it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 import yaml
 
 from segbench.errors import DataError, SegbenchError, nearest
+from segbench.files.settings import Setting, settings_of
 
 Problems = list[str]
 Reader = Callable[[yaml.Node, Problems], Any]
@@ -28,13 +31,25 @@ def read_yaml(path: Path, reader: Reader) -> Any:
     :raises DataError: the file is no YAML, or has problems: each is named with its line.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from None
+    return read_text(text, path, reader)
+
+
+def read_text(text: str, path: object, reader: Reader) -> Any:
+    """What a reader makes of the text of a file, or of what stands in it: JSON is YAML too.
+
+    :raises DataError: it is no YAML, or has problems: each is named with its line.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DataError(f"{path}:{line}: {error.problem}", way_out="text that begins with * or holds ? : { } needs quotes") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
         raise DataError(f"{path}: {error}") from None
     if root is None:
         raise DataError(f"{path}: the file is empty")
@@ -73,6 +88,15 @@ def section(what: str, readers: Mapping[str, Reader], build: Callable[[Values], 
     return read
 
 
+def readers_of(kind: type) -> dict[str, Reader]:
+    """The keys of a dataclass that declares settings (:mod:`segbench.files.settings`), and how they are read."""
+
+    def reader(name: str, each: Setting) -> Reader:
+        return plain(each.read) if each.section is None else section(name, readers_of(each.section), each.read)
+
+    return {name: reader(name, each) for name, each in settings_of(kind).items()}
+
+
 def each(reader: Reader) -> Reader:
     """A reader of a list, item by item."""
 
@@ -84,51 +108,27 @@ def each(reader: Reader) -> Reader:
     return read
 
 
-def named(reader: Reader) -> Reader:
-    """A reader of a mapping whose keys are names that the file makes up."""
+def named(reader: Reader, *, empty: bool = False) -> Reader:
+    """A reader of a mapping whose keys are names that the file makes up; ``empty``: it may hold none, or stand there as nothing."""
 
     def read(node: yaml.Node, problems: Problems) -> Values:
-        if not isinstance(node, yaml.MappingNode) or not node.value:
+        if empty and is_null(node):
+            return {}
+        if not isinstance(node, yaml.MappingNode) or not (node.value or empty):
             raise ValueError("this must be a mapping of names")
         return {str(key.value): _caught(reader, item, problems, f"{line_of(key)}: {key.value}") for key, item in node.value}
 
     return read
 
 
+def is_null(node: yaml.Node) -> bool:
+    """Whether nothing stands there."""
+    return str(node.tag) == "tag:yaml.org,2002:null"
+
+
 def line_of(node: yaml.Node) -> int:
     """The line that a node begins in, from 1."""
     return int(node.start_mark.line) + 1
-
-
-_KINDS: dict[type, str] = {int: "a whole number", bool: "true or false", dict: "a mapping", str: "text"}
-
-
-def exactly(kind: type) -> Callable[[Any], Any]:
-    """A value of one type: ``int``, ``bool``, ``dict`` or ``str``.
-
-    :raises ValueError: it is of another.
-    """
-
-    def read(given: Any) -> Any:
-        if type(given) is not kind:
-            raise ValueError(f"{given!r} is not {_KINDS[kind]}")
-        return given
-
-    return read
-
-
-def one_of(*choices: str) -> Callable[[Any], str]:
-    """One of a few words.
-
-    :raises ValueError: it is another.
-    """
-
-    def read(given: Any) -> str:
-        if given not in choices:
-            raise ValueError(f"{given!r} is none of {', '.join(choices)}")
-        return str(given)
-
-    return read
 
 
 def _caught(reader: Reader, node: yaml.Node, problems: Problems, where: str) -> Any:

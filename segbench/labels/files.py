@@ -1,26 +1,93 @@
-"""Label spaces from YAML files."""
+"""Label spaces in YAML files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import yaml
-
-from segbench.errors import LabelError
+from segbench.errors import DataError
+from segbench.files.settings import Truth, text
+from segbench.files.yaml_schema import Reader, each, plain, read_yaml, section
 from segbench.labels.space import LabelSpace
 
 
 def read_label_space(path: Path) -> LabelSpace:
     """A label space from YAML: ``name``, ``classes`` (a list of names or of {name, ids, color}), ``void`` (a list of {name, ids, color}).
 
-    :raises LabelError: the file is missing, is no YAML, or is no label space.
+    :raises DataError: the file is missing or has problems: each is named with its line.
     """
+    keys = {"name": plain(str), "classes": classes_reader(label_reader(ids)), "void": each(label_reader(ids))}
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return LabelSpace.from_dict(data)
+        space: LabelSpace = read_yaml(path, section("label space", keys, LabelSpace.from_dict))
     except FileNotFoundError:
-        raise LabelError(f"{path}: the label file is missing") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LabelError(f"{path}: not a YAML file ({error})") from error
-    except LabelError as error:
-        raise LabelError(f"{path}: {error}") from error
+        raise DataError(f"{path}: the label file is missing") from None
+    return space
+
+
+def label_reader(read_ids: Callable[[Any], list[int]]) -> Reader:
+    """A reader of a label: a mapping of its name, its ids and how it is drawn, or its name alone."""
+    keys: dict[str, Reader] = {
+        "name": plain(text),
+        "ids": plain(read_ids),
+        "id": plain(read_ids),
+        "color": plain(color),
+        "category": plain(text),
+        "has_instances": plain(Truth()),
+    }
+    whole = section("label", keys, lambda entry: _named({("ids" if key == "id" else key): value for key, value in entry.items()}))
+
+    def read(node: Any, problems: list[str]) -> Any:
+        return {"name": str(node.value)} if isinstance(node.value, str) else whole(node, problems)
+
+    return read
+
+
+def classes_reader(label: Reader) -> Reader:
+    """A reader of a list of labels, no two of which share a name or an id."""
+
+    def read(node: Any, problems: list[str]) -> Any:
+        before, entries = len(problems), each(label)(node, problems)
+        if len(problems) == before:
+            LabelSpace.from_dict({"name": "classes", "classes": entries})
+        return entries
+
+    return read
+
+
+def ids(value: Any) -> list[int]:
+    """Label ids: one, or a list of them.
+
+    :raises ValueError: it is something else.
+    """
+    given = value if isinstance(value, list) else [value]
+    if not all(type(i) is int for i in given):
+        raise ValueError(f"{value!r} is not a list of whole numbers")
+    return given
+
+
+def byte_ids(value: Any) -> list[int]:
+    """Label ids that can stand in a label map of bytes.
+
+    :raises ValueError: one of them cannot.
+    """
+    given = value if isinstance(value, list) else [value]
+    if not all(type(i) is int and 0 <= i <= 255 for i in given):
+        raise ValueError(f"{value!r} is not a list of bytes 0..255")
+    return given
+
+
+def color(value: Any) -> tuple[int, ...]:
+    """[red, green, blue].
+
+    :raises ValueError: it is something else.
+    """
+    if not isinstance(value, list) or len(value) != 3:
+        raise ValueError(f"{value!r} is not [red, green, blue]")
+    return tuple(byte_ids(value))
+
+
+def _named(entry: dict[str, Any]) -> dict[str, Any]:
+    if "name" not in entry:
+        raise ValueError(f"{entry} has no name")
+    return entry

@@ -23,15 +23,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from segbench.errors import LabelError, nearest
+from segbench.errors import DataError, LabelError, nearest
+from segbench.files.settings import Truth, one_of
+from segbench.files.yaml_schema import Reader, named, plain, read_yaml, section
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
 from segbench.labels.space import LabelSpace
 
 BY_NAME = "by-name"
-KEYS = ("by_name", "classes", "drop", "uncovered")
 
 
 @dataclass(frozen=True)
@@ -174,46 +174,29 @@ def outside_id(labels: LabelSpace) -> int:
 def read_mapping(source: str) -> MappingRule:
     """The rule ``by-name``, or that of a YAML file.
 
-    :raises LabelError: the file is missing or is no YAML, or a key or a value has no meaning.
+    :raises DataError: the file is missing or has problems: each is named with its line.
     """
     if source == BY_NAME:
         return MappingRule()
     path = Path(source)
+    keys: dict[str, Reader] = {
+        "by_name": plain(Truth()),
+        "classes": named(plain(_class_names), empty=True),
+        "drop": plain(_class_names),
+        "uncovered": plain(one_of("void", "wrong")),
+    }
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rule: MappingRule = read_yaml(path, section("mapping", keys, lambda said: MappingRule(path.stem, **said)))
     except FileNotFoundError:
-        raise LabelError(f"{source}: no such file; --map takes a YAML file, or {BY_NAME}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LabelError(f"{path}: not a YAML file ({error})") from error
-    try:
-        return _rule(path.stem, data)
-    except ValueError as error:
-        raise LabelError(f"{path}: {error}") from None
+        raise DataError(f"{source}: no such file", way_out=f"--map takes a YAML file, or {BY_NAME}") from None
+    return rule
 
 
-def _rule(name: str, data: Any) -> MappingRule:
-    if not isinstance(data, dict):
-        raise ValueError(f"a mapping file holds {', '.join(KEYS)}")
-    for key in data:
-        if key not in KEYS:
-            raise ValueError(f"no key {key!r}; {nearest(key, KEYS, 'the keys are')}")
-    by_name, classes, drop = data.get("by_name", True), data.get("classes") or {}, data.get("drop") or []
-    uncovered = data.get("uncovered", "void")
-    if not isinstance(by_name, bool):
-        raise ValueError(f"by_name: {by_name!r} is not true or false")
-    if not isinstance(classes, dict):
-        raise ValueError("classes: write a class of the dataset, and the list of those that stand for it")
-    if uncovered not in ("void", "wrong"):
-        raise ValueError(f"uncovered: {uncovered!r} is neither void nor wrong")
-    stands = {str(goal): _names(f"classes: {goal}", names) for goal, names in classes.items()}
-    return MappingRule(name, by_name, stands, _names("drop", drop), uncovered)
-
-
-def _names(where: str, value: Any) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{where}: {value!r} is not a list of class names")
-    return tuple(names)
+def _class_names(value: Any) -> tuple[str, ...]:
+    given = [value] if isinstance(value, str) else value or []
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise ValueError(f"{value!r} is not a list of class names")
+    return tuple(given)
 
 
 def _plain(name: str) -> str:

@@ -28,7 +28,8 @@ from typing import Any, Literal, get_args
 
 from segbench.errors import DataError
 from segbench.files.foreign import visible, web_address
-from segbench.files.yaml_schema import Reader, exactly, one_of, plain, read_yaml, section
+from segbench.files.settings import Whole, one_of, text
+from segbench.files.yaml_schema import Reader, plain, read_yaml, section
 
 Scales = Literal["single", "multi", "unstated"]
 
@@ -96,12 +97,18 @@ def read_rules(folder: Path) -> Rules:
     return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", _KEYS)))
 
 
-_TEXT = plain(lambda given: visible(" ".join(exactly(str)(given).split())))
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is not a mapping")
+    return value
+
+
+_TEXT = plain(lambda given: visible(" ".join(text(given).split())))
 _KEYS: dict[str, Reader] = {
     **dict.fromkeys(("title", "about", "dataset", "split"), _TEXT),
-    "images": plain(exactly(int)),
+    "images": plain(Whole(1)),
     **dict.fromkeys(("labels", "targets_sha256"), _TEXT),
-    "protocol": plain(exactly(dict)),
+    "protocol": plain(_mapping),
     "data": plain(one_of("dataset", "stated")),
     **dict.fromkeys(("measured", "command", "closed"), _TEXT),
 }

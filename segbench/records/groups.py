@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from segbench.errors import DataError
-from segbench.labels.space import LabelSpace
-from segbench.metrics.per_image import PerImage
-from segbench.metrics.uncertainty import Intervals, bootstrap
+
+if TYPE_CHECKING:
+    from segbench.labels.space import LabelSpace
+    from segbench.metrics.per_image import PerImage
+    from segbench.metrics.uncertainty import Intervals
 
 # How a group's name is taken from the name of an image, without its folders; and what the groups are called.
 GROUPS: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -37,6 +40,8 @@ def intervals_of(labels: LabelSpace, ids: Sequence[str], counted: PerImage, grou
 
     :raises DataError: see :func:`groups_of`.
     """
+    from segbench.metrics.uncertainty import bootstrap  # numpy, which the command line does without when it lists GROUPS
+
     if groups is None:
         return bootstrap(labels, counted)
     return bootstrap(labels, counted, groups=groups_of(ids, groups), unit=GROUPS[groups][0])

@@ -6,15 +6,15 @@ comment in its file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from segbench.errors import RecordError, nearest
+from segbench.errors import DataError, RecordError, nearest
+from segbench.evaluation.parsing import parse_size, size_text
+from segbench.files.settings import Maybe, Number, Truth, Whole, misfits, one_of, setting, settings_of
 
 # Recipes of papers: the models that share a file. Those of the other models do not state enough to be followed.
 PAPER: dict[str, tuple[str, ...]] = {
@@ -54,6 +54,21 @@ MINICITY: dict[str, tuple[str, ...]] = {
 NAMES = ("paper", "minicity", "fair-camvid")
 
 
+def _range(value: Any) -> tuple[float, float]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{value!r} is not a list of two numbers")
+    low, high = map(Number(above=True), value)
+    if low > high:
+        raise ValueError(f"{value!r} is not from low to high")
+    return low, high
+
+
+def _factors(value: Any) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{value!r} is not a mapping of a part of the network to its factor")
+    return {str(part): Number()(factor) for part, factor in value.items()}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained. ``crop`` is (height, width) in pixels, ``scale`` the range of the random enlargement.
@@ -76,45 +91,39 @@ class Recipe:
     :raises RecordError: naming every field that cannot be.
     """
 
-    steps: int = 2000
-    batch_size: int = 8
-    crop: tuple[int, int] = (256, 512)
-    scale: tuple[float, float] = (0.75, 1.5)
-    flip: bool = True
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    momentum: float = 0.9
-    power: float = 0.9
-    warmup: int = 50
-    clip_norm: float | None = 5.0
-    class_weights: Literal["none", "enet", "median"] = "enet"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = 0
-    schedule: Literal["poly", "step", "constant"] = "poly"
-    step_every: int = 1000
-    step_factor: float = 0.1
-    learning_rate_factors: Mapping[str, float] = field(default_factory=dict)
-    decay_all: bool = False
-    loss: Literal["cross_entropy", "ohem"] = "cross_entropy"
-    reduction: Literal["mean", "sum"] = "mean"
-    ohem_threshold: float = 0.7
-    ohem_min_kept: float = 0.0625
-    ohem_heads: Literal["all", "main"] = "all"
-    pixel_weights: Literal["none", "unet_border"] = "none"
-    accumulate: int = 1
-    ema: float = 0.0
-    keep: Literal["last", "best"] = "last"
-    patience: int = 0
+    steps: int = setting(2000, Whole(1))
+    batch_size: int = setting(8, Whole(1))
+    crop: tuple[int, int] = setting((256, 512), parse_size, metavar="HxW", write=size_text)
+    scale: tuple[float, float] = setting((0.75, 1.5), _range)
+    flip: bool = setting(True, Truth())
+    optimizer: Literal["adamw", "adam", "sgd"] = setting("adamw", one_of("adamw", "adam", "sgd"))
+    learning_rate: float = setting(1e-3, Number())
+    weight_decay: float = setting(1e-4, Number())
+    momentum: float = setting(0.9, Number())
+    power: float = setting(0.9, Number())
+    warmup: int = setting(50, Whole(0))
+    clip_norm: float | None = setting(5.0, Maybe(Number(above=True)))
+    class_weights: Literal["none", "enet", "median"] = setting("enet", one_of("none", "enet", "median"))
+    precision: Literal["auto", "fp32", "bf16"] = setting("auto", one_of("auto", "fp32", "bf16"))
+    seed: int = setting(0, Whole(0))
+    schedule: Literal["poly", "step", "constant"] = setting("poly", one_of("poly", "step", "constant"))
+    step_every: int = setting(1000, Whole(1))
+    step_factor: float = setting(0.1, Number(above=True))
+    learning_rate_factors: Mapping[str, float] = setting({}, _factors)
+    decay_all: bool = setting(False, Truth())
+    loss: Literal["cross_entropy", "ohem"] = setting("cross_entropy", one_of("cross_entropy", "ohem"))
+    reduction: Literal["mean", "sum"] = setting("mean", one_of("mean", "sum"))
+    ohem_threshold: float = setting(0.7, Number(above=True))
+    ohem_min_kept: float = setting(0.0625, Number(high=1))
+    ohem_heads: Literal["all", "main"] = setting("all", one_of("all", "main"))
+    pixel_weights: Literal["none", "unet_border"] = setting("none", one_of("none", "unet_border"))
+    accumulate: int = setting(1, Whole(1))
+    ema: float = setting(0.0, Number(high=1))
+    keep: Literal["last", "best"] = setting("last", one_of("last", "best"))
+    patience: int = setting(0, Whole(0))
 
     def __post_init__(self) -> None:
-        problems = []
-        for name, read in _READERS.items():
-            try:
-                object.__setattr__(self, name, read(getattr(self, name)))
-            except (TypeError, ValueError) as error:
-                problems.append(f"{name}: {error}")
-        if problems:
+        if problems := misfits(self):
             raise RecordError("\n".join(problems))
 
     def learning_rate_at(self, step: int, share: float | None = None) -> float:
@@ -144,28 +153,43 @@ def read_recipe(source: Path | str | None, overrides: Mapping[str, Any], model: 
 
     :param source: a file, or one of :data:`NAMES` for those that come along.
     :param model: whose recipe these are; others need none.
-    :raises RecordError: the model has no such recipe, the file is missing or no YAML mapping, or a field does not exist or cannot be read.
+    :raises RecordError: the model has no such recipe, or an override cannot be read.
+    :raises DataError: the file is missing or has problems: each is named with its line.
     """
     path = None if source is None else recipe_file(str(source), model) if str(source) in NAMES else Path(source)
-    what = f"recipe {path or dict(overrides)}"
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecordError(f"{what}: {error}; --recipe is {', '.join(NAMES)} or a YAML file") from error
-    if not isinstance(given, dict):
-        raise RecordError(f"{what}: a recipe is a mapping of {', '.join(_READERS)}")
-    rates = given.pop("learning_rates", None) or {}
-    if isinstance(rates, dict) and model in rates:
-        given["learning_rate"] = rates[model]
-    given |= {key: value for key, value in overrides.items() if value is not None}
-    problems = [_unknown(key) for key in given if key not in _READERS]
-    try:
-        recipe = Recipe(**{key: value for key, value in given.items() if key in _READERS})
-    except RecordError as error:
-        problems.extend(str(error).splitlines())
+    return replace(Recipe() if path is None else _read_file(path, model), **_read_overrides(overrides))
+
+
+def _read_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    readers, values, problems = settings_of(Recipe), {}, []
+    for key, value in overrides.items():
+        try:
+            if key not in readers:
+                raise ValueError(f"a recipe has no field {key!r}; {nearest(key, readers, 'its fields are')}")
+            values |= {} if value is None else {key: readers[key].read(value)}
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
     if problems:
-        raise RecordError("\n  ".join([f"{what}: {len(problems)} problems", *problems]))
-    return recipe
+        raise RecordError("\n  ".join(["a recipe cannot be so:", *problems]))
+    return values
+
+
+def _read_file(path: Path, model: str) -> Recipe:
+    from segbench.files.yaml_schema import (  # yaml: the command line declares options with Recipe
+        named,
+        plain,
+        read_yaml,
+        readers_of,
+        section,
+    )
+
+    keys = readers_of(Recipe) | {"learning_rates": named(plain(Number()))}
+    try:
+        given: dict[str, Any] = read_yaml(path, section("recipe", keys))
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such recipe", way_out=f"--recipe is {', '.join(NAMES)} or a YAML file") from None
+    rates = given.pop("learning_rates", {})
+    return Recipe(**given | ({"learning_rate": rates[model]} if model in rates else {}))
 
 
 def recipe_file(name: str, model: str) -> Path:
@@ -179,101 +203,3 @@ def recipe_file(name: str, model: str) -> Path:
     if name == "paper" and model not in stems:
         raise RecordError(f"there is no recipe of a paper for {model!r}; these models have one: {', '.join(stems)}")
     return Path(str(files("segbench") / "training" / "recipes" / f"{stems.get(model, name.replace('-', '_'))}.yaml"))
-
-
-def _unknown(key: object) -> str:
-    return f"a recipe has no field {key!r}; {nearest(key, _READERS, 'its fields are')}"
-
-
-def _number(kind: type, low: float, *, above: bool = False) -> Callable[[Any], Any]:
-    """A reader of numbers from ``low`` on, or only those above it."""
-
-    def read(value: Any) -> Any:
-        whole = kind is int
-        if isinstance(value, str) and not whole:
-            value = float(value)  # YAML reads 1e-3 as text: its numbers have a dot
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise ValueError(f"{value!r} is not a {'whole ' if whole else ''}number")
-        if not (value > low if above else value >= low):
-            raise ValueError(f"{value!r} is not {'above' if above else 'at least'} {low:g}")
-        return kind(value)
-
-    return read
-
-
-def _share(value: Any) -> float:
-    if not _number(float, 0)(value) <= 1:
-        raise ValueError(f"{value!r} is not at most 1")
-    return float(value)
-
-
-def _pair(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def read_both(value: Any) -> tuple[Any, Any]:
-        parts = [int(part) for part in value.lower().split("x")] if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple) or len(parts) != 2:
-            raise ValueError(f"{value!r} is not a list of two numbers")
-        return read(parts[0]), read(parts[1])
-
-    return read_both
-
-
-def _range(value: Any) -> tuple[float, float]:
-    low, high = _pair(_number(float, 0, above=True))(value)
-    if low > high:
-        raise ValueError(f"{value!r} is not from low to high")
-    return low, high
-
-
-def _one_of(*choices: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
-        return str(value)
-
-    return read
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{value!r} is not true or false")
-    return value
-
-
-def _factors(value: Any) -> dict[str, float]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{value!r} is not a mapping of a part of the network to its factor")
-    return {str(part): _number(float, 0)(factor) for part, factor in value.items()}
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "steps": _number(int, 1),
-    "batch_size": _number(int, 1),
-    "crop": _pair(_number(int, 1)),
-    "scale": _range,
-    "flip": _truth,
-    "optimizer": _one_of("adamw", "adam", "sgd"),
-    "learning_rate": _number(float, 0),
-    "weight_decay": _number(float, 0),
-    "momentum": _number(float, 0),
-    "power": _number(float, 0),
-    "warmup": _number(int, 0),
-    "clip_norm": lambda value: None if value is None else _number(float, 0, above=True)(value),
-    "class_weights": _one_of("none", "enet", "median"),
-    "precision": _one_of("auto", "fp32", "bf16"),
-    "seed": _number(int, 0),
-    "schedule": _one_of("poly", "step", "constant"),
-    "step_every": _number(int, 1),
-    "step_factor": _number(float, 0, above=True),
-    "learning_rate_factors": _factors,
-    "decay_all": _truth,
-    "loss": _one_of("cross_entropy", "ohem"),
-    "reduction": _one_of("mean", "sum"),
-    "ohem_threshold": _number(float, 0, above=True),
-    "ohem_min_kept": _share,
-    "ohem_heads": _one_of("all", "main"),
-    "pixel_weights": _one_of("none", "unet_border"),
-    "accumulate": _number(int, 1),
-    "ema": _share,
-    "keep": _one_of("last", "best"),
-    "patience": _number(int, 0),
-}

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from segbench.benchmark.suite import _KEYS, _PROTOCOL_KEYS, Suite, preset_names, read_suite
+from segbench.benchmark.suite import Suite, preset_names, read_suite
 from segbench.datasets import DATASETS
 from segbench.errors import DataError
 from segbench.evaluation.protocol import Protocol
+from segbench.files.settings import settings_of
 
 WHOLE = """
 models: [enet, segnet]
@@ -49,8 +50,8 @@ def test_a_suite_names_everything_that_a_run_needs(tmp_path: Path) -> None:
 
 
 def test_every_field_can_be_written() -> None:
-    assert list(_KEYS) == [each.name for each in fields(Suite)]
-    assert list(_PROTOCOL_KEYS) == [each.name for each in fields(Protocol)]
+    assert list(settings_of(Suite)) == [each.name for each in fields(Suite)]
+    assert list(settings_of(Protocol)) == [each.name for each in fields(Protocol)]
 
 
 def test_flags_override_the_file_and_leave_the_rest(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segbench.errors import LabelError
+from segbench.errors import DataError
 from segbench.labels.files import read_label_space
 
 
@@ -20,14 +20,17 @@ def test_a_label_space_is_read_from_yaml(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "missing"),
-        ("classes: [", "not a YAML file"),
-        ("- a\n- b\n", "list 'classes'"),
-        ("", "list 'classes'"),
-        ("classes: [a, a]", "more than once"),
+        ("classes: [", "1: "),
+        ("- a\n- b\n", "1: label space must be a mapping of name, classes, void"),
+        ("", "the file is empty"),
+        ("name: x", "list 'classes'"),
+        ("classes: [a, a]", "1: classes: .*more than once"),
+        ("classes: [a]\nvoid:\n  - {nam: b}", "3: label has no key 'nam'; did you mean 'name'"),
+        ("classes: [a]\nignore: 255", "2: label space has no key 'ignore'; its keys are"),
     ],
 )
 def test_a_label_file_that_cannot_be_used_is_refused_with_its_name(tmp_path: Path, content: str | None, message: str) -> None:
     if content is not None:
         (tmp_path / "labels.yaml").write_text(content)
-    with pytest.raises(LabelError, match=rf"labels\.yaml.*{message}"):
+    with pytest.raises(DataError, match=rf"(?s)labels\.yaml.*{message}"):
         read_label_space(tmp_path / "labels.yaml")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segbench.errors import LabelError
+from segbench.errors import DataError, LabelError
 from segbench.kernels.counting import count_pairs
 from segbench.labels.encodings import FOREIGN
 from segbench.labels.mapping import LabelMapping, MappingRule, describe_mapping, outside_id, read_mapping
@@ -191,25 +191,25 @@ def test_nothing_in_common_is_an_error_that_shows_how_to_write_the_file() -> Non
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[]", "a mapping file holds by_name, classes, drop, uncovered"),
-        ("class: {}", "no key 'class'; did you mean 'classes'?"),
-        ("by_name: maybe", "by_name: 'maybe' is not true or false"),
-        ("classes: [road]", "classes: write a class of the dataset"),
-        ("classes: {road: 3}", "classes: road: 3 is not a list of class names"),
-        ("drop: {a: b}", "drop: .* is not a list of class names"),
-        ("uncovered: ignore", "'ignore' is neither void nor wrong"),
-        ("classes: [", "not a YAML file"),
+        ("[]", "1: mapping must be a mapping of by_name, classes, drop, uncovered"),
+        ("class: {}", "1: mapping has no key 'class'; did you mean 'classes'?"),
+        ("by_name: maybe", "1: by_name: 'maybe' is not true or false"),
+        ("classes: [road]", "1: classes: this must be a mapping of names"),
+        ("classes:\n  road: 3", "2: road: 3 is not a list of class names"),
+        ("drop: {a: b}", "1: drop: .* is not a list of class names"),
+        ("uncovered: ignore", "1: uncovered: 'ignore' is none of void, wrong"),
+        ("classes: [", "1: "),
     ],
 )
 def test_a_mapping_file_that_means_nothing_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "m.yaml"
     path.write_text(text)
-    with pytest.raises(LabelError, match=problem):
+    with pytest.raises(DataError, match=rf"m\.yaml:{problem}"):
         read_mapping(str(path))
 
 
 def test_a_missing_file_says_what_may_stand_there() -> None:
-    with pytest.raises(LabelError, match=r"nowhere\.yaml: no such file; --map takes a YAML file, or by-name"):
+    with pytest.raises(DataError, match=r"nowhere\.yaml: no such file\n.*--map takes a YAML file, or by-name"):
         read_mapping("nowhere.yaml")
 
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.errors import RecordError
+from segbench.errors import DataError, RecordError
+from segbench.files.settings import settings_of
 from segbench.models import MODELS
 from segbench.models.weights import build
 from segbench.training.optimizers import optimizer_of
-from segbench.training.recipe import _READERS, MINICITY, PAPER, Recipe, read_recipe, recipe_file
+from segbench.training.recipe import MINICITY, PAPER, Recipe, read_recipe, recipe_file
 from segbench.training.trainer import train
 from tests.tiny import LABELS, tiny_dataset, with_depth
 from tests.training.test_trainer import with_instances
@@ -59,40 +60,48 @@ def test_a_recipe_is_read_from_yaml_and_overridden(tmp_path: Path) -> None:
 def test_a_bad_recipe_names_its_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
-    with pytest.raises(RecordError, match=r"recipe\.yaml"):
+    with pytest.raises(DataError, match=r"recipe\.yaml"):
         read_recipe(path, {})
 
 
 def test_every_problem_of_a_recipe_is_named_in_one_pass(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("stepz: 3\nscale: [2, 1]\nclass_weights: all\nohem_min_kept: 2\nbatch_size: true\n")
-    with pytest.raises(RecordError) as error:
-        read_recipe(path, {"learning_rate": "fast"})
+    with pytest.raises(DataError) as error:
+        read_recipe(path, {})
     for part in (
-        "6 problems",
-        "no field 'stepz'; did you mean 'steps'?",
-        "scale: [2, 1] is not from low to high",
-        "class_weights: 'all' is none of none, enet, median",
-        "ohem_min_kept: 2 is not at most 1",
-        "batch_size: True is not a whole number",
-        "learning_rate: ",
+        "5 problems",
+        "recipe.yaml:1: recipe has no key 'stepz'; did you mean 'steps'?",
+        "recipe.yaml:2: scale: [2, 1] is not from low to high",
+        "recipe.yaml:3: class_weights: 'all' is none of none, enet, median",
+        "recipe.yaml:4: ohem_min_kept: 2 is not at most 1",
+        "recipe.yaml:5: batch_size: True is not a whole number",
     ):
+        assert part in str(error.value)
+
+
+def test_every_problem_of_what_overrides_a_recipe_is_named_too() -> None:
+    with pytest.raises(RecordError) as error:
+        read_recipe(None, {"learning_rate": "fast", "stepz": 3, "crop": "7", "steps": None})
+    for part in ("learning_rate: ", "no field 'stepz'; did you mean 'steps'?", "crop: '7' is not HxW"):
         assert part in str(error.value)
 
 
 def test_a_recipe_made_in_python_is_checked_too() -> None:
     with pytest.raises(RecordError, match="schedule: 'cosine' is none of poly, step, constant"):
         Recipe(schedule="cosine")  # type: ignore[arg-type]
+    with pytest.raises(RecordError, match=r"crop: \[3, 4\] must be written \(3, 4\)"):
+        Recipe(crop=[3, 4])  # type: ignore[arg-type]
 
 
 def test_every_field_has_a_reader_and_survives_its_own_dictionary() -> None:
-    assert list(_READERS) == [f.name for f in fields(Recipe)]
+    assert list(settings_of(Recipe)) == [f.name for f in fields(Recipe)]
     recipe = Recipe(loss="ohem", learning_rate_factors={"head": 2.0}, crop=(3, 4), clip_norm=None)
     assert Recipe(**asdict(recipe)) == recipe
 
 
 def test_a_file_that_is_not_there_names_what_comes_along(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"papers.*--recipe is paper, minicity, fair-camvid or a YAML file"):
+    with pytest.raises(DataError, match=r"papers.*\n.*--recipe is paper, minicity, fair-camvid or a YAML file"):
         read_recipe(tmp_path / "papers", {})
 
 

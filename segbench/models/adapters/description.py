@@ -14,16 +14,16 @@ either would look like a result.
 from __future__ import annotations
 
 import json
-import operator
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from segbench.datasets.opening import label_space
-from segbench.errors import SegbenchError, WeightsError, nearest
+from segbench.errors import DataError, WeightsError
+from segbench.files.settings import Maybe, Number, Whole, one_of
+from segbench.files.yaml_schema import Reader, plain, read_text, section
 from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import named_classes
@@ -78,29 +78,19 @@ def read_description(path: Path, embedded: str | None) -> Description:
             "  labels: cityscapes        # or a list of its class names, in the order of its scores\n"
             "  normalize: {mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], order: RGB}   # of bytes 0..255"
         )
-    source = beside if beside.is_file() else path
     try:
-        data = yaml.safe_load(beside.read_text(encoding="utf-8")) if source == beside else json.loads(str(embedded))
-        return _from_plain(data)
-    except (OSError, ValueError, TypeError, yaml.YAMLError, SegbenchError) as error:
-        raise WeightsError(f"{source}: {error}") from error
+        text = beside.read_text(encoding="utf-8") if beside.is_file() else str(embedded)
+        description: Description = read_text(text, beside if beside.is_file() else path, section("description", _KEYS, _built))
+    except (OSError, UnicodeDecodeError, DataError) as error:
+        raise WeightsError(str(error)) from error
+    return description
 
 
-def _from_plain(data: Any) -> Description:
-    if not isinstance(data, Mapping):
-        raise ValueError("not a mapping of labels, normalize and the like")
-    if data.get("schema", SCHEMA) != SCHEMA:
-        raise ValueError(f"schema {data['schema']!r}; this segbench reads {SCHEMA!r}")
-    _refuse_unknown(data, (*_READERS, "schema"), "description")
-    if missing := [key for key in ("labels", "normalize") if data.get(key) is None]:
+def _built(said: dict[str, Any]) -> Description:
+    known = {key: value for key, value in said.items() if key != "schema" and value is not None}
+    if missing := [key for key in ("labels", "normalize") if key not in known]:
         raise ValueError(f"{' and '.join(missing)} must be said")
-    return Description(**{key: _READERS[key](value) for key, value in data.items() if key != "schema" and value is not None})
-
-
-def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
-    for key in data:
-        if key not in known:
-            raise ValueError(f"{what} has no key {key!r}; {nearest(key, known, 'its keys are')}")
+    return Description(**known)
 
 
 def _labels(value: Any) -> LabelSpace:
@@ -109,44 +99,45 @@ def _labels(value: Any) -> LabelSpace:
     return named_classes("custom", [str(name) for name in value]) if isinstance(value, list) else LabelSpace.from_dict(value)
 
 
-def _normalize(value: Any) -> Normalize:
-    if not isinstance(value, Mapping):
-        raise ValueError("normalize is a mapping of mean, std and order")
-    _refuse_unknown(value, ("mean", "std", "order"), "normalize")
-    if missing := [key for key in ("mean", "std", "order") if key not in value]:
+def _normalize(said: dict[str, Any]) -> Normalize:
+    if missing := [key for key in ("mean", "std", "order") if key not in said]:
         raise ValueError(f"normalize must say {', '.join(missing)}")
-    mean, std = (tuple(float(number) for number in value[key]) for key in ("mean", "std"))
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or value["order"] not in ("RGB", "BGR"):
-        raise ValueError(f"normalize {dict(value)}: mean and std are three numbers each, std positive, and order is RGB or BGR")
+    mean, std = said["mean"], said["std"]
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise ValueError(f"mean {list(mean)} and std {list(std)} are three numbers each, and std positive")
     if max(std) < 1 and max(mean) <= 1:
-        raise ValueError(f"normalize: mean {list(mean)} and std {list(std)} are of the range 0..1; write them in bytes, 255 times as large")
-    return Normalize(mean, std, value["order"])
+        raise ValueError(f"mean {list(mean)} and std {list(std)} are of the range 0..1; write them in bytes, 255 times as large")
+    return Normalize(mean, std, said["order"])
 
 
-def _input_rule(value: Any) -> InputRule:
-    known = ("divisor", "remainder", "min_size", "context")
-    _refuse_unknown(value, known, "input_rule")
-    return InputRule(**{key: operator.index(number) for key, number in value.items()})
+def _numbers(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list of numbers")
+    return tuple(Number(low=-math.inf)(number) for number in value)
 
 
-def _grid(value: Any) -> Grid:
-    if value not in GRIDS:
-        raise ValueError(f"grid {value!r} is none of {', '.join(GRIDS)}")
-    return value  # type: ignore[no-any-return]
+def _schema(value: Any) -> str:
+    if value != SCHEMA:
+        raise ValueError(f"{value!r}; this segbench reads {SCHEMA!r}")
+    return SCHEMA
 
 
 def _size(value: Any) -> tuple[int, int]:
-    height, width = (operator.index(side) for side in value)
-    return height, width
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError(f"{value!r} is not [height, width]")
+    return Whole(1)(value[0]), Whole(1)(value[1])
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "labels": _labels,
-    "normalize": _normalize,
-    "input_rule": _input_rule,
-    "size": _size,
-    "name": str,
-    "paper": lambda value: Paper(**value),
-    "trained_on": dict,
-    "grid": _grid,
+_NORMALIZE: dict[str, Reader] = {"mean": plain(_numbers), "std": plain(_numbers), "order": plain(one_of("RGB", "BGR"))}
+_INPUT_RULE = {name: plain(Whole(0)) for name in ("divisor", "remainder", "min_size", "context")}
+_KEYS: dict[str, Reader] = {
+    "labels": plain(_labels),
+    "normalize": section("normalize", _NORMALIZE, _normalize),
+    "input_rule": section("input_rule", _INPUT_RULE, lambda said: InputRule(**said)),
+    "size": plain(Maybe(_size)),
+    "name": plain(str),
+    "paper": plain(Maybe(lambda value: Paper(**value))),
+    "trained_on": plain(Maybe(dict)),
+    "grid": plain(one_of(*GRIDS)),
+    "schema": plain(_schema),
 }
