@@ -55,10 +55,14 @@ class Timing:
         """
         named = {key: float(value) for key, value in data.items() if key.startswith("p")}
         samples = tuple(tuple(map(float, process)) for process in data["samples"])
+        if not all(samples):
+            raise ValueError("a process without samples")
         if "p50" not in named or (samples and percentiles(samples)["p50"] != named["p50"]):
             raise ValueError("p50 is missing, or not the median of the samples")
-        interval = data["interval"]
-        return cls(named, None if interval is None else (float(interval[0]), float(interval[1])), samples)
+        if data["interval"] is None:
+            return cls(named, None, samples)
+        low, high = data["interval"]
+        return cls(named, (float(low), float(high)), samples)
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ def read_profile(path: Path) -> Profile:
         height, width = data["input_size"]
         lists = {name: tuple(data.get(name, ())) for name in ("warmup", "device_state")}
         return Profile(**data | lists | {"input_size": (height, width), "throughput": throughput})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError) as error:
         raise RecordError(f"{path}: not a profile ({error})") from error
 
 

@@ -216,7 +216,7 @@ def read_run(path: Path) -> RunRecord:
         _ = record.name, record.signature
     except KeyError as error:
         raise RecordError(f"{path}: the record has no {error}") from error
-    except (TypeError, ValueError, OverflowError, AttributeError, SegbenchError) as error:
+    except (TypeError, ValueError, IndexError, ArithmeticError, AttributeError, SegbenchError) as error:
         raise RecordError(f"{path}: {error}") from error
     return record
 
