@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> st
     parts = ["segbench run", f"--models {models}", f"--dataset {without_folder(dataset.reference)}", f"--split {dataset.split}"]
     parts += [] if dataset.builtin else ["--data DIR"]
     parts += [f"--weights {without_folder(name)}={file.name}" for name, file in suite.weights.items()]
+    parts += [f"--name {without_folder(name)}={shlex.quote(title)}" for name, title in suite.name.items()]
+    parts += [f"--set {name}{'.' * bool(name)}{key}={value}" for name, given in suite.set.items() for key, value in given.items()]
     parts += [f"--map {Path(suite.map).name}"] if suite.map else []
     parts += flags_of(Protocol(**suite.protocol)) + flags_of(suite, ("limit", "groups", "channels_last", "compile", "graphs"))
     return " ".join(parts)

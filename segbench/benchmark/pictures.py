@@ -27,7 +27,7 @@ def write_overlays(folder: Path, segmenters: Sequence[Segmenter], dataset: Datas
     for result in evaluate(segmenters, replace(dataset, samples=chosen), protocol=protocol, keep_class_maps=True):
         image, target = read_photograph(result.sample), dataset.labels.index_of_id[dataset.read_target(result.sample)]
         for segmenter, pred in zip(segmenters, result.class_maps, strict=True):
-            path = folder / f"sample-{file_stem(segmenter.name)}-{Path(result.sample.id).name}.png"
+            path = folder / f"sample-{file_stem(segmenter.title)}-{Path(result.sample.id).name}.png"
             sample_overlay(image, target, pred, dataset.labels, None, path)
 
 
@@ -45,8 +45,8 @@ def write_galleries(
     for segmenter, outcome in zip(segmenters, outcomes, strict=True):
         failures = _failures(segmenter, outcome, dataset, protocol)
         if failures:
-            title = f"{segmenter.name}: the image on which each class fares worst, {dataset.title}"
-            stem = file_stem(segmenter.name)
+            title = f"{segmenter.title}: the image on which each class fares worst, {dataset.title}"
+            stem = file_stem(segmenter.title)
             failure_gallery(failures, dataset.labels, title, folder / "plots" / f"gallery-{stem}.png")
             write_strips(folder / "gallery" / stem, failures, dataset.labels)
 

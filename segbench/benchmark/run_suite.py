@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,11 +15,12 @@ from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progre
 from segbench.benchmark.pictures import write_galleries, write_overlays
 from segbench.benchmark.suite import Suite
 from segbench.datasets.base import Dataset, require
+from segbench.errors import RecordError
 from segbench.evaluation.execution import Execution
 from segbench.evaluation.inference import Evaluated, evaluate
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.resume import images_done, resumed, unfinished_file
-from segbench.evaluation.run import make_outcomes, mapped, save_class_maps, save_outcomes, timed_size
+from segbench.evaluation.run import make_outcomes, mapped, record_file, save_class_maps, save_outcomes, timed_size
 from segbench.files.atomic import require_writable
 from segbench.files.names import file_stem
 from segbench.labels.mapping import read_mapping
@@ -28,6 +30,7 @@ from segbench.profiling.profiler import profiling
 from segbench.profiling.timing import Effort
 from segbench.records.groups import groups_of
 from segbench.records.profile import Profile
+from segbench.records.run_record import RunRecord, read_run
 from segbench.report.pages.board_files import write as write_board
 
 
@@ -60,6 +63,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> Iterator[
     yield Loaded(job.segmenters, job.protocol)
     require_writable(job.out)
     require_files(job.dataset)
+    require_own_records(job)
     unfinished = job.unfinished
     results = yield from _evaluate(job, unfinished)
     outcomes = make_outcomes(
@@ -92,7 +96,8 @@ def load_job(suite: Suite, dataset: Dataset, device: torch.device) -> Job:
     names = trained_models(dataset.name, suite.weights) if list(suite.models) == ["all"] else suite.models
     protocol = Protocol(**suite.protocol)
     execution = suite.execution.on(device, protocol.precision)
-    segmenters = [execution.prepare(segmenter) for segmenter in load_models(names, dataset, suite.weights, device)]
+    loaded = load_models(names, dataset, suite.weights, device, titles=suite.name, arguments=suite.set)
+    segmenters = [execution.prepare(segmenter) for segmenter in loaded]
     if suite.map:
         rule = read_mapping(suite.map)
         segmenters = [mapped(segmenter, rule, dataset.labels) for segmenter in segmenters]
@@ -109,9 +114,49 @@ def require_files(dataset: Dataset) -> None:
     require({role: file for role, file in files.items() if isinstance(file, Path)}, dataset.title, way_out)
 
 
+def require_own_records(job: Job) -> None:
+    """Check that no record of something else would be overwritten.
+
+    :raises RecordError: naming each record, and in what it differs.
+    """
+    problems = []
+    for segmenter in job.segmenters:
+        file = record_file(job.out, segmenter.title)
+        if file.is_file():
+            there, here = _identity(read_run(file)), _planned(job, segmenter)
+            if apart := [f"{key} ({there[key]} there, {here[key]} now)" for key in here if there[key] != here[key]]:
+                problems.append(f"{file}: another {', another '.join(apart)}")
+    if problems:
+        first = job.segmenters[0].name
+        way_out = f"--out FOLDER writes elsewhere, --name {first}=NAME calls a model by another name; or remove what is not needed any more"
+        raise RecordError("\n  ".join(["records of other runs would be overwritten:", *problems, way_out]))
+
+
+def _identity(record: RunRecord) -> dict[str, str]:
+    """Of a record what a repeated run has too."""
+    dataset, model = record.dataset, record.model
+    return {
+        "data set": f"{dataset['name']}-{dataset['split']}, {dataset['images']} images",
+        "protocol": ", ".join(f"{key} {value}" for key, value in record.protocol.items() if key != "map"),
+        "network": f"{model.get('architecture', model['name'])} {dict(model['arguments'])}",
+        "weights": str(model.get("weights_sha256"))[:12],
+    }
+
+
+def _planned(job: Job, segmenter: Segmenter) -> dict[str, str]:
+    """The same of a run that has not begun, as a file would hold it."""
+    arguments = json.loads(json.dumps(dict(segmenter.arguments), default=str))
+    return {
+        "data set": f"{job.dataset.name}-{job.dataset.split}, {len(job.dataset)} images",
+        "protocol": ", ".join(f"{key} {value}" for key, value in job.protocol.to_dict().items()),
+        "network": f"{segmenter.name} {arguments}",
+        "weights": str(segmenter.weights_sha256)[:12],
+    }
+
+
 def _evaluate(job: Job, unfinished: Path | None) -> Generator[Event, None, list[Evaluated]]:
     """Every image's counts; class maps are written, if they were asked for, and not kept."""
-    images, names = len(job.dataset), [segmenter.name for segmenter in job.segmenters]
+    images, names = len(job.dataset), [segmenter.title for segmenter in job.segmenters]
     if done := images_done(unfinished, job.dataset):
         yield Continued(done, images, unfinished)
     yield Progress("evaluating", 0, images)

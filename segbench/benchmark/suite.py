@@ -34,13 +34,48 @@ def weight_files(value: Any) -> dict[str, Path]:
     """
     if isinstance(value, Mapping):
         return {str(name): Path(str(file)) for name, file in value.items()}
-    files = {}
-    for pair in value:
-        name, _, file = str(pair).partition("=")
-        if not (name and file):
-            raise ValueError(f"{pair!r} is not NAME=FILE")
-        files[name] = Path(file)
-    return files
+    return {name: Path(file) for name, file in _pairs(value, "NAME=FILE", "; tell them apart: {name}:first=FILE {name}:second=FILE")}
+
+
+def titles(value: Any) -> dict[str, str]:
+    """What models are called, from a mapping or from texts ``NAME=TITLE``.
+
+    :raises ValueError: it is something else.
+    """
+    return {str(name): str(title) for name, title in (value.items() if isinstance(value, Mapping) else _pairs(value, "NAME=TITLE"))}
+
+
+def arguments(value: Any) -> dict[str, dict[str, Any]]:
+    """Arguments by model, from a mapping of mappings or from texts ``KEY=VALUE`` (of every model: the name is empty) or ``NAME.KEY=VALUE``.
+
+    Values are read as YAML.
+
+    :raises ValueError: it is something else.
+    """
+    if isinstance(value, Mapping):
+        if wrong := [name for name, given in value.items() if not isinstance(given, Mapping)]:
+            raise ValueError(f"{wrong[0]}: arguments are a mapping")
+        return {str(name): dict(given) for name, given in value.items()}
+    import yaml
+
+    result: dict[str, dict[str, Any]] = {}
+    for key, given in _pairs(value, "[NAME.]KEY=VALUE"):
+        name, _, argument = key.rpartition(".")
+        result.setdefault(name, {})[argument] = yaml.safe_load(given)
+    return result
+
+
+def _pairs(texts: Any, form: str, way_out: str = "") -> list[tuple[str, str]]:
+    """Name and value of each text, every name once."""
+    pairs = []
+    for pair in texts:
+        name, _, value = str(pair).partition("=")
+        if not (name and value):
+            raise ValueError(f"{pair!r} is not {form}")
+        if any(name == other for other, _ in pairs):
+            raise ValueError(f"{name} is given twice{way_out.format(name=name)}")
+        pairs.append((name, value))
+    return pairs
 
 
 def protocol_values(values: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +99,12 @@ class Suite:
     )
     weights: Mapping[str, Path] = setting(
         {}, weight_files, "Weights of a model, as `segbench train` writes them; repeatable.", metavar="NAME=FILE"
+    )
+    name: Mapping[str, str] = setting(
+        {}, titles, "What tables call a model; repeatable.  [default: its own name, and NAME:LABEL of --weights]", metavar="NAME=TITLE"
+    )
+    set: Mapping[str, Mapping[str, Any]] = setting(
+        {}, arguments, "An argument of a model without weights of its own, e.g. width=0.5; repeatable.", metavar="[NAME.]KEY=VALUE"
     )
     dataset: str | None = setting(
         None, text, "A name of `segbench data list`, YAML of your own, or file.py:function.  [default: cityscapes, else minicity]"
@@ -98,7 +139,7 @@ class Suite:
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
         """The suite with what the command line said instead; ``None`` and an empty collection say nothing."""
         given = {key: value for key, value in flags.items() if value not in (None, (), {})}
-        merged = {key: {**getattr(self, key), **given[key]} for key in ("weights", "protocol") if key in given}
+        merged = {key: {**getattr(self, key), **given[key]} for key in ("weights", "protocol", "name", "set") if key in given}
         return replace(self, **{**given, **merged})
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--suite", metavar="FILE|PRESET", help="A YAML file that names models, dataset, protocol and outputs; flags override it.")
 @options_of(Suite, "models", "dataset", "data", "split", "map")
-@options_of(Suite, "weights", multiple=True)
+@options_of(Suite, "weights", "name", "set", multiple=True)
 @DEVICE_OPTION
 @options_of(Protocol)
 @options_of(Suite, "limit", "out", "per_class", "save_predictions", "groups", "gallery", "repeats", "channels_last", "compile", "graphs")

@@ -93,6 +93,11 @@ class Dataset:
         return self.opened_as or self.name
 
     @property
+    def is_described(self) -> bool:
+        """Whether a file that it is asked for by says where its data are."""
+        return self.reference.endswith((".yaml", ".yml")) or ":" in self.reference
+
+    @property
     def title(self) -> str:
         """Name and split, as records and boards call it."""
         return f"{self.name}-{self.split}"

@@ -111,9 +111,14 @@ def machine_facts(segmenter: Segmenter, execution: Execution, passes: Mapping[st
 def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[Profile] = ()) -> None:
     """Write ``records/NAME.json``, the counts of every image beside it, and ``records/NAME.profile.json``."""
     for outcome in outcomes:
-        write_run(folder / "records" / f"{file_stem(outcome.record.name)}.json", outcome.record, outcome.counted)
+        write_run(record_file(folder, outcome.record.name), outcome.record, outcome.counted)
     for measured in profiles:
         write_text(folder / "records" / f"{file_stem(measured.model)}.profile.json", measured.to_json())
+
+
+def record_file(folder: Path, name: str) -> Path:
+    """Where a model's record lies in the folder of a run."""
+    return folder / "records" / f"{file_stem(name)}.json"
 
 
 def save_class_maps(folder: Path, names: Sequence[str], dataset: Dataset, result: Evaluated) -> None:

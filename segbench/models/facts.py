@@ -14,7 +14,8 @@ from segbench.models.size import count_pass, size_facts
 def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
     """What a record says of a model: name, arguments, size, grid, where its weights come from, paper. MACs at (height, width)."""
     return {
-        "name": segmenter.name,
+        "name": segmenter.title,
+        **({"architecture": segmenter.name} if segmenter.called else {}),
         "arguments": dict(segmenter.arguments),
         "changed": changed_arguments(segmenter),
         **size_facts(segmenter, count_pass(segmenter, size)),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,28 +25,88 @@ def trained_models(dataset: str, weights: Mapping[str, Path]) -> list[str]:
     return [name for name in MODELS.names() if name in weights or bundled(name, dataset)]
 
 
-def load_models(names: Sequence[str], dataset: Dataset, weights: Mapping[str, Path], device: torch.device) -> list[Segmenter]:
+@dataclass(frozen=True)
+class Wanted:
+    """A model that is asked for: its registered name, what it is to be called (empty: by its name), its file and its arguments."""
+
+    name: str
+    title: str
+    weights: Path | None
+    arguments: Mapping[str, Any] = field(hash=False)
+
+
+def load_models(
+    names: Sequence[str],
+    dataset: Dataset,
+    weights: Mapping[str, Path],
+    device: torch.device,
+    *,
+    titles: Mapping[str, str] = MappingProxyType({}),
+    arguments: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> list[Segmenter]:
     """Models with the weights that were given, or else with those that come with segbench for this dataset, or with the model itself.
 
+    :param weights: by name, or by ``NAME:LABEL`` for several files of one model; the label is part of what each is called.
+    :param titles: what models are called, by the same keys.
+    :param arguments: of models without a file, by name; those under the empty name are of every one.
     :raises WeightsError: naming every model for which there are none, and how to get some; or two models are called alike.
     """
-    if unused := sorted(set(weights) - set(names)):
-        raise WeightsError(f"--weights names {', '.join(unused)}, which --models does not")
-    files = {name: weights.get(name) or bundled(name, dataset.name) for name in names}
-    own = {name: build(name, dataset.labels) for name, file in files.items() if file is None and name not in MODELS.table}
-    if missing := [name for name, file in files.items() if file is None and not (name in own and brings_weights(own[name]))]:
-        raise WeightsError(_no_weights(missing, dataset.reference))
-    loaded = [own[name] if file is None else load(file, expected_model=name) for name, file in files.items()]
-    called = [segmenter.name for segmenter in loaded]
+    wanted = wanted_models(names, dataset.name, weights, titles, arguments)
+    own = {each: build(each.name, dataset.labels, **each.arguments) for each in wanted if each.weights is None and not _is_builtin(each)}
+    if missing := [each.name for each in wanted if each.weights is None and not (each in own and brings_weights(own[each]))]:
+        raise WeightsError(_no_weights(missing, dataset))
+    loaded = [own[each] if each.weights is None else load(each.weights, expected_model=each.name) for each in wanted]
+    loaded = [replace(segmenter, called=each.title) for segmenter, each in zip(loaded, wanted, strict=True)]
+    called = [file_stem(segmenter.title) for segmenter in loaded]
     if twice := sorted({name for name in called if called.count(name) > 1}):
-        raise WeightsError(f"several models are called {' and '.join(twice)}; their records would overwrite each other: rename the files")
-    if starts := [s.name for s in loaded if s.trained_on is not None and s.trained_on.get("start_only")]:
-        raise WeightsError(
-            f"the weights of {', '.join(starts)} are a trunk's, and the rest is random, so there is no accuracy to measure.\n"
-            f"  train them:  segbench train {starts[0]} --dataset {dataset.reference} --init {files[starts[0]]} "
-            f"--out {starts[0]}.safetensors"
-        )
+        way_out = f"--name {wanted[called.index(twice[0])].name}=NAME calls one of them by another name"
+        raise WeightsError(f"several models are called {' and '.join(twice)}; their records would overwrite each other: {way_out}")
+    for segmenter, each in zip(loaded, wanted, strict=True):
+        if segmenter.trained_on is not None and segmenter.trained_on.get("start_only"):
+            raise WeightsError(
+                f"the weights of {each.name} are a trunk's, and the rest is random, so there is no accuracy to measure.\n"
+                f"  train them:  segbench train {each.name} {_data_options(dataset)} --init {each.weights} --out {each.name}.safetensors"
+            )
     return [on_device(segmenter, device) for segmenter in loaded]
+
+
+def wanted_models(
+    names: Sequence[str],
+    dataset: str,
+    weights: Mapping[str, Path],
+    titles: Mapping[str, str],
+    arguments: Mapping[str, Mapping[str, Any]],
+) -> list[Wanted]:
+    """What names, files, titles and arguments ask for together, in the order of the names.
+
+    :raises WeightsError: a file, a title or an argument is of no model that is asked for; or an argument is of one whose file says its own.
+    """
+    keys = {key: _model_of(key, names) for key in weights}
+    files = {name: [key for key, owner in keys.items() if owner == name] or [name] for name in names}
+    everyone = [key for members in files.values() for key in members]
+    for option, given in (("weights", weights), ("name", titles), ("set", {name: 0 for name in arguments if name})):
+        if unused := sorted(set(given) - set(everyone) - set(names)):
+            raise WeightsError(f"--{option} names {', '.join(unused)}, which --models does not")
+    wanted = []
+    for name in names:
+        for key in files[name]:
+            file = weights.get(key) or bundled(name, dataset)
+            title = titles.get(key, "" if key == name else key)
+            wanted.append(Wanted(name, title, file, {**arguments.get("", {}), **arguments.get(name, {})} if file is None else {}))
+            if file is not None and arguments.get(name):
+                raise WeightsError(f"--set changes {name}, but {file} says what it is; leave --set out")
+    if arguments.get("") and all(each.weights is not None for each in wanted):
+        raise WeightsError("--set is for models without a file of weights; these say in their files what they are")
+    return wanted
+
+
+def _model_of(key: str, names: Sequence[str]) -> str:
+    """The model of a key ``NAME`` or ``NAME:LABEL``; the key itself if there is none."""
+    return key if key in names or key.rpartition(":")[0] not in names else key.rpartition(":")[0]
+
+
+def _is_builtin(wanted: Wanted) -> bool:
+    return wanted.name in MODELS.table
 
 
 def brings_weights(segmenter: Segmenter) -> bool:
@@ -53,15 +114,21 @@ def brings_weights(segmenter: Segmenter) -> bool:
     return segmenter.weights_sha256 is not None or segmenter.trained_on is not None
 
 
-def _no_weights(missing: Sequence[str], dataset: str) -> str:
-    name, file = missing[0], f"{file_stem(missing[0])}.safetensors"
+def _no_weights(missing: Sequence[str], dataset: Dataset) -> str:
+    name, file, data = missing[0], f"{file_stem(missing[0])}.safetensors", _data_options(dataset)
     own = "  (a function of yours whose network is trained says so: Segmenter(..., trained_on={...}))\n" if ":" in name else ""
     return (
-        f"no weights on {dataset} for {', '.join(missing)}, so there is no accuracy to measure.\n"
-        f"  train some:  segbench train {name} --dataset {dataset} --out {file}\n"
-        f"  then:        segbench run --models {name} --dataset {dataset} --weights {name}={file}\n{own}"
+        f"no weights on {dataset.reference} for {', '.join(missing)}, so there is no accuracy to measure.\n"
+        f"  train some:  segbench train {name} {data} --out {file}\n"
+        f"  or bring in public ones:  segbench weights sources\n"
+        f"  then:        segbench run --models {name} {data} --weights {name}={file}\n{own}"
         f"  speed and size alone need none:  segbench profile {name}"
     )
+
+
+def _data_options(dataset: Dataset) -> str:
+    """What must be typed for a dataset."""
+    return f"--dataset {dataset.reference}" + ("" if dataset.builtin or dataset.is_described else f" --data {dataset.root}")
 
 
 def random_models(names: Sequence[str], classes: int, device: torch.device) -> list[Segmenter]:

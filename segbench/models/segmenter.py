@@ -152,8 +152,8 @@ class Segmenter:
     ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride; ``grid`` says where they
     lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
     ``channels``: the scores that are the classes of ``labels``, if others are left out. ``mapping``: what these classes stand for in the
-    dataset that it runs on; ``None`` if they are the dataset's own. ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it
-    is random. ``runtime``: what it is bound to, if it was not built here.
+    dataset that it runs on; ``None`` if they are the dataset's own. ``called``: what tables call it, if not by its name. ``trained_on`` and
+    ``weights_sha256`` say what it knows; ``None`` if it is random. ``runtime``: what its network is bound to.
 
     >>> import segbench, torch
     >>> network = torch.nn.Conv2d(3, 11, 1)
@@ -174,8 +174,14 @@ class Segmenter:
     weights_sha256: str | None = None
     channels: tuple[int, ...] | None = None
     grid: Grid = "half_pixel"
+    called: str = ""
     mapping: LabelMapping | None = None
     runtime: Runtime = Runtime()
+
+    @property
+    def title(self) -> str:
+        """What records, tables and files call it."""
+        return self.called or self.name
 
     @property
     def device(self) -> torch.device:

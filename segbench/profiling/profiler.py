@@ -165,7 +165,7 @@ def _profile(
 ) -> Profile:
     segmenter, counted = run.segmenter, count_pass(run.segmenter, run.size)
     return Profile(
-        model=segmenter.name,
+        model=segmenter.title,
         arguments=dict(segmenter.arguments),
         changed=changed_arguments(segmenter),
         backend=run.backend,

@@ -195,6 +195,9 @@ def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _belongs(profile: Profile, record: RunRecord) -> bool:
     """Whether the profile is of the record's network in the record's arithmetic: the speed of bf16 says nothing of the accuracy of fp32."""
+    weights = profile.weights_sha256, record.model.get("weights_sha256")
+    if all(weights) and weights[0] != weights[1]:
+        return False  # another training of the same network, which was timed too
     same = profile.model == record.name and _with_tuples(profile.changed_arguments) == _with_tuples(record.changed_arguments)
     return same and profile.precision == record.protocol.get("precision", profile.precision)
 
