@@ -305,6 +305,36 @@ def test_package_files_hold_no_code_but_for_the_version_and_the_two_tables(modul
     assert len(tree.body) == (ast.get_docstring(tree) is not None)
 
 
+MOST_LINES, MOST_PARAMETERS = 60, 7
+COMPILED = ("kernel", "intrinsic", "numba.njit")  # decorators of what numba compiles: those are kernels wherever they stand
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    lines: int
+    parameters: int
+
+
+def _functions(module: str) -> Iterator[Function]:
+    """Every function of a module that is no kernel; ``self`` and ``cls`` are no parameters."""
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef) or any(ast.unparse(d).startswith(COMPILED) for d in node.decorator_list):
+            continue
+        given = node.args
+        several = [each for each in (given.vararg, given.kwarg) if each]
+        names = [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, *several)]
+        yield Function(f"{module}:{node.name}", (node.end_lineno or 0) - node.lineno + 1, len(set(names) - {"self", "cls"}))
+
+
+def test_no_function_outside_of_kernels_is_long_or_takes_many_parameters() -> None:
+    functions = [each for module in FILES if not _within(module, "kernels") for each in _functions(module)]
+    longest, widest = max(functions, key=lambda each: each.lines), max(functions, key=lambda each: each.parameters)
+    print(f"longest: {longest.name}, {longest.lines} lines; most parameters: {widest.name}, {widest.parameters}")
+    wrong = [each for each in functions if each.lines > MOST_LINES or each.parameters > MOST_PARAMETERS]
+    assert not wrong, f"a noun is missing: {wrong}"
+
+
 HEAVY = ("torch", "pandas", "matplotlib", "numba")
 
 

@@ -38,9 +38,7 @@ from segbench.cli.options import DEVICE_OPTION, FOLDER, device_named, names_in, 
 @click.option("--out", type=FOLDER, help="A board: records, table and plots. What is measured there already is kept.")
 @DEVICE_OPTION
 @click.pass_context
-def profile(
-    ctx: click.Context, names: str | None, models: str | None, sizes: str, batch: str, backends: str, out: Path | None, **options: Any
-) -> None:
+def profile(ctx: click.Context, names: str | None, models: str | None, out: Path | None, **options: Any) -> None:
     """Measure size and speed of networks; needs no weights and no data."""
     from segbench.console.profile import Plan, run_profiles
     from segbench.models import MODELS
@@ -52,13 +50,13 @@ def profile(
     plan = Plan(
         names=MODELS.names() if chosen == "all" else names_in(chosen),
         classes=options["classes"],
-        sizes=[size_in(size) for size in sizes.split(",")],
-        batches=_batches(batch),
-        backends=list(BACKENDS) if backends == "all" else names_in(backends),
+        sizes=[size_in(size) for size in options["sizes"].split(",")],
+        batches=_batches(options["batch"]),
+        backends=list(BACKENDS) if options["backends"] == "all" else names_in(options["backends"]),
         effort=Effort(repeats=options["repeats"], seconds=options["seconds"]),
         restarts=options["restarts"],
         device=device_named(options["device"]),
-        command=f"segbench profile {chosen} {_typed(ctx, 'sizes', 'batch', 'backends', *options)}".strip(),
+        command=f"segbench profile {chosen} {_typed(ctx, *options)}".strip(),
     )
     run_profiles(plan, out)
 

@@ -135,7 +135,6 @@ def compare(
     *,
     groups: Sequence[Hashable] | None = None,
     unit: str = "images",
-    level: float = LEVEL,
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> Comparison:
@@ -145,7 +144,7 @@ def compare(
 
     :raises ValueError: as :func:`bootstrap`; or the targets of the two differ, so these are not the same images.
     """
-    _check(level, replicates)
+    _check(LEVEL, replicates)
     first, second, extras = _paired_units(labels, a, b, groups)
     both = np.concatenate([first, second])
 
@@ -155,11 +154,11 @@ def compare(
 
     observed = difference(both.sum(axis=1, keepdims=True))
     of_units, drawn = difference(both), difference(_resampled(both, replicates, seed))
-    bounds = {name: _percentiles(values, level, of_units[name]) for name, values in drawn.items()}
+    bounds = {name: _percentiles(values, LEVEL, of_units[name]) for name, values in drawn.items()}
     exact = 2 ** min(first.shape[1], 64) <= replicates
     exchanged = difference(_exchanged(first, second, replicates, seed, exact=exact))
     p_values = {name: _p_value(values, observed[name], exact=exact) for name, values in exchanged.items()}
-    intervals = Intervals(bounds, level, replicates, seed, first.shape[1], unit)
+    intervals = Intervals(bounds, LEVEL, replicates, seed, first.shape[1], unit)
     return Comparison({name: values[..., 0] for name, values in observed.items()}, intervals, p_values, exact)
 
 

@@ -6,7 +6,7 @@ Paper: He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition", CVP
 Parameters are named as in torchvision's ``resnetN`` (``conv1``, ``bn1``, ``layer1.0.conv1``, ``layer1.0.downsample.0``, ...): their
 ImageNet weights load with ``strict=True`` once ``fc.*`` is dropped. With a deep stem, ``conv1`` is a sequence of three convolutions, and
 the names are those of timm's ``resnet50c``. As in torchvision the bottleneck's stride sits on its 3x3 convolution; Caffe's sits on the
-first 1x1 (``stride_in_1x1``): the same parameters, another function.
+first 1x1 (``caffe``): the same parameters, another function.
 
 What differs: weights start from He's normal distribution by fan-in, torchvision's by fan-out.
 """
@@ -14,6 +14,7 @@ What differs: weights start from He's normal distribution by fan-in, torchvision
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -96,18 +97,38 @@ def deep_stem(in_channels: int, widths: Sequence[int]) -> nn.Sequential:
     )
 
 
+@dataclass(frozen=True)
+class Dilation:
+    """Stages that would pass ``output_stride`` trade their stride for dilation; ``None`` keeps every stride.
+
+    ``contract``: the convolution that lost its stride keeps the dilation of the stage before, as in torchvision, so that only what stood
+    behind the stride is dilated; otherwise every 3x3 of the stage is, as in Caffe's DeepLab v2 and hszhao's PSPNet. ``multi_grid``: factors
+    on the dilation of the last stage's blocks, cycled (DeepLab v3); unless all are 1, of its first block too.
+    """
+
+    output_stride: int | None = None
+    contract: bool = True
+    multi_grid: Sequence[int] = (1, 1, 1)
+
+    def rates(self, stage: int, blocks: int, before: int, own: int) -> list[tuple[int, int]]:
+        """The dilations of each block's 3x3 convolutions, in a stage (from 0) whose own is ``own`` and the one before it ``before``."""
+        grid = self.multi_grid if stage == 3 else (1,)
+        rates = [(own * grid[i % len(grid)],) * 2 for i in range(blocks)]
+        if self.contract and all(factor == 1 for factor in grid):
+            rates[0] = (before, own)
+        return rates
+
+
+STRIDED = Dilation()
+
+
 class ResNetTrunk(nn.Module):
     """float[N, in_channels, H, W] to the maps of its four stages, at strides 4, 8, 16 and 32 unless dilated; any size.
 
     :param depth: 18, 34, 50, 101 or 152.
-    :param output_stride: stages that would pass it trade their stride for dilation; ``None`` keeps every stride.
-    :param contract_dilation: the convolution that lost its stride keeps the dilation of the stage before, as in torchvision, so that only
-        what stood behind the stride is dilated; otherwise every 3x3 of the stage is, as in Caffe's DeepLab v2 and hszhao's PSPNet.
-    :param multi_grid: factors on the dilation of the last stage's blocks, cycled (DeepLab v3); unless all are 1, of its first block too.
     :param deep_stem: channels of three 3x3 convolutions in place of the 7x7: 32, 32, 64 (ResNet-C) or 64, 64, 128 (PSPNet, TorchSeg).
     :param stage_strides: of the first block of each stage; FANet's first is 2.
-    :param stride_in_1x1: the stride of a bottleneck sits on its first 1x1 convolution, as in Caffe.
-    :param ceil_mode: the pool keeps an incomplete last row and column, as Caffe's does.
+    :param caffe: the stride of a bottleneck sits on its first 1x1 convolution, and the pool keeps an incomplete last row and column.
     :param width: multiplies every number of channels.
     :raises ValueError: no such depth, or the output stride is not one of the trunk's strides.
     """
@@ -116,14 +137,11 @@ class ResNetTrunk(nn.Module):
         self,
         depth: int,
         *,
-        output_stride: int | None = None,
-        contract_dilation: bool = True,
-        multi_grid: Sequence[int] = (1, 1, 1),
+        dilation: Dilation = STRIDED,
         deep_stem: Sequence[int] | None = None,
         stage_strides: Sequence[int] = (1, 2, 2, 2),
         in_channels: int = 3,
-        stride_in_1x1: bool = False,
-        ceil_mode: bool = False,
+        caffe: bool = False,
         width: float = 1.0,
     ) -> None:
         super().__init__()
@@ -135,15 +153,12 @@ class ResNetTrunk(nn.Module):
         self.conv1 = stem(in_channels, deep_stem, width)
         self.bn1 = nn.BatchNorm2d(self.stem_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, padding=1, ceil_mode=ceil_mode)
+        self.maxpool = nn.MaxPool2d(3, 2, padding=1, ceil_mode=caffe)
         stages = []
         channels = self.stem_channels
-        for stage, (stride, before, dilation) in enumerate(dilated(stage_strides, output_stride)):
-            grid = multi_grid if stage == 3 else (1,)
-            rates = [(dilation * grid[i % len(grid)],) * 2 for i in range(BLOCKS[depth][stage])]
-            if contract_dilation and all(factor == 1 for factor in grid):
-                rates[0] = (before, dilation)
-            stages.append(layer(block, channels, scaled(WIDTHS[stage], width, LEAST), stride, rates, stride_in_1x1))
+        for stage, (stride, before, own) in enumerate(dilated(stage_strides, dilation.output_stride)):
+            rates = dilation.rates(stage, BLOCKS[depth][stage], before, own)
+            stages.append(layer(block, channels, scaled(WIDTHS[stage], width, LEAST), stride, rates, caffe))
             channels = self.channels[stage]
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         he_initialise(self)

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import scaled
-from segbench.models.layers.resnet import ResNetTrunk
+from segbench.models.layers.resnet import Dilation, ResNetTrunk
 from segbench.models.segmenter import AuxLogits, Paper, Segmenter, TrainingOutput
 from segbench.models.zoo.deeplab_v1 import Head, atrous_vgg16
 
@@ -79,7 +79,7 @@ class DeepLabV2ResNet(DeepLabV2):
 
     def __init__(self, classes: int, *, rates: Sequence[int], multi_scale: bool, width: float) -> None:
         super().__init__(multi_scale=multi_scale)
-        self.backbone = ResNetTrunk(101, output_stride=8, contract_dilation=False, stride_in_1x1=True, ceil_mode=True, width=width)
+        self.backbone = ResNetTrunk(101, dilation=Dilation(8, contract=False), caffe=True, width=width)
         self.aspp = nn.ModuleList(branch(self.backbone.channels[-1], classes, rate) for rate in rates)
 
     def scores(self, x: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import he_initialise, scaled
 from segbench.models.layers.pooling import ASPP, conv_bn_relu
-from segbench.models.layers.resnet import ResNetTrunk
+from segbench.models.layers.resnet import Dilation, ResNetTrunk
 from segbench.models.segmenter import AuxLogits, Paper, Segmenter, TrainingOutput
 
 PAPER = Paper(
@@ -46,7 +46,7 @@ class DeepLabV3(nn.Module):
         super().__init__()
         if output_stride not in RATES:
             raise ValueError(f"DeepLab v3 has rates for output strides 8 and 16, not {output_stride}")
-        self.backbone = ResNetTrunk(depth, output_stride=output_stride, multi_grid=multi_grid, width=width)
+        self.backbone = ResNetTrunk(depth, dilation=Dilation(output_stride, multi_grid=multi_grid), width=width)
         channels = scaled(256, width)
         aspp = ASPP(self.backbone.channels[3], channels, RATES[output_stride], dropout=0.5)
         self.classifier = nn.Sequential(aspp, *conv_bn_relu(channels, channels, kernel=3), nn.Conv2d(channels, classes, 1))

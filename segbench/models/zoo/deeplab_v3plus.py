@@ -24,7 +24,7 @@ from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import he_initialise, scaled
 from segbench.models.layers.pooling import ASPP, atrous_conv, conv_bn_relu
-from segbench.models.layers.resnet import ResNetTrunk
+from segbench.models.layers.resnet import Dilation, ResNetTrunk
 from segbench.models.layers.xception import SeparableConv, Xception65
 from segbench.models.segmenter import Normalize, Paper, Segmenter
 
@@ -105,7 +105,7 @@ def deeplab_v3plus(labels: LabelSpace, *, width: float = 1.0, output_stride: int
 def deeplab_v3plus_r101(labels: LabelSpace, *, width: float = 1.0, output_stride: int = 16, align_corners: bool = False) -> Segmenter:
     """On ResNet-101, as in VainF's port."""
     check_stride(output_stride)
-    trunk = ResNetTrunk(101, output_stride=output_stride, width=width)
+    trunk = ResNetTrunk(101, dilation=Dilation(output_stride), width=width)
     options = {"output_stride": output_stride, "align_corners": align_corners, "width": width}
     network = DeepLabV3Plus(len(labels.classes), trunk, separable=False, decoder_convs=1, **options)  # type: ignore[arg-type]
     return Segmenter("deeplab_v3plus_r101", network, labels, PAPER, arguments=options, grid=grid_of(align_corners=align_corners))

@@ -21,7 +21,7 @@ from segbench.kernels.bilinear import grid_of
 from segbench.labels.space import LabelSpace
 from segbench.models.layers.layers import he_initialise, scaled
 from segbench.models.layers.pooling import PyramidPooling, conv_bn_relu
-from segbench.models.layers.resnet import ResNetTrunk
+from segbench.models.layers.resnet import Dilation, ResNetTrunk
 from segbench.models.segmenter import AuxLogits, InputRule, Paper, Segmenter, TrainingOutput
 
 PAPER = Paper("Pyramid Scene Parsing Network", "H. Zhao, J. Shi, X. Qi, X. Wang, J. Jia", 2017, "https://arxiv.org/abs/1612.01105")
@@ -46,7 +46,7 @@ class PSPNet(nn.Module):
 
     def __init__(self, classes: int, *, depth: int, align_corners: bool, width: float) -> None:
         super().__init__()
-        self.backbone = ResNetTrunk(depth, output_stride=8, contract_dilation=False, deep_stem=STEM, width=width)
+        self.backbone = ResNetTrunk(depth, dilation=Dilation(8, contract=False), deep_stem=STEM, width=width)
         *_, third, last = self.backbone.channels
         reduced = max(1, last // len(BINS))
         self.ppm = PyramidPooling(last, reduced, BINS, align_corners=align_corners)

@@ -19,7 +19,7 @@ from segbench.metrics.ranking import shared_ranks
 from segbench.records.per_image import read_per_image
 from segbench.report.pages.board_texts import reported_text, rules_text
 from segbench.report.pages.html import boards_page
-from segbench.report.pages.markdown import board_page, index_page
+from segbench.report.pages.markdown import Plots, board_page, index_page
 from segbench.report.pages.speed import speed_csv, speed_index, speed_page, speed_plots
 from segbench.report.plots import accuracy
 from segbench.report.plots.distributions import Spread, per_image_iou
@@ -102,18 +102,17 @@ def _board_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, 
 
 def _accuracy_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    shown: dict[str, list[tuple[str, str]]] = {}
-    linked: dict[str, list[tuple[str, str]]] = {}
+    plots: dict[str, Plots] = {}
     for group in comparable(board.records):
-        for picture in _pictures(group, board):
-            page = shown if picture.shown else linked
-            page.setdefault(group.signature, []).append((picture.caption, picture.file))
-            files[picture.file] = _drawn(picture.draw)
+        pictures = _pictures(group, board)
+        shown, linked = ([(each.caption, each.file) for each in pictures if each.shown is side] for side in (True, False))
+        plots[group.signature] = Plots(shown, linked)
+        files |= {picture.file: _drawn(picture.draw) for picture in pictures}
         settings = by_setting(group.records, board.profiles)
         table = leaderboard(group.records, next(iter(settings.values()), []), ranks[group.signature])
         files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
     texts = {"rules": rules_text(board), "published": reported_text(board.reported)}
-    page = board_page(board.rules.title, board.records, board.profiles, pictures=shown, links=linked, ranks=ranks, **texts)
+    page = board_page(board.rules.title, board.records, board.profiles, plots=plots, ranks=ranks, **texts)
     files["leaderboard.md"] = page.encode()
     return dict(sorted(files.items()))
 

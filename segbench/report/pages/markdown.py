@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,8 +29,15 @@ from segbench.report.tables.frames import (
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent
 
-Pictures = Sequence[tuple[str, str]]
 Ranks = Sequence[int | None]
+
+
+@dataclass(frozen=True)
+class Plots:
+    """(caption, path relative to the page) of the plots that are shown below a table, and of those that are only linked."""
+
+    shown: Sequence[tuple[str, str]] = ()
+    linked: Sequence[tuple[str, str]] = ()
 
 
 def board_page(
@@ -37,23 +45,21 @@ def board_page(
     records: Sequence[RunRecord],
     profiles: Sequence[Profile] = (),
     *,
-    pictures: Mapping[str, Pictures] | None = None,
-    links: Mapping[str, Pictures] | None = None,
+    plots: Mapping[str, Plots] | None = None,
     ranks: Mapping[str, Ranks] | None = None,
     rules: str = "",
     published: str = "",
 ) -> str:
     """The page. Records of different signatures get tables of their own, under a heading that says how they differ.
 
-    :param pictures: (caption, path relative to the page) of the plots to show, by signature.
-    :param links: the same for the plots that are only linked.
+    :param plots: those of each table, by signature.
     :param ranks: of the rows, by signature.
     :param rules: Markdown that stands above all tables, and ``published`` below them.
     :raises RecordError: see :func:`~segbench.report.tables.frames.leaderboard`.
     """
     groups = comparable(records)
-    shown, linked, places = pictures or {}, links or {}, ranks or {}
-    sections = [_section(g, profiles, shown.get(g.signature, ()), linked.get(g.signature, ()), places.get(g.signature, ())) for g in groups]
+    drawn, places = plots or {}, ranks or {}
+    sections = [_section(g, profiles, drawn.get(g.signature, Plots()), places.get(g.signature, ())) for g in groups]
     loader = PackageLoader("segbench.report")
     environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     page = environment.get_template("leaderboard.md.jinja").render(
@@ -89,7 +95,7 @@ def _best(group: Group) -> list[str]:
     return [escape(evaluated(group) + difference), str(len(group.records)), escape(best), miou]
 
 
-def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, links: Pictures, ranks: Ranks) -> dict[str, Any]:
+def _section(group: Group, profiles: Sequence[Profile], plots: Plots, ranks: Ranks) -> dict[str, Any]:
     records = group.records
     names = row_labels(records)
     settings = by_setting(records, profiles)
@@ -102,8 +108,8 @@ def _section(group: Group, profiles: Sequence[Profile], pictures: Pictures, link
         "notes": list(map(escape, notes_of(records, setting, fastest, ranks=bool(ranks)))),
         "other_speeds": [(escape(name), _speed_table(records, measured)) for name, measured in others],
         "per_class": to_markdown(per_class(records), best_in="row"),
-        "shown": [(escape(caption), path) for caption, path in pictures],
-        "linked": [(escape(caption), path) for caption, path in links],
+        "shown": [(escape(caption), path) for caption, path in plots.shown],
+        "linked": [(escape(caption), path) for caption, path in plots.linked],
         "models": [line for record, name in zip(records, names, strict=True) if (line := _origin(record, name))],
         "fence": "`" * max(3, 1 + max(len(run) for record in records for run in ["", *re.findall("`+", record.command)])),
         "commands": _by_value((portable(r.command) or "# no command was recorded" for r in records), names, "# {names}\n{value}"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.models.layers.resnet import ResNetTrunk
+from segbench.models.layers.resnet import Dilation, ResNetTrunk
 
 Shapes = dict[str, tuple[int, ...]]
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -83,19 +83,19 @@ def test_stages_are_at_strides_4_to_32_rounded_up(depth: int, size: tuple[int, i
 
 @pytest.mark.parametrize(("stride", "expected"), [(32, (8, 4, 2)), (16, (8, 4, 4)), (8, (8, 8, 8))])
 def test_dilation_keeps_the_output_stride(stride: int, expected: Sequence[int]) -> None:
-    stages = trunk_on_meta(50, output_stride=stride)(torch.empty(1, 3, 64, 64, device="meta"))
+    stages = trunk_on_meta(50, dilation=Dilation(stride))(torch.empty(1, 3, 64, 64, device="meta"))
     assert tuple(stage.shape[2] for stage in stages[1:]) == tuple(expected)
 
 
 def test_the_first_dilated_block_keeps_the_rate_before_as_torchvision_or_not_as_caffe() -> None:
-    torchvision, caffe = trunk_on_meta(50, output_stride=8), trunk_on_meta(50, output_stride=8, contract_dilation=False)
+    torchvision, caffe = (trunk_on_meta(50, dilation=Dilation(8, contract=contract)) for contract in (True, False))
     assert [rates(torchvision, stage) for stage in (2, 3, 4)] == [[1] * 4, [1, 2, 2, 2, 2, 2], [2, 4, 4]]
     assert [rates(caffe, stage) for stage in (2, 3, 4)] == [[1] * 4, [2] * 6, [4] * 3]
 
 
 def test_multi_grid_multiplies_the_dilation_of_the_last_stage() -> None:
-    assert rates(trunk_on_meta(50, output_stride=16, multi_grid=(1, 2, 4)), 4) == [2, 4, 8]
-    assert rates(trunk_on_meta(50, output_stride=8, multi_grid=(1, 2, 4)), 4) == [4, 8, 16]
+    assert rates(trunk_on_meta(50, dilation=Dilation(16, multi_grid=(1, 2, 4))), 4) == [2, 4, 8]
+    assert rates(trunk_on_meta(50, dilation=Dilation(8, multi_grid=(1, 2, 4))), 4) == [4, 8, 16]
 
 
 @pytest.mark.parametrize("depth", [18, 50])
@@ -103,7 +103,7 @@ def test_a_dilated_trunk_agrees_with_the_strided_one_on_its_grid(depth: int) -> 
     """Dilation is the same network evaluated more densely: every second position is the strided map, away from the padding."""
     torch.manual_seed(0)
     strided = ResNetTrunk(depth, width=1 / 16).eval()
-    dense = ResNetTrunk(depth, width=1 / 16, output_stride=16).eval()
+    dense = ResNetTrunk(depth, width=1 / 16, dilation=Dilation(16)).eval()
     dense.load_state_dict(strided.state_dict())
     x = torch.randn(1, 3, 96, 128)
     with torch.inference_mode():
@@ -112,7 +112,7 @@ def test_a_dilated_trunk_agrees_with_the_strided_one_on_its_grid(depth: int) -> 
 
 @pytest.mark.parametrize(("in_first", "strides"), [(False, [(1, 2)] * 3), (True, [(2, 1)] * 3)])
 def test_the_stride_of_a_bottleneck_sits_on_its_3x3_or_on_its_first_1x1(in_first: bool, strides: list[tuple[int, int]]) -> None:
-    trunk = trunk_on_meta(50, stride_in_1x1=in_first)
+    trunk = trunk_on_meta(50, caffe=in_first)
     assert [(layer[0].conv1.stride[0], layer[0].conv2.stride[0]) for layer in (trunk.layer2, trunk.layer3, trunk.layer4)] == strides
 
 
@@ -134,7 +134,7 @@ def test_a_deep_stem_has_three_convolutions_and_the_stride_of_one() -> None:
 
 
 def test_a_ceil_mode_pool_keeps_the_incomplete_column() -> None:
-    assert trunk_on_meta(18, ceil_mode=True)(torch.empty(1, 3, 64, 66, device="meta"))[0].shape[2:] == (17, 17)
+    assert trunk_on_meta(18, caffe=True)(torch.empty(1, 3, 64, 66, device="meta"))[0].shape[2:] == (17, 17)
 
 
 def test_width_scales_every_stage_down_to_what_can_still_learn() -> None:
@@ -147,7 +147,7 @@ def test_impossible_depths_and_strides_are_refused() -> None:
     with pytest.raises(ValueError, match="no ResNet-42"):
         ResNetTrunk(42)
     with pytest.raises(ValueError, match="cannot end at stride 64, but at 32"):
-        trunk_on_meta(18, output_stride=64)
+        trunk_on_meta(18, dilation=Dilation(64))
 
 
 @pytest.mark.parametrize("depth", [18, 50])

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segbench.models.layers.resnet import ResNetTrunk
+from segbench.models.layers.resnet import Dilation, ResNetTrunk
 from segbench.models.layers.xception import SeparableConv
 from segbench.models.segmenter import Segmenter
 from segbench.models.zoo.deeplab_v3plus import DeepLabV3Plus, deeplab_v3plus, deeplab_v3plus_r101
@@ -53,7 +53,7 @@ def test_parameter_counts_of_other_ports(depth: int, decoder_convs: int, expecte
     """Two decoder convolutions: kazuto1011 and jfzhang95; ResNet-50: VainF."""
     options: dict[str, Any] = {"output_stride": 16, "separable": False, "align_corners": False, "width": 1.0}
     with torch.device("meta"):
-        network = DeepLabV3Plus(19, ResNetTrunk(depth, output_stride=16), decoder_convs=decoder_convs, **options)
+        network = DeepLabV3Plus(19, ResNetTrunk(depth, dilation=Dilation(16)), decoder_convs=decoder_convs, **options)
     assert count(network) == expected
 
 

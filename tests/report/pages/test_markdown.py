@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from segbench.metrics.scores import METRICS_VERSION
-from segbench.report.pages.markdown import board_page
+from segbench.report.pages.markdown import Plots, board_page
 from tests.report.fakes import FAIR, GOOD, POOR, profile, run_record
 
 
@@ -82,8 +82,6 @@ def test_papers_and_training_data_are_named():
 
 def test_plots_are_linked():
     record = run_record("a", GOOD)
-    page = board_page(
-        "toy", [record], pictures={record.signature: [("bars", "plots/x.svg")]}, links={record.signature: [("a", "plots/a.svg")]}
-    )
+    page = board_page("toy", [record], plots={record.signature: Plots([("bars", "plots/x.svg")], [("a", "plots/a.svg")])})
     assert "![bars](plots/x.svg)" in page
     assert "Confusion matrices: [a](plots/a.svg)." in page
