@@ -20,7 +20,8 @@ import torch
 
 # By value. Small ones first: they gain most from each other's company.
 GROUPS: tuple[tuple[str, ...], ...] = (("enet", "bisenet_r18", "fanet18"), ("segnet", "unet", "fcn8s"))
-TRAINING_SHARE = 0.75  # of a group's time; the rest is for starting and validating
+STARTING_SECONDS = 25.0  # at least, of a group's time, for starting and validating
+TRAINING_SHARE = 0.85  # of a group's time at most
 EVALUATION_SECONDS = 35.0  # at the end, for the last group's test split
 LARGEST = 15 << 20  # bytes of weights that are handed on
 
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=8.0, help="for everything together")
     parser.add_argument("--groups", help="others than these, e.g. enet+bisenet_r18,segnet")
+    parser.add_argument("--throughout", help="a network that is trained all the time, beside every group")
     parser.add_argument("--shares", help="of the time, one for each group, e.g. 3,2")
     parser.add_argument("--tiny", action="store_true", help="two steps and two images, on any machine")
     options = parser.parse_args()
@@ -73,9 +75,14 @@ def main() -> int:
     shares = [float(share) for share in options.shares.split(",")] if options.shares else [1.0] * len(groups)
     session, evaluating, failed = Session(options.data, options.out, options.tiny), Processes(), list[str]()
     end = time.monotonic() + (3600 if options.tiny else 60 * options.minutes)
+    available = 60 * options.minutes - EVALUATION_SECONDS
+    throughout = (options.throughout,) if options.throughout else ()
+    running = begin(session, throughout, available)
     for names, share in zip(groups, shares, strict=True):
-        seconds = 1800.0 if options.tiny else (60 * options.minutes - EVALUATION_SECONDS) * share / sum(shares)
-        failed += train_group(session, names, seconds, evaluating)
+        seconds = 1800.0 if options.tiny else available * share / sum(shares)
+        running |= begin(session, names, seconds)
+        failed += finish(session, running, names, time.monotonic() + seconds, evaluating)
+    failed += finish(session, running, throughout, end - EVALUATION_SECONDS / 2, evaluating)
     failed += end_of(evaluating, end)
     for file in (options.out / "weights").iterdir():
         if file.suffix in (".ckpt", ".previous") or file.stat().st_size > LARGEST:
@@ -84,19 +91,23 @@ def main() -> int:
     return int(bool(failed))
 
 
-def train_group(session: Session, names: tuple[str, ...], seconds: float, evaluating: Processes) -> list[str]:
-    """Train networks at once, and begin to evaluate each as soon as it is trained; the names of those that were not."""
-    end = time.monotonic() + seconds
-    running = {name: start(session, name, session.train_command(name, TRAINING_SHARE * seconds)) for name in names}
+def begin(session: Session, names: tuple[str, ...], seconds: float) -> Processes:
+    """Start trainings that end, with starting and validating, within so many seconds."""
+    budget = seconds - max(STARTING_SECONDS, (1 - TRAINING_SHARE) * seconds)
+    return {name: start(session, name, session.train_command(name, budget)) for name in names}
+
+
+def finish(session: Session, running: Processes, names: tuple[str, ...], end: float, evaluating: Processes) -> list[str]:
+    """Wait until a moment for trainings, and begin to evaluate each one that ends; the names of those that failed or did not end."""
     failed: list[str] = []
-    while running and time.monotonic() < end:
+    while any(name in running for name in names) and time.monotonic() < end:
         for name in [name for name, process in running.items() if process.poll() is not None]:
             if running.pop(name).returncode:
                 failed.append(name)
             else:
                 evaluating[name] = start(session, name, session.run_command(name))
         time.sleep(0.2)
-    return failed + end_of(running, end)
+    return failed + end_of({name: running.pop(name) for name in names if name in running}, end)
 
 
 def end_of(processes: Processes, end: float) -> list[str]:
