@@ -27,8 +27,8 @@ DIRECTION = {
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names settings foreign shapes < yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping < decoding",
-    "metrics": """confusion pair_counts image_scores latency per_image region_scores < scores uncertainty instance_iou
-        < boundary_iou ranking < image_counts < counting conventions""",
+    "metrics": """confusion pair_counts image_scores latency statistic < scores instance_iou region_scores < boundary_iou
+        < per_image < uncertainty image_counts < ranking counting conventions""",
     "images": "folders buffers inflate unfilter unfilter_photographs < color_ids < png jpeg < files < colors",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",

@@ -21,7 +21,7 @@ from segbench.profiling.profiler import Runner, measure, measuring, runner
 from segbench.profiling.timing import Effort
 from segbench.records.profile import Profile, joined, read_profile
 from segbench.report.pages.board_files import write as write_board
-from segbench.report.tables.speed import by_machine, speed_cells, speed_note, speed_table
+from segbench.report.tables.speed import by_machine, readable_speeds, speed_note, speed_table
 
 Size = tuple[int, int]
 
@@ -170,7 +170,7 @@ def print_profiles(profiles: Sequence[Profile]) -> None:
     """A table for each machine, size and batch, the fastest first, on standard output."""
     show = console()
     for title, members in by_machine(profiles).items():
-        show.print(table(*speed_cells(speed_table(members)), text=("network",)))
+        show.print(table(*readable_speeds(speed_table(members)), text=("network",)))
         show.print(f"{title}; {speed_note(members)}", style="dim")
         for profile in members:
             if profile.throughput_end:

@@ -15,8 +15,8 @@ from segbench.models.segmenter import Segmenter
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import notes, warnings
-from segbench.report.tables.formats import cells
-from segbench.report.tables.frames import comparable, leaderboard, per_class
+from segbench.report.tables.formats import texts_of
+from segbench.report.tables.frames import comparable, per_class, score_table
 from segbench.report.tables.intervals import interval_note
 
 
@@ -72,7 +72,7 @@ def print_tables(records: Sequence[RunRecord], profiles: Sequence[Profile], *, p
 def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, per_class: bool) -> None:
     """The comparison table, best mIoU first, on standard output."""
     show = console()
-    header, rows = cells(leaderboard(records, profiles))
+    header, rows = texts_of(score_table(records, profiles))
     show.print(table(header, rows))
     if per_class:
         print_per_class(records)
@@ -88,5 +88,5 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
 
 def print_per_class(records: Sequence[RunRecord]) -> None:
     """IoU of every class, a column for each model."""
-    header, rows = cells(per_class(records), best_in="row")
+    header, rows = texts_of(per_class(records), best_in="row")
     console().print(table(["class IoU", *header[1:]], rows))

@@ -15,8 +15,8 @@ from segbench.errors import DataError
 from segbench.files.json_text import write_text
 from segbench.leaderboards.board import read_files
 from segbench.records.profile import Profile
-from segbench.report.tables.formats import arranged, cells, page_of, to_csv
-from segbench.report.tables.frames import Group, by_setting, class_half_widths, comparable, leaderboard, per_class
+from segbench.report.tables.formats import arranged, page_of, texts_of, to_csv
+from segbench.report.tables.frames import Group, by_setting, class_half_widths, comparable, per_class, score_table
 from segbench.report.tables.intervals import interval_note
 
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html"}
@@ -55,7 +55,7 @@ def write_table(
 def _print(groups: Sequence[Group], frames: Sequence[pd.DataFrame], profiles: Sequence[Profile], classes: bool) -> None:
     show = console()
     for group, frame in zip(groups, frames, strict=True):
-        show.print(terminal_table(*cells(frame, **_options(group, classes))))
+        show.print(terminal_table(*texts_of(frame, **_options(group, classes))))
         for note in (*_notes(group, profiles, classes), group.signature):
             show.print(note, style="dim", soft_wrap=True, markup=False)
 
@@ -63,7 +63,7 @@ def _print(groups: Sequence[Group], frames: Sequence[pd.DataFrame], profiles: Se
 def _frame(group: Group, profiles: Sequence[Profile], classes: bool) -> pd.DataFrame:
     if classes:
         return per_class(group.records)
-    return leaderboard(group.records, next(iter(by_setting(group.records, profiles).values()), []))
+    return score_table(group.records, next(iter(by_setting(group.records, profiles).values()), []))
 
 
 def _options(group: Group, classes: bool) -> dict[str, Any]:

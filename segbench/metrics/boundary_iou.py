@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.metrics.scores import mean_of_defined
+from segbench.metrics.statistic import Floats, Statistic, Sums, by_class, divide, mean_of_rows
 
 RATIO = 0.02
 
@@ -83,3 +84,13 @@ def boundary_sums(table: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[C, 3], the counts of :class:`Boundaries`, of a table int64[2, 2, C, C+1] from ``boundary_counting.count_boundaries``."""
     hits = table[1, 1, :, :-1].diagonal()
     return np.stack([hits, table[1].sum(axis=(0, 2)), table[:, 1].sum(axis=(0, 1))[:-1]], axis=1)
+
+
+def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
+    hits, targets, preds = np.split(sums, 3)
+    boundary_iou = divide(hits, targets + preds - hits)
+    return {"boundary_miou": mean_of_rows(boundary_iou), "boundary_iou": boundary_iou}
+
+
+BOUNDARY = Statistic(lambda classes: (classes, 3), {"boundary_miou": "one", "boundary_iou": "class"}, by_class, _scores)
+"""The counts of :class:`Boundaries` of every image, int64[N, C, 3]."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from segbench.errors import LabelError
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.statistic import Floats, Statistic, Sums, by_class, divide, mean_of_rows
 
 Rows = NDArray[np.int64]
 """int64[K, 4] of K instances: instance id; pixels; those predicted as its class; those predicted as a label of its category."""
@@ -166,3 +167,14 @@ def _added(place: NDArray[np.intp], rows: Rows, column: int, table: InstanceTabl
 def _ratio(tp: float, fn: float, fp: int) -> float:
     denominator = tp + fp + fn
     return tp / denominator if denominator != 0 else float("nan")
+
+
+def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
+    hits, misses = np.split(sums, 2)
+    class_iiou = divide(hits, hits + (pairs.preds - pairs.hits) + misses)
+    class_iiou[[not label.has_instances for label in pairs.labels.classes]] = np.nan
+    return {"iiou": mean_of_rows(class_iiou), "class_iiou": class_iiou}
+
+
+INSTANCES = Statistic(lambda classes: (classes, 2), {"iiou": "one", "class_iiou": "class"}, by_class, _scores)
+"""The weighted hits and misses of every image, float64[N, C, 2], as :func:`weighted_sums` gives them."""

@@ -4,9 +4,8 @@ Scores need only sums that are linear in the matrix, so int64[C, C+1] shrinks to
 
     hits[C]  targets[C]  preds[C]  hits within the category[K]
 
-and what was counted beside it adds the rows that :data:`EXTRAS` names.
-
-Columns add up as matrices do. What is undefined, and what leaves a mean, is as for a single matrix.
+and each of :data:`STATISTICS` that was counted beside it adds its own. Columns add up as matrices do. What is undefined, and what leaves a
+mean, is as for a single matrix; a test holds the formulas here and there together.
 """
 
 from __future__ import annotations
@@ -18,13 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
+from segbench.metrics.boundary_iou import BOUNDARY
+from segbench.metrics.instance_iou import INSTANCES
+from segbench.metrics.region_scores import SEGMENTS
+from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_rows
 
-Floats = NDArray[np.float64]
+STATISTICS: dict[str, Statistic] = {"boundary": BOUNDARY, "instances": INSTANCES, "segments": SEGMENTS}
+"""What may be counted beside pairs, by the field of :class:`PerImage`."""
 
-OF_CLASSES = ("class_iou", "class_acc", "class_precision", "class_dice", "boundary_iou", "class_iiou")
-OF_CATEGORIES = ("category_iou",)
-EXTRAS = ("boundary", "instances", "segments")
-"""Fields of :class:`PerImage` that may be absent, in the order of their rows: 3 C, 2 C and 3."""
+OF_PAIRS: dict[str, Kind] = {
+    **dict.fromkeys(("acc", "acc_cls", "miou", "fwiou"), "one"),
+    **dict.fromkeys(("class_iou", "class_acc", "class_precision", "class_dice"), "class"),
+    "category_miou": "one",
+    "category_iou": "category",
+}
+"""The scores of a confusion matrix, by field name of :class:`~segbench.metrics.scores.Scores`."""
+
+KINDS: dict[str, Kind] = {**OF_PAIRS, **{name: kind for each in STATISTICS.values() for name, kind in each.names.items()}}
+"""Every score, and of what it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +52,14 @@ class PerImage:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Which of :data:`EXTRAS` were counted."""
-        return tuple(name for name in EXTRAS if getattr(self, name) is not None)
+        """Which of :data:`STATISTICS` were counted."""
+        return tuple(name for name in STATISTICS if getattr(self, name) is not None)
+
+
+def score_names(labels: LabelSpace, extras: Sequence[str] = ()) -> list[str]:
+    """The scores that there are in a label space, and of the extras, in order."""
+    of_pairs = [name for name in OF_PAIRS if labels.categories or not name.startswith("category")]
+    return [*of_pairs, *(name for extra in extras for name in STATISTICS[extra].names)]
 
 
 def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: Sequence[Hashable] | None) -> Floats:
@@ -54,22 +70,14 @@ def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: 
     :raises ValueError: the shapes do not fit together.
     """
     counted = counted if isinstance(counted, PerImage) else PerImage(counted)
-    per_image, classes = counted.confusion, len(labels.classes)
-    if per_image.dtype != np.int64 or per_image.shape != (len(per_image), classes, classes + 1):
-        raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not {per_image.dtype}{list(per_image.shape)}")
-    if groups is not None and len(groups) != len(per_image):
-        raise ValueError(f"{len(groups)} groups for {len(per_image)} images")
-    inside = _members(labels)
-    square = per_image[:, :, :-1]
+    _refuse_misshapen(labels, counted)
+    if groups is not None and len(groups) != len(counted.confusion):
+        raise ValueError(f"{len(groups)} groups for {len(counted.confusion)} images")
+    inside, square = _members(labels), counted.confusion[:, :, :-1]
     hits = np.diagonal(square, axis1=1, axis2=2)
     category_hits = ((inside @ square) * inside).sum(axis=2)
-    parts = [hits, per_image.sum(axis=2), square.sum(axis=1), category_hits]
-    shapes = {"boundary": (classes, 3), "instances": (classes, 2), "segments": (2,)}
-    for name in counted.extras:
-        more = getattr(counted, name)
-        if more.shape != (len(per_image), *shapes[name]):
-            raise ValueError(f"{name} must be {[len(per_image), *shapes[name]]}, not {list(more.shape)}")
-        parts.append(_summed(more) if name == "segments" else more.transpose(0, 2, 1).reshape(len(per_image), -1))
+    parts = [hits, counted.confusion.sum(axis=2), square.sum(axis=1), category_hits]
+    parts += [STATISTICS[name].sums(getattr(counted, name)) for name in counted.extras]
     statistics = np.concatenate(parts, axis=1).T
     if groups is None:
         return np.ascontiguousarray(statistics, np.float64)
@@ -79,10 +87,14 @@ def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: 
     return np.ascontiguousarray(sums.T, np.float64)
 
 
-def _summed(segments: Floats) -> Floats:
-    """float64[N, 3]: what adds up to means over the images that have such scores, and 1 for each of these."""
-    defined = ~np.isnan(segments).any(axis=1, keepdims=True)
-    return np.concatenate([np.where(defined, segments, 0), defined], axis=1)
+def _refuse_misshapen(labels: LabelSpace, counted: PerImage) -> None:
+    matrices, classes = counted.confusion, len(labels.classes)
+    if matrices.dtype != np.int64 or matrices.shape != (len(matrices), classes, classes + 1):
+        raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not {matrices.dtype}{list(matrices.shape)}")
+    for name in counted.extras:
+        expected, shape = [len(matrices), *STATISTICS[name].shape(classes)], list(getattr(counted, name).shape)
+        if shape != expected:
+            raise ValueError(f"{name} must be {expected}, not {shape}")
 
 
 def _members(labels: LabelSpace) -> NDArray[np.int64]:
@@ -92,38 +104,39 @@ def _members(labels: LabelSpace) -> NDArray[np.int64]:
 
 
 def scores_of(labels: LabelSpace, sums: Floats, extras: Sequence[str] = ()) -> dict[str, Floats]:
-    """Every score of R columns float64[S, R], by field name of :class:`~segbench.metrics.scores.Scores`, and those of the extras.
-
-    float64[R]; scores of classes and of categories float64[C, R] and float64[K, R].
-    """
+    """Every score of R columns float64[S, R], by the names of :data:`KINDS`; those of the extras too."""
     classes, inside = len(labels.classes), _members(labels).astype(np.float64)
-    plain = 3 * classes + len(inside)
-    hits, targets, preds, category_hits, more = np.split(sums, [classes, 2 * classes, 3 * classes, plain])
-    class_iou, class_acc = _divide(hits, targets + preds - hits), _divide(hits, targets)
+    sizes = [
+        classes,
+        classes,
+        classes,
+        len(inside),
+        *(STATISTICS[name].sums(np.zeros((1, *STATISTICS[name].shape(classes)))).size for name in extras),
+    ]
+    hits, targets, preds, category_hits, *more = np.split(sums, np.cumsum(sizes)[:-1])
+    of_pairs = Sums(labels, inside, hits, targets, preds, category_hits)
+    scores = _scores_of_pairs(of_pairs)
+    for name, own in zip(extras, more, strict=True):
+        scores |= STATISTICS[name].scores(of_pairs, own)
+    return scores
+
+
+def _scores_of_pairs(sums: Sums) -> dict[str, Floats]:
+    hits, targets, preds = sums.hits, sums.targets, sums.preds
+    class_iou, class_acc = divide(hits, targets + preds - hits), divide(hits, targets)
     scores = {
-        "acc": _divide(hits.sum(axis=0), targets.sum(axis=0)),
-        "acc_cls": _mean_of_defined(class_acc),
-        "miou": _mean_of_defined(class_iou),
-        "fwiou": _divide((np.nan_to_num(class_iou) * targets).sum(axis=0), targets.sum(axis=0)),
+        "acc": divide(hits.sum(axis=0), targets.sum(axis=0)),
+        "acc_cls": mean_of_rows(class_acc),
+        "miou": mean_of_rows(class_iou),
+        "fwiou": divide((np.nan_to_num(class_iou) * targets).sum(axis=0), targets.sum(axis=0)),
         "class_iou": class_iou,
         "class_acc": class_acc,
-        "class_precision": _divide(hits, preds),
-        "class_dice": _divide(2 * hits, targets + preds),
+        "class_precision": divide(hits, preds),
+        "class_dice": divide(2 * hits, targets + preds),
     }
-    if len(inside):
-        category_iou = _divide(category_hits, inside @ (targets + preds) - category_hits)
-        scores |= {"category_miou": _mean_of_defined(category_iou), "category_iou": category_iou}
-    if "boundary" in extras:
-        near, near_targets, near_preds, more = np.split(more, [classes, 2 * classes, 3 * classes])
-        boundary_iou = _divide(near, near_targets + near_preds - near)
-        scores |= {"boundary_miou": _mean_of_defined(boundary_iou), "boundary_iou": boundary_iou}
-    if "instances" in extras:
-        weighted_hits, misses, more = np.split(more, [classes, 2 * classes])
-        class_iiou = _divide(weighted_hits, weighted_hits + (preds - hits) + misses)
-        class_iiou[[not label.has_instances for label in labels.classes]] = np.nan
-        scores |= {"iiou": _mean_of_defined(class_iiou), "class_iiou": class_iiou}
-    if "segments" in extras:
-        scores |= {"v_rand": _divide(more[0], more[2]), "v_info": _divide(more[1], more[2])}
+    if len(sums.inside):
+        category_iou = divide(sums.category_hits, sums.inside @ (targets + preds) - sums.category_hits)
+        scores |= {"category_miou": mean_of_rows(category_iou), "category_iou": category_iou}
     return scores
 
 
@@ -135,21 +148,5 @@ def totals(labels: LabelSpace, counted: PerImage) -> dict[str, Floats]:
 
 def mious_of(labels: LabelSpace, sums: Floats) -> Floats:
     """The mIoU alone of R columns, float64[R]."""
-    classes = len(labels.classes)
-    hits, targets, preds = np.split(sums[: 3 * classes], 3)
-    return _mean_of_defined(_divide(hits, targets + preds - hits))
-
-
-def _divide(numerator: Floats, denominator: Floats) -> Floats:
-    result = np.full(denominator.shape, np.nan)
-    np.divide(numerator, denominator, out=result, where=denominator != 0)
-    return result
-
-
-def _mean_of_defined(rows: Floats) -> Floats:
-    """float64[R] of float64[C, R]: the mean of what is not NaN, added from the first row to the last as for a single matrix."""
-    total, defined = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-    for row in rows:
-        total += np.nan_to_num(row)
-        defined += ~np.isnan(row)
-    return _divide(total, defined)
+    hits, targets, preds = np.split(sums[: 3 * len(labels.classes)], 3)
+    return mean_of_rows(divide(hits, targets + preds - hits))

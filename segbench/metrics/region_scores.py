@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.metrics.statistic import Floats, Statistic, Sums, divide
+
 LINE = 0
 """Number of a pixel that belongs to no segment."""
 
@@ -67,3 +69,18 @@ def _entropy(counts: NDArray[np.int64], alone: int) -> float:
     total = int(counts.sum()) + alone
     shares = counts / total
     return float(-(shares * np.log(shares)).sum() + alone / total * np.log(total))
+
+
+def _sums(segments: Floats) -> Floats:
+    """float64[N, 3]: what adds up to means over the images that have such scores, and 1 for each of these."""
+    defined = ~np.isnan(segments).any(axis=1, keepdims=True)
+    return np.concatenate([np.where(defined, segments, 0), defined], axis=1)
+
+
+def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
+    v_rand, v_info, images = sums
+    return {"v_rand": divide(v_rand, images), "v_info": divide(v_info, images)}
+
+
+SEGMENTS = Statistic(lambda classes: (2,), {"v_rand": "one", "v_info": "one"}, _sums, _scores)
+"""V_rand and V_info of every image, float64[N, 2]: means over images, not sums."""

@@ -31,14 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
-from segbench.metrics.per_image import OF_CATEGORIES, OF_CLASSES, Floats, PerImage, mious_of, scores_of, units_of
+from segbench.metrics.per_image import KINDS, STATISTICS, PerImage, mious_of, score_names, scores_of, units_of
+from segbench.metrics.statistic import Floats
 
 LEVEL = 0.95
 REPLICATES = 10_000
 SEED = 0
 
-_ALWAYS = ("acc", "acc_cls", "miou", "fwiou", "class_iou", "class_acc", "class_precision", "class_dice")
-_WHERE_COUNTED = ("boundary_miou", "boundary_iou", "iiou", "class_iiou", "v_rand", "v_info")
 _BLOCK = 1 << 19  # weights that are held at once: 4 MB
 _TIE = 1e-12  # two exchanges that differ by rounding alone
 
@@ -75,9 +74,8 @@ class Intervals:
 
         :raises KeyError, TypeError, ValueError: something is missing or no pair of numbers.
         """
-        metrics = [*_ALWAYS, *(("category_miou", *OF_CATEGORIES) if labels.categories else ())]
-        metrics += [metric for metric in _WHERE_COUNTED if metric in data]
-        bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in metrics}
+        extras = [name for name, statistic in STATISTICS.items() if any(score in data for score in statistic.names)]
+        bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in score_names(labels, extras)}
         return cls(bounds, float(data["level"]), int(data["replicates"]), int(data["seed"]), int(data["units"]), str(data["unit"]))
 
 
@@ -271,7 +269,7 @@ def _p_value(values: Floats, observed: Floats, *, exact: bool) -> Floats:
 
 
 def _names(labels: LabelSpace, metric: str) -> tuple[str, ...] | None:
-    return labels.class_names if metric in OF_CLASSES else labels.categories if metric in OF_CATEGORIES else None
+    return {"one": None, "class": labels.class_names, "category": labels.categories}[KINDS[metric]]
 
 
 def _named(bounds: Floats, names: Sequence[str] | None) -> Any:

@@ -19,7 +19,7 @@ from segbench.errors import RecordError
 from segbench.files.atomic import replacing
 from segbench.files.json_text import write_text
 from segbench.metrics.image_counts import Counted
-from segbench.metrics.per_image import EXTRAS, PerImage
+from segbench.metrics.per_image import STATISTICS, PerImage
 from segbench.metrics.uncertainty import bootstrap
 from segbench.records.run_record import RunRecord
 
@@ -56,7 +56,7 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
                 raise ValueError(f"it unfolds to {size} bytes")
         with path.open("rb") as file, np.load(file) as data:
             ids, counts = data["ids"].tolist(), data["counts"]
-            counted = PerImage(counts, *(data.get(name) for name in EXTRAS))
+            counted = PerImage(counts, *(data.get(name) for name in STATISTICS))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if counts.dtype != np.int64 or counts.shape[:1] != (len(ids),):

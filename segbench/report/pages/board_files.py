@@ -25,7 +25,7 @@ from segbench.report.plots import accuracy
 from segbench.report.plots.distributions import Spread, per_image_iou
 from segbench.report.plots.speed import latency_dots
 from segbench.report.tables.formats import to_csv
-from segbench.report.tables.frames import Group, by_setting, comparable, file_names, leaderboard, row_labels
+from segbench.report.tables.frames import Group, by_setting, comparable, file_names, row_labels, score_table
 
 INDEX = "README.md"
 PAGE = "index.html"
@@ -109,7 +109,7 @@ def _accuracy_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[st
         plots[group.signature] = Plots(shown, linked)
         files |= {picture.file: _drawn(picture.draw) for picture in pictures}
         settings = by_setting(group.records, board.profiles)
-        table = leaderboard(group.records, next(iter(settings.values()), []), ranks[group.signature])
+        table = score_table(group.records, next(iter(settings.values()), []), ranks[group.signature])
         files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
     texts = {"rules": rules_text(board), "published": reported_text(board.reported)}
     page = board_page(board.rules.title, board.records, board.profiles, plots=plots, ranks=ranks, **texts)

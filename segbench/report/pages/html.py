@@ -17,10 +17,10 @@ from segbench.leaderboards.board import Board
 from segbench.metrics.scores import METRICS_VERSION
 from segbench.records.profile import Profile
 from segbench.report.pages.board_texts import evaluated, notes_of, rules_of
-from segbench.report.pages.html_tables import Table, measured_table, reported_tables, speed_table
+from segbench.report.pages.html_tables import Table, measured_speeds, measured_table, reported_tables
 from segbench.report.pages.payload import model_data, score_plots, speed_plot
 from segbench.report.plots.strips import strips_of
-from segbench.report.tables.frames import Group, by_setting, comparable, file_names, leaderboard, row_labels
+from segbench.report.tables.frames import Group, by_setting, comparable, file_names, row_labels, score_table
 from segbench.report.tables.speed import by_machine
 
 _READING = (
@@ -44,7 +44,7 @@ Ranks = Mapping[str, Sequence[int | None]]
 def boards_page(title: str, boards: Sequence[tuple[Board, Ranks]]) -> str:
     """The page, boards with measured rows first. With each board come the ranks of its rows, by signature.
 
-    :raises RecordError: see :func:`~segbench.report.tables.frames.leaderboard`.
+    :raises RecordError: see :func:`~segbench.report.tables.frames.score_table`.
     :raises DataError: see :func:`~segbench.report.plots.strips.strips_of`.
     """
     environment = Environment(
@@ -82,7 +82,7 @@ def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
     plots = score_plots(board, zip(groups, ids, strict=True))
     if not groups:
         plots = [plot for name, profiles in speeds.items() if (plot := speed_plot(name, profiles))["points"]]
-    tables += [speed_table(f"Speed: {name}", profiles) for name, profiles in speeds.items()]
+    tables += [measured_speeds(f"Speed: {name}", profiles) for name, profiles in speeds.items()]
     tables += reported_tables(board.reported)
     return {
         "id": name,
@@ -100,7 +100,7 @@ def _measured(board: Board, group: Group, ranks: Sequence[int | None], ids: Sequ
     (name, profiles), *_ = list(settings.items()) or [("", [])]
     notes = notes_of(group.records, name, profiles, ranks=bool(ranks))
     heading = f"Measured: {group.difference}" if group.difference else "Measured"
-    return measured_table(heading, leaderboard(group.records, profiles, ranks), ids, signature=group.signature, notes=notes)
+    return measured_table(heading, score_table(group.records, profiles, ranks), ids, signature=group.signature, notes=notes)
 
 
 def _other_profiles(board: Board, groups: Sequence[Group]) -> list[Profile]:

@@ -68,7 +68,7 @@ LESS_IS_BETTER = frozenset({"rank", *SIZES, "network_ms"})
 
 
 def measured_table(heading: str, table: pd.DataFrame, ids: Sequence[str], *, signature: str, notes: Sequence[str]) -> Table:
-    """What :func:`~segbench.report.tables.frames.leaderboard` gives; ``ids`` of its rows. Models come first, their ranks behind them."""
+    """What :func:`~segbench.report.tables.frames.score_table` gives; ``ids`` of its rows. Models come first, their ranks behind them."""
     table = table[["model", *(name for name in table.columns if name != "model")]]
     names, lines = shown(table)
     columns = [Column("model"), *(_column(name, "descending" if name == "mIoU" else "") for name in names[1:])]
@@ -85,7 +85,7 @@ def _value(name: str, value: Any) -> float | None:
     return None if pd.isna(value) else 100 * float(value) if name in SCORES else float(value)
 
 
-def speed_table(heading: str, profiles: Sequence[Profile]) -> Table:
+def measured_speeds(heading: str, profiles: Sequence[Profile]) -> Table:
     """Profiles of one machine, the fastest first; names and ranks are those of :func:`segbench.report.tables.speed.speed_table`."""
     table = speed.speed_table(profiles).sort_values("predict_ms", kind="stable")
     known = [name for name in _OF_PROFILES if table[name].notna().any()]

@@ -22,9 +22,9 @@ from segbench.report.tables.frames import (
     Group,
     by_setting,
     comparable,
-    leaderboard,
     per_class,
     row_labels,
+    score_table,
 )
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent
@@ -55,7 +55,7 @@ def board_page(
     :param plots: those of each table, by signature.
     :param ranks: of the rows, by signature.
     :param rules: Markdown that stands above all tables, and ``published`` below them.
-    :raises RecordError: see :func:`~segbench.report.tables.frames.leaderboard`.
+    :raises RecordError: see :func:`~segbench.report.tables.frames.score_table`.
     """
     groups = comparable(records)
     drawn, places = plots or {}, ranks or {}
@@ -104,9 +104,9 @@ def _section(group: Group, profiles: Sequence[Profile], plots: Plots, ranks: Ran
         "difference": escape(group.difference),
         "evaluated": escape(evaluated(group)),
         "signature": group.signature,
-        "board": to_markdown(leaderboard(records, fastest, ranks)),
+        "board": to_markdown(score_table(records, fastest, ranks)),
         "notes": list(map(escape, notes_of(records, setting, fastest, ranks=bool(ranks)))),
-        "other_speeds": [(escape(name), _speed_table(records, measured)) for name, measured in others],
+        "other_speeds": [(escape(name), _speeds(records, measured)) for name, measured in others],
         "per_class": to_markdown(per_class(records), best_in="row"),
         "shown": [(escape(caption), path) for caption, path in plots.shown],
         "linked": [(escape(caption), path) for caption, path in plots.linked],
@@ -117,8 +117,8 @@ def _section(group: Group, profiles: Sequence[Profile], plots: Plots, ranks: Ran
     }
 
 
-def _speed_table(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> str:
-    table = leaderboard(records, profiles)[["model", "mIoU", *SPEEDS]]
+def _speeds(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> str:
+    table = score_table(records, profiles)[["model", "mIoU", *SPEEDS]]
     return to_markdown(table[table["network_ms"].notna()].reset_index(drop=True))
 
 

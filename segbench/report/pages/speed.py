@@ -8,7 +8,7 @@ from segbench.leaderboards.board import Board
 from segbench.records.profile import Profile
 from segbench.report.tables.formats import escape, markdown_lines, to_csv
 from segbench.report.tables.frames import file_names
-from segbench.report.tables.speed import by_machine, fastest_first, row_name, speed_cells, speed_note, speed_table
+from segbench.report.tables.speed import by_machine, fastest_first, readable_speeds, row_name, speed_note, speed_table
 
 MADE = "<!-- Made by `segbench leaderboard` from the files beside it. Change those, not this file. -->"
 PLOT = "plots/latency{}.svg"
@@ -44,7 +44,7 @@ def speed_page(board: Board, rules: str) -> str:
     """The page as Markdown."""
     parts = [f"# {escape(board.rules.title)}", MADE, *([rules] if rules else [])]
     for title, file, profiles in speed_plots(board):
-        header, rows = speed_cells(speed_table(profiles))
+        header, rows = readable_speeds(speed_table(profiles))
         cells = [[escape(cell) for cell in row] for row in rows]
         parts += [f"## {escape(title)}", markdown_lines(header, cells, text=("network",)), f"{escape(speed_note(profiles)).capitalize()}."]
         parts += [f"![Latency: {escape(title)}]({file})"]

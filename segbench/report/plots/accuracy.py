@@ -70,7 +70,7 @@ def class_iou_heatmap(records: Sequence[RunRecord], svg: Path | BinaryIO, png: P
         axes = figure.subplots()
         axes.set_facecolor(EMPTY)
         axes.pcolormesh(100 * iou, cmap=HEAT, vmin=0, vmax=100, edgecolors=PAPER, linewidth=0.8)
-        _write_cells(axes, 100 * iou)
+        _write_values(axes, 100 * iou)
         axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=90, fontsize=8)
         axes.set_yticks(np.arange(len(rows)) + 0.5, labels, fontsize=8)
         axes.tick_params(length=0, labeltop=True, labelbottom=False)
@@ -81,7 +81,7 @@ def class_iou_heatmap(records: Sequence[RunRecord], svg: Path | BinaryIO, png: P
             spine.set_visible(False)
 
 
-def _write_cells(axes: Axes, values: NDArray[np.float64]) -> None:
+def _write_values(axes: Axes, values: NDArray[np.float64]) -> None:
     best = np.where(np.isnan(values), -1.0, values).max(axis=0)
     for (row, column), value in np.ndenumerate(values):
         text = "–" if math.isnan(value) else f"{value:.0f}"

@@ -99,7 +99,7 @@ def shown(table: pd.DataFrame, *, best_in: str = "column", widths: pd.DataFrame 
     return names, [list(row) for row in zip(*columns, strict=True)]
 
 
-def cells(table: pd.DataFrame, markup: Markup = TERMINAL, **options: Any) -> tuple[list[str], list[list[str]]]:
+def texts_of(table: pd.DataFrame, markup: Markup = TERMINAL, **options: Any) -> tuple[list[str], list[list[str]]]:
     """The header and the rows as text of a format; ``options`` are those of :func:`shown`."""
     names, rows = shown(table, **options)
     return [markup.escape(name) for name in names], [[markup.of(cell) for cell in row] for row in rows]
@@ -142,20 +142,20 @@ def _without_formula(value: object) -> object:
 
 def to_markdown(table: pd.DataFrame, **options: Any) -> str:
     """A GitHub table; ``options`` are those of :func:`shown`."""
-    header, rows = cells(table, MARKDOWN, **options)
+    header, rows = texts_of(table, MARKDOWN, **options)
     return markdown_lines(header, rows, text=TEXT)
 
 
 def to_latex(table: pd.DataFrame, **options: Any) -> str:
     """A ``tabular`` with the rules of the booktabs package, which the document must load; ``options`` are those of :func:`shown`."""
-    header, rows = cells(table, LATEX, **options)
+    header, rows = texts_of(table, LATEX, **options)
     columns = "".join("l" if name in TEXT else "r" for name in header)
     return "% \\usepackage{booktabs}\n" + str(pd.DataFrame(rows, columns=header).to_latex(index=False, escape=False, column_format=columns))
 
 
 def to_html(table: pd.DataFrame, **options: Any) -> str:
     """A ``<table>`` without styles; ``options`` are those of :func:`shown`."""
-    header, rows = cells(table, HTML, **options)
+    header, rows = texts_of(table, HTML, **options)
     return str(pd.DataFrame(rows, columns=header).to_html(index=False, escape=False, border=0)) + "\n"
 
 

@@ -76,7 +76,7 @@ def ranked(records: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
     return tuple(sorted(records, key=place))
 
 
-def leaderboard(records: Sequence[RunRecord], profiles: Sequence[Profile] = (), ranks: Sequence[int | None] = ()) -> pd.DataFrame:
+def score_table(records: Sequence[RunRecord], profiles: Sequence[Profile] = (), ranks: Sequence[int | None] = ()) -> pd.DataFrame:
     """One row a record, ranked: model, scores as fractions, size, and speed where a profile is of the same model and arguments.
 
     A column that no record has is left out, the four scores of every record excepted. Where there are intervals, that of the mIoU follows

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.metrics.per_image import OF_CATEGORIES, OF_CLASSES
+from segbench.metrics.per_image import KINDS
 from segbench.records.run_record import RunRecord
 
 
@@ -16,9 +16,8 @@ def half_width(record: RunRecord, metric: str) -> NDArray[np.float64]:
     """Half the width of a score's interval (``metric`` as in ``Intervals``); NaN where there is none, in the score's shape."""
     if record.intervals is not None and metric in record.intervals.bounds:
         return record.intervals.half_width(metric)
-    if metric in OF_CATEGORIES:
-        return np.full(len(record.labels.categories), math.nan)
-    return np.full(len(record.labels.classes) if metric in OF_CLASSES else (), math.nan)
+    shapes = {"one": (), "class": len(record.labels.classes), "category": len(record.labels.categories)}
+    return np.full(shapes[KINDS[metric]], math.nan)
 
 
 def plus_minus(half_width: float) -> str:

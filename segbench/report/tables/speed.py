@@ -81,7 +81,7 @@ def speed_table(profiles: Sequence[Profile]) -> pd.DataFrame:
     return frame.sort_values("rank", kind="stable", ignore_index=True)  # a wide interval has a better rank than a narrow one before it
 
 
-def speed_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+def readable_speeds(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of :func:`speed_table` as people read them: ``~3`` is a rank that is shared or might be."""
     texts = [speed_texts(row) for row in table.to_dict("records")]
     return [name for name, _ in COLUMNS], [[text[column] for _, column in COLUMNS] for text in texts]

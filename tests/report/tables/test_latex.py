@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.report.tables.formats import escape_latex, page_of, to_latex
-from segbench.report.tables.frames import class_half_widths, leaderboard, per_class
+from segbench.report.tables.frames import class_half_widths, per_class, score_table
 from tests.report.fakes import FAIR, GOOD, POOR, profile, run_record
 
 SPECIAL = r"""\&%$#_{}~^|<>[]*-–±'`,"?! ab"""
@@ -72,7 +72,7 @@ def balanced(latex: str) -> bool:
 
 def overall() -> pd.DataFrame:
     records = [run_record(name, GOOD if i % 2 else FAIR, {"key_": "50 %"} if i == 1 else {}, macs=10**9) for i, name in enumerate(NAMES)]
-    return leaderboard(records, [profile(NAMES[0], 3.0)], [1, 1, 3, 4, None])
+    return score_table(records, [profile(NAMES[0], 3.0)], [1, 1, 3, 4, None])
 
 
 def by_class() -> pd.DataFrame:

@@ -8,9 +8,9 @@ import pytest
 
 from segbench.files.json_text import write_text
 from segbench.report.pages import board_files as boards
-from segbench.report.pages.html_tables import speed_table as page_table
+from segbench.report.pages.html_tables import measured_speeds as page_table
 from segbench.report.plots.speed import latency_dots
-from segbench.report.tables.speed import by_machine, speed_cells, speed_note, speed_table
+from segbench.report.tables.speed import by_machine, readable_speeds, speed_note, speed_table
 from tests.report.fakes import ENVIRONMENT, GOOD, profile, run_record
 
 
@@ -24,20 +24,20 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_rows_that_cannot_be_told_apart_share_a_rank_and_are_marked():
-    _, cells = speed_cells(speed_table([profile("slow", 9.0), profile("b", 3.05), profile("a", 3.0), profile("fast", 1.0)]))
+    _, cells = readable_speeds(speed_table([profile("slow", 9.0), profile("b", 3.05), profile("a", 3.0), profile("fast", 1.0)]))
     assert [row[:2] for row in cells] == [["1", "fast"], ["~2", "a"], ["~2", "b"], ["4", "slow"]]
 
 
 def test_a_wide_interval_is_not_ranked_behind_a_narrow_one_that_is_no_faster():
     wide = profile("wide", 3.0)
     wide = profile("wide", 3.0, predict=type(wide.predict)({"p50": 4.2}, (1.0, 9.0)))
-    _, cells = speed_cells(speed_table([profile("a", 1.0), profile("b", 3.0), wide]))
+    _, cells = readable_speeds(speed_table([profile("a", 1.0), profile("b", 3.0), wide]))
     assert [row[:2] for row in cells] == [["~1", "a"], ["~1", "wide"], ["~2", "b"]]
 
 
 def test_a_row_without_an_interval_has_no_rank_and_stands_last():
     old = profile("old", 1.0, predict=type(profile("a", 1.0).predict)({"p50": 1.2, "p95": 1.3}))
-    _, cells = speed_cells(speed_table([old, profile("a", 3.0)]))
+    _, cells = readable_speeds(speed_table([old, profile("a", 3.0)]))
     assert [row[:2] for row in cells] == [["1", "a"], ["–", "old"]]
     assert cells[1][8:11] == ["–", "–", "–"]
 
@@ -64,7 +64,7 @@ def test_rows_of_one_network_are_told_apart_by_how_it_was_run_and_else_by_weight
 def test_the_page_of_all_boards_names_and_ranks_rows_as_the_board_itself_does():
     rows = [profile("a", 9.0), profile("a", 3.05), profile("a", 3.0, {"width": 0.5}, backend="compile"), profile("b", 1.0, backend="amp")]
     shown = page_table("Speed", rows)
-    header, cells = speed_cells(speed_table(rows))
+    header, cells = readable_speeds(speed_table(rows))
     named = [(" ".join(filter(None, (row.cells[0].text, row.cells[0].more))), row.cells[1].text) for row in shown.rows]
     assert named == [("b amp", "1"), ("a (width=0.5), compile", "~2"), ("a", "~2"), ("a #2", "4")]
     assert [row[header.index("rank")] for row in cells] == [rank for _, rank in named]

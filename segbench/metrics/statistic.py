@@ -1,0 +1,70 @@
+"""What a statistic is: something that is counted in every image, adds up over images, and gives scores.
+
+Intervals, tests and totals are made of sums alone, for many data sets at once: a column for each. A new one is a :class:`Statistic` in
+a file of its own and a line in :data:`segbench.metrics.per_image.STATISTICS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.labels.space import LabelSpace
+
+Floats = NDArray[np.float64]
+Kind = Literal["one", "class", "category"]
+"""Of what a score is: of the data set, float64[R] for R columns; of each class, float64[C, R]; of each category, float64[K, R]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What scores are made of, of R data sets: ``hits``, ``targets`` and ``preds`` are pixels of each class, float64[C, R].
+
+    ``category_hits`` float64[K, R]: pixels of a category that are predicted as one of it. ``inside`` float64[K, C]: 1 where a class is of
+    the category.
+    """
+
+    labels: LabelSpace
+    inside: Floats
+    hits: Floats
+    targets: Floats
+    preds: Floats
+    category_hits: Floats
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """``shape`` of what is counted in one image, by the number of classes; ``names`` of the scores, and of what each is.
+
+    ``sums`` makes numbers that add up, float64[N, S], of what was counted in N images; ``scores`` makes scores of such sums float64[S, R].
+    """
+
+    shape: Callable[[int], tuple[int, ...]]
+    names: Mapping[str, Kind]
+    sums: Callable[[NDArray[Any]], Floats]
+    scores: Callable[[Sums, Floats], dict[str, Floats]]
+
+
+def by_class(counted: NDArray[Any]) -> Floats:
+    """float64[N, K C] of counts [N, C, K]: all classes of the first number, then of the second."""
+    return counted.transpose(0, 2, 1).reshape(len(counted), -1)
+
+
+def divide(numerator: Floats, denominator: Floats) -> Floats:
+    """The quotient, NaN where there is nothing to divide by."""
+    result = np.full(denominator.shape, np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
+
+
+def mean_of_rows(rows: Floats) -> Floats:
+    """float64[R] of float64[C, R]: the mean of what is not NaN, added from the first row to the last as for a single matrix."""
+    total, defined = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    for row in rows:
+        total += np.nan_to_num(row)
+        defined += ~np.isnan(row)
+    return divide(total, defined)
