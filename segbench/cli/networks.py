@@ -42,7 +42,9 @@ def models_show(name: str, size: str, classes: int) -> None:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.25; repeatable.")
 @click.option("--full", is_flag=True, help="Check networks as wide as published, not at an eighth of it.")
-@click.option("--classes", type=click.IntRange(min=2), default=19, show_default=True)
+@click.option(
+    "--classes", type=click.IntRange(min=2), default=19, help="Of models.  [default: those of a dataset that is named too, or 19]"
+)
 @click.option("--data", type=FOLDER, help="The dataset's folder.")
 @click.option("--split", help="The dataset's split.  [default: the one that it is evaluated on]")
 def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes: int, data: Path | None, split: str | None) -> None:

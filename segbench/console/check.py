@@ -14,8 +14,9 @@ from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import is_dataset
 from segbench.errors import SegbenchError, WeightsError
+from segbench.labels.space import LabelSpace, numbered_labels
 from segbench.models import MODELS
-from segbench.models.loading import brings_weights, numbered_model
+from segbench.models.loading import brings_weights, model_of
 from segbench.registry import Factory
 
 REDUCED = 1 / 8
@@ -27,16 +28,21 @@ Plan = tuple[str, Iterable[Finding]]
 def check(wanted: Sequence[str], settings: dict[str, Any], *, full: bool, classes: int, open_dataset: Callable[[str], Dataset]) -> int:
     """Print what holds and what does not for each name; ``all`` is every registered model. Returns how many properties do not hold.
 
+    Models are built for the classes of the data set that is named beside them, or else for so many ``classes`` called 0, 1 ...
+
     :raises SegbenchError: a name, or the data of a dataset, is not there; before anything is checked.
     """
+    factories = {name: _model_factory(name) for name in wanted if name != "all"}
+    datasets = {name: open_dataset(name) for name, factory in factories.items() if factory is None}
+    labels = next(iter(datasets.values())).labels if len(datasets) == 1 else numbered_labels(classes)
 
     def plan(name: str) -> Plan:
-        factory = _model_factory(name)
-        if factory is None:
-            return name, _check_dataset(open_dataset(name))
+        if name in datasets:
+            return name, _check_dataset(datasets[name])
+        factory = factories.get(name) or MODELS.resolve(name)
         width = {} if full else reduced(factory, settings)
         note = f" (width {width['width']:g}; --full checks it as published)" if width else ""
-        return name + note, _check_model(name, classes, settings | width)
+        return name + note, _check_model(name, labels, settings | width)
 
     plans = [_plan_of_plugin(plan, name) for name in MODELS.names()] if "all" in wanted else [plan(name) for name in wanted]
     findings = [finding for heading, found in plans for finding in _print(heading, found)]
@@ -67,10 +73,10 @@ def reduced(factory: Factory, settings: dict[str, Any]) -> dict[str, Any]:
     return {"width": REDUCED} if "width" in inspect.signature(factory).parameters and "width" not in settings else {}
 
 
-def _check_model(name: str, classes: int, arguments: dict[str, Any]) -> Iterator[Finding]:
+def _check_model(name: str, labels: LabelSpace, arguments: dict[str, Any]) -> Iterator[Finding]:
     torch.manual_seed(0)
     try:
-        segmenter = numbered_model(name, classes, **arguments)
+        segmenter = model_of(name, labels, **arguments)
     except SegbenchError as error:
         yield Finding(name, "It can be built", str(error))
         return

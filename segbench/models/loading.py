@@ -14,7 +14,7 @@ import torch
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.names import file_stem
-from segbench.labels.space import numbered_labels
+from segbench.labels.space import LabelSpace, numbered_labels
 from segbench.models import MODELS
 from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build, bundled, load
@@ -142,15 +142,21 @@ def random_models(names: Sequence[str], classes: int, device: torch.device) -> l
 
 
 def numbered_model(name: str, classes: int, **arguments: Any) -> Segmenter:
-    """A model for classes that are called 0, 1 ..., which is enough to learn what it is like.
+    """A model for classes that are called 0, 1 ..., which is enough to learn what it is like; see :func:`model_of`."""
+    return model_of(name, numbered_labels(classes), **arguments)
 
-    :raises UnknownNameError: there is no such model, or it can be built for certain classes only.
+
+def model_of(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
+    """A model that a command builds to look at it.
+
+    :raises UnknownNameError: there is no such model, or it cannot be built for these classes.
     """
     try:
-        return build(name, numbered_labels(classes), **arguments)
-    except (KeyError, IndexError, ValueError) as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise UnknownNameError(f"model {name!r} cannot be built for {classes} classes called 0, 1 ..., as it must be: {problem}") from error
+        return build(name, labels, **arguments)
+    except (KeyError, IndexError, ValueError, RuntimeError) as error:
+        classes = f"{len(labels.classes)} classes called {', '.join(labels.class_names[:3])} ..."
+        way_out = "a data set beside it says its classes (segbench check NAME DATASET), and --classes their number"
+        raise UnknownNameError(f"model {name!r} cannot be built for {classes}: {type(error).__name__}: {error}\n  {way_out}") from error
 
 
 def on_device(segmenter: Segmenter, device: torch.device) -> Segmenter:

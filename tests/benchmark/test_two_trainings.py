@@ -19,7 +19,8 @@ from segbench import Segmenter
 def small(labels, channels=4, seed=0):
     torch.manual_seed(seed)
     network = torch.nn.Conv2d(3, channels, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(channels, len(labels.classes), 1)
-    return Segmenter("net.py:small", torch.nn.Sequential(*network), labels, arguments={"channels": channels}, trained_on={"dataset": "mine"})
+    return Segmenter("net.py:small", torch.nn.Sequential(*network), labels, arguments={"channels": channels},
+                     trained_on={"dataset": "mine"})
 """
 DATA = """
 splits:
@@ -117,3 +118,15 @@ def test_a_record_of_something_else_is_never_overwritten(project: Path) -> None:
         assert record.read_bytes() == before
     segbench(*run)  # the same again is welcome
     segbench(*run, "--flip", "--name", "net.py:small=flipped")
+
+
+def test_a_model_is_checked_for_the_classes_of_the_data_beside_it(project: Path) -> None:
+    fitted = NETWORK.replace(
+        "    return Seg",
+        "    network[2].load_state_dict({'weight': torch.zeros(3, channels, 1, 1), 'bias': torch.zeros(3)})\n    return Seg",
+    )
+    (project / "net.py").write_text(fitted.replace('trained_on={"dataset": "mine"}', "").replace(", seed=0", "").replace("seed)", "0)"))
+    assert "It can be built" not in segbench("check", "net.py:small", "data.yaml").output
+    refused = segbench("check", "net.py:small", ends=1).output
+    assert "cannot be built for 19 classes called 0, 1, 2" in refused
+    assert "segbench check NAME DATASET" in refused

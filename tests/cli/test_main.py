@@ -333,4 +333,4 @@ def test_a_model_that_knows_certain_classes_only_is_one_clear_error(tmp_path: Pa
     path.write_text("def narrow(labels):\n    return [{'road': 1}[name] for name in labels.class_names]\n")
     result = segbench(*command, f"{path}:narrow")
     assert result.exit_code == (1 if command == ["check"] else 2)
-    assert "narrow' cannot be built for 19 classes called 0, 1 ..., as it must be: KeyError: '0'" in result.output
+    assert "narrow' cannot be built for 19 classes called 0, 1, 2 ...: KeyError: '0'" in result.output
