@@ -6,6 +6,7 @@
     |-- LabelError           bytes that a label space does not own, or a label space that contradicts itself
     |-- DataError            files that are missing, ambiguous, unreadable or of the wrong kind; names every one
     |   `-- ImageError       one such file
+    |-- NetworkError         a network that returns something else than finite scores for its classes
     |-- WeightsError         a weights file that is absent, foreign or does not fit its network
     |-- ProtocolError        a way to run a network that makes no sense
     |-- RecordError          a run record that cannot be read, or does not belong with its neighbours
@@ -63,6 +64,10 @@ class ImageError(DataError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}")
+
+
+class NetworkError(SegbenchError):
+    """A network that returns something else than finite scores for its classes; names the network, and the image or the output."""
 
 
 class WeightsError(SegbenchError):

@@ -32,7 +32,7 @@ DIRECTION = {
     "images": "folders buffers inflate unfilter unfilter_photographs < color_ids < png jpeg < files < colors",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
-    "models": """segmenter checkpoints < layers weights < zoo adapters sources
+    "models": """outputs checkpoints inlined < segmenter < layers finite < zoo weights < adapters sources
         < size loading public_weights exporting < facts anatomy""",
     "models.layers": "layers blocks pooling < resnet vgg xception",
     "models.adapters": "base < description hf_networks < frozen < *",

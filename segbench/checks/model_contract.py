@@ -25,7 +25,7 @@ from segbench.checks.dataset_contract import check_dataset as check_dataset
 from segbench.checks.findings import ContractError, Finding, problem_of, require, some, title
 from segbench.errors import UnknownNameError
 from segbench.models import MODELS
-from segbench.models.segmenter import Segmenter, forward, predict
+from segbench.models.segmenter import Segmenter, forward, network_inputs, predict
 from segbench.models.weights import build, load, save
 from segbench.training.batches import Batch
 from segbench.training.cpu_workarounds import sound_on_cpu
@@ -69,7 +69,7 @@ def _problem(has: Property, segmenter: Segmenter) -> str | None:
 def gives_a_plane_of_logits_for_each_class(segmenter: Segmenter) -> None:
     """In evaluation it gives one tensor of finite logits, [N, classes, h, w]."""
     require(segmenter.inputs in GIVEN, f"it takes {' and '.join(segmenter.inputs)}; datasets give rgb, or rgb and depth")
-    logits = forward(segmenter, *_images(segmenter, 2, SMALL_SIZE))
+    logits = segmenter.network(*network_inputs(segmenter, *_images(segmenter, 2, SMALL_SIZE)))
     require(isinstance(logits, Tensor), f"the network gives a {type(logits).__name__}; auxiliary outputs are for training mode only")
     expected = (2, len(segmenter.labels.classes))
     require(

@@ -77,11 +77,9 @@ def parse_normalize(text: str) -> Normalize:
     try:
         mean, std, order = text.split("/")
         values = [tuple(float(number) for number in part.split(",")) for part in (mean, std)]
-        if order not in ("RGB", "BGR") or any(len(part) != 3 for part in values) or 0 in values[1]:
-            raise ValueError(text)
+        return Normalize(values[0], values[1], order)  # type: ignore[arg-type]
     except ValueError:
         raise UnknownNameError(f"--normalize {text!r} is not {NORMALIZE_FORM}") from None
-    return Normalize(values[0], values[1], "RGB" if order == "RGB" else "BGR")
 
 
 def _report(imported: Imported, dataset: str, out: Path) -> None:

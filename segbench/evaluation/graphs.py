@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 Inputs = tuple[Tensor, ...]
-Outputs = tuple[Tensor, Tensor]
+Outputs = tuple[Tensor, Tensor, Tensor]
 Work = Callable[..., Outputs]
-"""Maps tensors on the device to (class map uint8[N, H, W], counts int64[N, 256, 256])."""
+"""Maps tensors on the device to (class map uint8[N, H, W], counts int64[N, 256, 256], largest magnitude float32[])."""
 
 EAGER, REPLAYED = "eager", "replayed from a CUDA graph"
 PASSES_BEFORE = 2

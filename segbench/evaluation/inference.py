@@ -24,10 +24,14 @@ from segbench.evaluation.transfer import Array, download, pinned_room, upload
 from segbench.labels.decoding import Decoding
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
+from segbench.models.finite import refuse_infinite_weights
+from segbench.models.outputs import refuse_infinite
 from segbench.models.segmenter import Segmenter
 from segbench.parallel import map_ordered
 
 Item = TypeVar("Item")
+
+HALF_HINT = "in fp16 numbers above 65504 are infinite: use --precision bf16 or fp32"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,7 @@ def evaluate(
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
+    :raises NetworkError: a network holds weights that are NaN or infinite, or gives something else than finite scores for each class.
 
     >>> import segbench
     >>> from pathlib import Path
@@ -84,7 +89,11 @@ def evaluate(
     countings, regions = [counting_of(segmenter, dataset) for segmenter in segmenters], dataset.segments is not None
     runs = ((each.sample, _run(passes, each, protocol, keep_class_maps or regions)) for each in reads)
     for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
-        counts = [_counts(sample, *each) for each in zip(segmenters, countings, take_pairs(), strict=True)]
+        found = take_pairs()
+        for segmenter, largest in zip(segmenters, found[:, -1:].view(np.float64).ravel().tolist(), strict=True):
+            refuse_infinite(largest, segmenter.name, sample.id, HALF_HINT if protocol.precision == "fp16" else "")
+        tables = found[:, :-1].reshape(-1, 256, 256)
+        counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
         class_maps = [_of_dataset(segmenter, take()[0]) for segmenter, take in zip(segmenters, take_class_maps, strict=False)]
         if regions:
             target = dataset.read_target(sample)
@@ -100,7 +109,7 @@ def counting_of(segmenter: Segmenter, dataset: Dataset) -> Counting:
 def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> None:
     """Check that a segmenter can run on a dataset under a protocol.
 
-    :raises LabelError, DataError, ProtocolError: it cannot.
+    :raises LabelError, DataError, ProtocolError, NetworkError: it cannot.
     """
     labels = segmenter.mapping.source if segmenter.mapping else dataset.labels
     if segmenter.labels.class_names != labels.class_names:
@@ -110,6 +119,7 @@ def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) ->
         )
     if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
         raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
+    refuse_infinite_weights(segmenter)
     if protocol.precision == "tf32" and segmenter.device.type != "cuda":
         raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {segmenter.device.type}; leave out --precision")
 
@@ -156,7 +166,7 @@ def _without_void(segmenter: Segmenter) -> Segmenter:
     inside = tuple(index for index, at in enumerate(mapping.target_of) if at < outside)
     labels = replace(mapping.source, classes=tuple(mapping.source.classes[index] for index in inside))
     rest = replace(mapping, source=labels, target_of=tuple(mapping.target_of[index] for index in inside))
-    return replace(segmenter, labels=labels, channels=inside, mapping=rest)
+    return replace(segmenter, labels=labels, channels=inside, scores=len(mapping.source.classes), mapping=rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,13 +183,15 @@ def _run(
 ) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
     """Start every network on a sample.
 
-    Returns what waits for the counts int64[models, 256, 256], and for each class map if they are kept; and how each pass was run.
+    Returns what waits for int64[models, 65537], the counts and behind them the bits of the largest magnitude as a float64; what waits for
+    each class map if they are kept; and how each pass was run.
     """
     inputs = [plane for plane in read.take() if plane is not None]
     with arithmetic(inputs[0].device, protocol.precision):
         results = [each(*inputs) for each in passes]
-    class_maps = [download(pred) for (pred, _), _ in results] if keep else []
-    return download(torch.cat([counts for (_, counts), _ in results])), class_maps, [how for _, how in results]
+    class_maps = [download(pred) for (pred, _, _), _ in results] if keep else []
+    parts = [part for (_, counts, largest), _ in results for part in (counts.view(-1), largest.double().view(torch.int64).view(1))]
+    return download(torch.cat(parts).view(len(results), -1)), class_maps, [how for _, how in results]
 
 
 def _delayed(items: Iterable[Item], by: int) -> Iterator[Item]:

@@ -20,6 +20,7 @@ from segbench.labels.space import LabelSpace, numbered_labels
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.scores import Scores, score
+from segbench.models.outputs import largest_magnitude
 
 Maps = Tensor | NDArray[Any]
 Encoding = Literal["index", "ids"]
@@ -75,7 +76,8 @@ class Meter:
         bytes_ = self._target_bytes(targets)
         if preds.is_floating_point():
             counts = count_enlarged(preds, (targets.shape[1], targets.shape[2]), bytes_)[1]
-            largest = _largest(preds)
+            masked = preds.shape[2:] == targets.shape[1:] and preds.numel()  # nothing is interpolated between minus infinity and a number
+            largest = preds.amax().float().abs() if masked else largest_magnitude(preds)
             self._largest = largest if self._largest is None else torch.maximum(self._largest.to(largest.device), largest)
         else:
             counts = _count(bytes_, self._pred_bytes(preds))
@@ -85,7 +87,7 @@ class Meter:
         """Scores over everything that was counted; NaN where nothing was.
 
         :raises LabelError: a target held a value that is neither a class index (or label id) nor void.
-        :raises DataError: logits were NaN or infinite.
+        :raises DataError: logits were NaN or infinite. Minus infinity rules a class out where logits are of the targets' size.
         """
         return score(self.confusion)
 
@@ -243,13 +245,6 @@ def _count(targets: Tensor, preds: Tensor) -> Tensor:
         return torch.stack([count_pairs_torch(target, pred) for target, pred in zip(targets, preds, strict=True)])
     maps = zip(targets.numpy(), preds.numpy(), strict=True)
     return torch.from_numpy(np.stack([count_pairs(*map(np.ascontiguousarray, pair)) for pair in maps]))
-
-
-def _largest(logits: Tensor) -> Tensor:
-    """float32[]: the largest of all; NaN if one is. The host does not wait for a device."""
-    if logits.device.type == "cpu" and logits.dtype == torch.float32:
-        return torch.tensor(logits.numpy().max(initial=-np.inf))
-    return logits.amax().float()
 
 
 def _as_bytes(values: Tensor, otherwise: int) -> Tensor:

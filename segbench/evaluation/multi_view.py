@@ -19,14 +19,19 @@ from torch.nn import functional as F
 from segbench.evaluation.protocol import Protocol, Size, window_starts
 from segbench.kernels.bilinear import Grid
 from segbench.kernels.upsampling import count_enlarged, enlarged_classes, enlarged_logits
+from segbench.models.outputs import largest_magnitude
 from segbench.models.segmenter import Segmenter, covered_size, forward, logits_at
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """float[N, C, h, w] of which the class map is the argmax, once they are brought to ``enlarged`` (bilinear) and cropped to ``size``."""
+    """float[N, C, h, w] of which the class map is the argmax, once they are brought to ``enlarged`` (bilinear) and cropped to ``size``.
+
+    ``largest`` float32[]: the largest magnitude of all logits that they are made of, finite if these are.
+    """
 
     values: Tensor
+    largest: Tensor
     enlarged: Size
     size: Size
     grid: Grid = "half_pixel"
@@ -35,9 +40,9 @@ class Scores:
         """uint8[N, H, W] class indices. Ties go to the lower index."""
         return enlarged_classes(self.values, self.enlarged, self.size, self.grid)
 
-    def counts(self, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """The class map, and int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size."""
-        return count_enlarged(self.values, self.enlarged, targets, self.grid)
+    def counts(self, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The class map, int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size, and the largest magnitude."""
+        return *count_enlarged(self.values, self.enlarged, targets, self.grid), self.largest
 
 
 def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Scores:
@@ -47,19 +52,23 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     """
     size = (images.shape[1], images.shape[2])
     if protocol.is_plain:
-        return Scores(forward(segmenter, images, depth), covered_size(segmenter.input_rule, size), size, segmenter.grid)
+        logits = forward(segmenter, images, depth)
+        return Scores(logits, largest_magnitude(logits), covered_size(segmenter.input_rule, size), size, segmenter.grid)
     views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored) for scale, mirrored in protocol.views)
     if len(protocol.views) == 1 and protocol.post == "none":
-        return Scores(next(views), size, size)
+        logits = next(views)
+        return Scores(logits, largest_magnitude(logits), size, size)
     scores: Tensor | None = None
+    largest: list[Tensor] = []
     for logits in views:  # added one after the other: full-size scores of all views at once would not fit
+        largest.append(largest_magnitude(logits))
         view_scores = enlarged_logits(logits, size, size).softmax(1)
         scores = view_scores if scores is None else view_scores + scores
     assert scores is not None  # a protocol has one view at least
     scores = scores / len(protocol.views)
     if protocol.post == "dense-crf":
         scores = _refined(scores, images)
-    return Scores(scores, size, size)
+    return Scores(scores, torch.stack(largest).amax(), size, size)
 
 
 def _view_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol, scale: float, mirrored: bool) -> Tensor:

@@ -130,9 +130,11 @@ def save_class_maps(folder: Path, names: Sequence[str], dataset: Dataset, result
 
 
 def timed_size(segmenters: Sequence[Segmenter], dataset: Dataset) -> tuple[int, int]:
-    """(height, width) at which networks are counted and timed: the images', or the only one that a frozen network among them takes."""
-    only = (segmenter.runtime.only_size for segmenter in segmenters)
-    return next((size for size in only if size), None) or image_size(dataset.samples[0])
+    """(height, width) at which networks are counted and timed: the images', or what is nearest to it of what frozen networks take."""
+    size = image_size(dataset.samples[0])
+    for segmenter in segmenters:
+        size = segmenter.runtime.fitting(size)
+    return size
 
 
 def image_size(sample: Sample) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from segbench.errors import UsageError
 from segbench.kernels.bilinear import Grid
 from segbench.kernels.upsampling import enlarged_classes, enlarged_logits
 from segbench.labels.mapping import LabelMapping
 from segbench.labels.space import LabelSpace
+from segbench.models.outputs import Wanted, largest_magnitude, refuse_infinite, scores_in
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,16 @@ class Normalize:
     mean: tuple[float, ...] = (123.675, 116.28, 103.53)
     std: tuple[float, ...] = (58.395, 57.12, 57.375)
     order: Literal["RGB", "BGR"] = "RGB"
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        :raises UsageError: they are not three finite ones of each, ``std`` is not positive, or the order is none.
+        """
+        three = len(self.mean) == len(self.std) == 3 and all(map(math.isfinite, (*self.mean, *self.std)))
+        if not three or min(self.std) <= 0 or self.order not in ("RGB", "BGR"):
+            found = f"mean {list(self.mean)}, std {list(self.std)} and order {self.order!r}"
+            raise UsageError(f"normalisation by {found}: mean and std are three finite numbers each, std positive, and order is RGB or BGR")
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8[N, H, W, 3] RGB to float32[N, 3, H, W] on the same device, in channels-last memory as it came."""
@@ -80,6 +93,14 @@ class InputRule:
     remainder: int = 0
     min_size: int = 1
     context: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        :raises UsageError: they are of no size.
+        """
+        if self.divisor < 1 or self.min_size < 1 or self.context < 0 or not 0 <= self.remainder < self.divisor:
+            raise UsageError(f"{self}: divisor and min_size are positive, context is not negative, and remainder is below divisor")
 
     def padded(self, size: int) -> int:
         """Length of a side after padding."""
@@ -136,13 +157,26 @@ class TrainingOutput:
 class Runtime:
     """What a network is bound to that was not built here.
 
-    ``only_size``: the one (height, width) of images that it takes, without being padded. ``opaque``: another runtime computes it, so torch
-    sees no parameters and no operators; ``file_bytes`` is the size of the file that holds them then.
+    ``only_size``: the one (height, width) of images that it takes, without being padded; ``largest``: the largest ones, ``None`` where any
+    will do. ``batch``: how many images it computes at once. ``opaque``: another runtime computes it, so torch sees no operators.
+    ``hides_weights``: torch sees not all of its parameters; ``file_bytes`` is the size of the files that hold them then. ``notes``: what
+    else a reader must know of how it is fed.
     """
 
     only_size: tuple[int, int] | None = None
+    largest: tuple[int | None, int | None] = (None, None)
+    batch: int = 1
     opaque: bool = False
+    hides_weights: bool = False
     file_bytes: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def fitting(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) nearest to one of images that it takes."""
+        if self.only_size is not None:
+            return self.only_size
+        height, width = (side if high is None else min(side, high) for side, high in zip(size, self.largest, strict=True))
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -151,9 +185,10 @@ class Segmenter:
 
     ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride; ``grid`` says where they
     lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
-    ``channels``: the scores that are the classes of ``labels``, if others are left out. ``mapping``: what these classes stand for in the
-    dataset that it runs on; ``None`` if they are the dataset's own. ``called``: what tables call it, if not by its name. ``trained_on`` and
-    ``weights_sha256`` say what it knows; ``None`` if it is random. ``runtime``: what its network is bound to.
+    ``channels``: the scores that are the classes of ``labels``, if others of ``scores`` are left out. ``output``: which of several outputs
+    holds them, by its name; of a list its place. ``mapping``: what these classes stand for in the dataset that it runs on; ``None`` if they
+    are the dataset's own. ``called``: what tables call it, if not by its name. ``trained_on`` and ``weights_sha256`` say what it knows;
+    ``None`` if it is random. ``runtime``: what its network is bound to.
 
     >>> import segbench, torch
     >>> network = torch.nn.Conv2d(3, 11, 1)
@@ -173,6 +208,8 @@ class Segmenter:
     trained_on: Mapping[str, Any] | None = None
     weights_sha256: str | None = None
     channels: tuple[int, ...] | None = None
+    scores: int | None = None
+    output: str | int | None = None
     grid: Grid = "half_pixel"
     called: str = ""
     mapping: LabelMapping | None = None
@@ -185,8 +222,9 @@ class Segmenter:
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters live, or the buffers of a network without any."""
-        return next(chain(self.network.parameters(), self.network.buffers())).device
+        """Where the parameters live, or the buffers of a network without any; the CPU for one without either."""
+        first = next(chain(self.network.parameters(), self.network.buffers()), None)
+        return torch.device("cpu") if first is None else first.device
 
     @property
     def training_only(self) -> tuple[str, ...]:
@@ -206,19 +244,42 @@ def example_inputs(segmenter: Segmenter, size: tuple[int, int], batch_size: int 
 def forward(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -> Tensor:
     """Logits of uint8[N, H, W, 3] on the network's device, at the network's own stride, of the *padded* image without its context.
 
+    In training mode what the network returns may be a :class:`TrainingOutput`.
+
     :param depth: float32[N, H, W] as the dataset reads it; only networks with ``"depth"`` among their inputs see it.
+    :raises ValueError: the network needs depth, and there is none.
+    :raises NetworkError: the network gives something else than scores for each class; see :mod:`segbench.models.outputs`.
+    """
+    given = network_inputs(segmenter, images, depth)
+    returned = segmenter.network(*given)
+    if isinstance(returned, TrainingOutput):
+        if segmenter.network.training:
+            return returned  # type: ignore[return-value]
+        returned = returned.logits
+    return scores_of(segmenter, returned, given[0])
+
+
+def network_inputs(segmenter: Segmenter, images: Tensor, depth: Tensor | None = None) -> tuple[Tensor, ...]:
+    """What the network sees of uint8[N, H, W, 3] images and their depth: normalised, mirrored outwards to a size that it takes.
+
     :raises ValueError: the network needs depth, and there is none.
     """
     photographs = segmenter.input_rule.pad(segmenter.normalize(images))
     if "depth" not in segmenter.inputs:
-        return _classes(segmenter, segmenter.network(photographs))
+        return (photographs,)
     if depth is None:
         raise ValueError(f"model {segmenter.name!r} needs depth float[N, H, W] beside the photographs")
-    return _classes(segmenter, segmenter.network(photographs, segmenter.input_rule.pad(depth[:, None])))
+    return photographs, segmenter.input_rule.pad(depth[:, None])
 
 
-def _classes(segmenter: Segmenter, logits: Tensor) -> Tensor:
-    return logits if segmenter.channels is None else logits.index_select(1, _channel_index(segmenter.channels, logits.device))
+def scores_of(segmenter: Segmenter, returned: Any, given: Tensor) -> Tensor:
+    """The scores of a segmenter's classes in what its network returned for the inputs ``given`` [N, 3, H, W].
+
+    :raises NetworkError: there are none; see :mod:`segbench.models.outputs`.
+    """
+    output = None if segmenter.output is None else str(segmenter.output)
+    scores = scores_in(returned, Wanted(segmenter.name, segmenter.scores or len(segmenter.labels.classes), output), given)
+    return scores if segmenter.channels is None else scores.index_select(1, _channel_index(segmenter.channels, scores.device))
 
 
 @lru_cache(maxsize=64)
@@ -256,6 +317,7 @@ def predict(segmenter: Segmenter, images: NDArray[np.uint8], depth: NDArray[np.f
 
     :param depth: float32[N, H, W] for networks that take it.
     :raises ValueError: the images are not uint8[N, H, W, 3], depth is missing or of another size, or the network is in training mode.
+    :raises NetworkError: the network gives something else than finite scores for each class.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise ValueError(f"images must be uint8[N, H, W, 3], not {images.dtype}{list(images.shape)}")
@@ -264,4 +326,7 @@ def predict(segmenter: Segmenter, images: NDArray[np.uint8], depth: NDArray[np.f
     if depth is not None and depth.shape != images.shape[:3]:
         raise ValueError(f"depth must be float[N, H, W] of the images' size {list(images.shape[:3])}, not {list(depth.shape)}")
     planes = None if depth is None else torch.from_numpy(depth).to(segmenter.device)
-    return class_map(segmenter, torch.from_numpy(images).to(segmenter.device), planes).cpu().numpy()  # type: ignore[no-any-return]
+    logits = forward(segmenter, torch.from_numpy(images).to(segmenter.device), planes)
+    classes = finish(segmenter, logits, (images.shape[1], images.shape[2])).cpu().numpy()
+    refuse_infinite(float(largest_magnitude(logits)), segmenter.name, "these images")
+    return classes  # type: ignore[no-any-return]

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from segbench.models import MODELS
+from segbench.models.inlined import inlined_weights
 from segbench.models.segmenter import Segmenter, example_inputs
 from segbench.models.weights import build
 
@@ -29,11 +30,14 @@ WITHOUT_ARITHMETIC = {"empty", "new_empty", "new_zeros", "zeros", "_unsafe_view"
 
 @dataclass(frozen=True)
 class ParamCounts:
-    """Parameters: all of them, those that training changes, those that inference uses. Running statistics are buffers, not parameters."""
+    """Parameters: all of them, those that training changes, those that inference uses. Running statistics are buffers, not parameters.
 
-    total: int
-    trainable: int
-    infer: int
+    ``None`` each where they were frozen into a file's code, which says no more which of its constants were parameters.
+    """
+
+    total: int | None
+    trainable: int | None
+    infer: int | None
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,12 @@ class PassCounts:
 
 
 def count_params(segmenter: Segmenter) -> ParamCounts:
-    """Count a network's parameters."""
-    params = list(segmenter.network.parameters())
-    heads = [segmenter.network.get_submodule(name) for name in segmenter.training_only]
+    """Count a network's parameters; those of a frozen graph are unknown, unless the file still says which of its tensors they are."""
+    network = segmenter.network
+    if segmenter.runtime.hides_weights or inlined_weights(network):
+        return ParamCounts(None, None, None)
+    params = list(network.parameters())
+    heads = [network.get_submodule(name) for name in segmenter.training_only]
     total = sum(p.numel() for p in params)
     only_training = {id(p): p.numel() for head in heads for p in head.parameters()}
     return ParamCounts(total, sum(p.numel() for p in params if p.requires_grad), total - sum(only_training.values()))
@@ -71,7 +78,7 @@ def count_macs(segmenter: Segmenter, size: tuple[int, int]) -> int | None:
 def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None:
     """Count one forward pass on one image of (height, width); a network that is not builtin is run for once, on its device.
 
-    ``None`` of an opaque network.
+    ``None`` of an opaque network. One that takes several images at once is counted for one of them.
     """
     if segmenter.runtime.opaque:
         return None
@@ -79,7 +86,8 @@ def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None
     if segmenter.device.type != "meta" and segmenter.name in MODELS.table:
         with torch.device("meta"):
             twin = build(segmenter.name, segmenter.labels, **segmenter.arguments)  # in evaluation mode: without training heads
-    inputs = example_inputs(twin, size)
+    images = twin.runtime.batch
+    inputs = example_inputs(twin, size, images)
     with (
         _without_gradients(twin.network),
         torch.no_grad(),
@@ -88,7 +96,8 @@ def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None
         FlopCounterMode(display=False) as counter,
     ):
         twin.network(*inputs)
-    return PassCounts(int(counter.get_total_flops()) // 2, dict(sorted(operators.uncounted.items())), sum(sizes) or None)
+    macs, activations = int(counter.get_total_flops()) // 2 // images, sum(sizes) // images
+    return PassCounts(macs, dict(sorted(operators.uncounted.items())), activations or None)
 
 
 def weight_bytes(segmenter: Segmenter) -> int:
@@ -111,7 +120,7 @@ def size_facts(segmenter: Segmenter, counted: PassCounts | None) -> dict[str, in
     return {
         "params": params.total,
         "params_trainable": params.trainable,
-        "params_frozen": params.total - params.trainable,
+        "params_frozen": None if params.total is None or params.trainable is None else params.total - params.trainable,
         "params_infer": params.infer,
         "macs": counted.macs,
     }

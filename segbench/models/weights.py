@@ -19,13 +19,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from segbench.errors import UnknownNameError, WeightsError
+from segbench.errors import UnknownNameError, UsageError, WeightsError
 from segbench.files.atomic import replacing
 from segbench.files.foreign import plain
 from segbench.files.shapes import FACTS, TEXT, Shape, require_shape
 from segbench.kernels.bilinear import GRIDS
 from segbench.labels.space import LabelSpace
 from segbench.models import MODELS
+from segbench.models.finite import infinite, said
 from segbench.models.segmenter import Normalize, Segmenter
 
 SCHEMA = "segbench.weights/1"
@@ -54,7 +55,7 @@ def build(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
 
 
 def save(path: Path, segmenter: Segmenter, *, trained_on: Mapping[str, Any], recipe: Mapping[str, Any], half: bool = True) -> None:
-    """Write a segmenter's weights, in half precision unless told otherwise, atomically."""
+    """Write a segmenter's weights, in half precision unless told otherwise, atomically. What half precision cannot hold stays as it is."""
     description = {
         "schema": SCHEMA,
         "model": segmenter.name,
@@ -65,12 +66,17 @@ def save(path: Path, segmenter: Segmenter, *, trained_on: Mapping[str, Any], rec
         "trained_on": dict(trained_on),
         "recipe": dict(recipe),
     }
-    state = {
-        key: (value.half() if half and value.is_floating_point() else value).contiguous().cpu()
-        for key, value in segmenter.network.state_dict().items()
-    }
+    state = {key: (_halved(value) if half else value).contiguous().cpu() for key, value in segmenter.network.state_dict().items()}
     with replacing(path) as partial:
         save_file(state, partial, metadata={"segbench": json.dumps(description, sort_keys=True)})
+
+
+def _halved(value: torch.Tensor) -> torch.Tensor:
+    """A tensor in half precision, or as it is where it holds no such numbers, or some that would be infinite there."""
+    if not value.is_floating_point():
+        return value
+    half = value.half()
+    return value if infinite([("", half, False)]) else half
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -103,7 +109,8 @@ def describe(path: Path) -> dict[str, Any]:
 def load(path: Path, expected_model: str | None = None) -> Segmenter:
     """The segmenter that a weights file describes, in evaluation mode, float32.
 
-    :raises WeightsError: the file is foreign, holds another model than expected or an unknown grid, or a tensor does not fit: all are.
+    :raises WeightsError: the file is foreign, holds another model than expected or an unknown grid; or a tensor does not fit, or is NaN or
+        infinite: all are named.
 
     >>> import segbench
     >>> from pathlib import Path
@@ -126,13 +133,17 @@ def load(path: Path, expected_model: str | None = None) -> Segmenter:
     grid = description.get("grid", "half_pixel")
     if grid not in GRIDS:
         raise WeightsError(f"{path}: its logits lie on a grid {grid!r}; this segbench knows {', '.join(GRIDS)}")
-    normalize = {key: tuple(value) if isinstance(value, list) else value for key, value in description["normalize"].items()}
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in description["normalize"].items()}
+    try:
+        normalize = Normalize(**given)
+    except (TypeError, UsageError) as error:
+        raise WeightsError(f"{path}: {error}") from error
     with safe_open(path, framework="pt") as handle:
         state = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
     load_strictly(segmenter.network, state, path)
     return replace(
         segmenter,
-        normalize=Normalize(**normalize),
+        normalize=normalize,
         grid=grid,
         trained_on=description["trained_on"] | {"recipe": description["recipe"]},
         weights_sha256=sha256_of(path),
@@ -147,28 +158,50 @@ def _require_fit(path: Path, name: str, labels: LabelSpace, arguments: Mapping[s
     if name not in MODELS.table:
         return
     with torch.device("meta"):
-        own = {key: list(value.shape) for key, value in build(name, labels, **arguments).network.state_dict().items()}
+        own = _forms(build(name, labels, **arguments).network.state_dict())
     with safe_open(path, framework="pt") as handle:
-        given = {key: list(handle.get_slice(key).get_shape()) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
+        slices = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
+        given = {key: (list(each.get_shape()), _kind_called(each.get_dtype())) for key, each in slices.items()}
     _refuse_unfit(own, given, path)
 
 
 def load_strictly(network: torch.nn.Module, state: Mapping[str, torch.Tensor], source: object) -> None:
-    """Load a state dict whose keys and shapes must all fit, whatever its precision.
+    """Load a state dict whose keys, shapes and kinds of numbers must all fit, whatever its precision.
 
-    :raises WeightsError: naming every key that is missing, left over or of another shape.
+    :raises WeightsError: naming every key that is missing, left over, of another shape or kind, NaN or infinite.
     """
     own = network.state_dict()
-    _refuse_unfit(*({key: list(value.shape) for key, value in each.items()} for each in (own, state)), source)
+    _refuse_unfit(_forms(own), _forms(state), source)
+    if unsound := infinite((key, value, False) for key, value in state.items()):
+        raise WeightsError(f"{source}: {said(unsound)}")
     network.load_state_dict({key: value.to(own[key].dtype) for key, value in state.items()}, strict=True)
 
 
-def _refuse_unfit(own: Mapping[str, list[int]], given: Mapping[str, list[int]], source: object) -> None:
+WHOLE, REAL, COMPLEX = "whole numbers", "floating-point numbers", "complex numbers"
+
+Form = tuple[list[int], str]
+"""A tensor's shape, and what kind of numbers it holds."""
+
+
+def _forms(state: Mapping[str, torch.Tensor]) -> dict[str, Form]:
+    return {key: (list(value.shape), _kind(value)) for key, value in state.items()}
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    return COMPLEX if tensor.is_complex() else REAL if tensor.is_floating_point() else WHOLE
+
+
+def _kind_called(dtype: str) -> str:
+    """The kind of numbers by the name that safetensors has for them: F32, BF16, C64, I64, BOOL."""
+    return COMPLEX if dtype.startswith("C") else REAL if dtype.startswith(("F", "BF")) else WHOLE
+
+
+def _refuse_unfit(own: Mapping[str, Form], given: Mapping[str, Form], source: object) -> None:
+    both = [(key, form, given[key]) for key, form in own.items() if key in given]
     problems = [f"missing: {key}" for key in own if key not in given]
     problems += [f"left over: {key}" for key in given if key not in own]
-    problems += [
-        f"shape of {key}: {given[key]}, the network has {shape}" for key, shape in own.items() if key in given and given[key] != shape
-    ]
+    problems += [f"shape of {key}: {found}, the network has {shape}" for key, (shape, _), (found, _) in both if found != shape]
+    problems += [f"numbers of {key}: {found}, the network has {kind}" for key, (_, kind), (_, found) in both if found != kind]
     if problems:
         raise WeightsError("\n  ".join([f"{source}: {len(problems)} tensors do not fit", *problems]))
 

@@ -18,7 +18,7 @@ from segbench.evaluation.execution import AS_IT_IS
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Precision, Protocol
 from segbench.models.facts import changed_arguments
-from segbench.models.segmenter import Segmenter, example_inputs, finish
+from segbench.models.segmenter import Segmenter, example_inputs, finish, scores_of
 from segbench.models.size import MB, count_pass, resident_bytes, size_facts, weight_bytes
 from segbench.profiling.backends import BACKENDS, Forward, prepare
 from segbench.profiling.device_state import device_load, device_settings, memory_mb
@@ -55,9 +55,9 @@ class Runner:
             start = mark()
             given = self.first()
             before = mark()
-            logits = self.forward(given, *self.further)
+            returned = self.forward(given, *self.further)
             after = mark()
-            finish(self.segmenter, logits, self.size)
+            finish(self.segmenter, scores_of(self.segmenter, returned, given), self.size)
             return start, before, after, mark()
 
     def once(self) -> tuple[float, float]:

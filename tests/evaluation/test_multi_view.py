@@ -77,7 +77,7 @@ def test_a_networks_grid_brings_its_logits_to_what_it_saw_and_half_pixels_bring_
 def test_what_is_counted_is_the_class_map_of_the_networks_grid(segmenter: Segmenter, images: Tensor) -> None:
     for grid in GRIDS:
         scores = protocol_scores(replace(segmenter, grid=grid), images, None, Protocol())
-        classes, _ = scores.counts(torch.zeros(2, 23, 31, dtype=torch.uint8))
+        classes, _, _ = scores.counts(torch.zeros(2, 23, 31, dtype=torch.uint8))
         assert torch.equal(classes, scores.class_map())
 
 

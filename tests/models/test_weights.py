@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from segbench.errors import UnknownNameError, WeightsError
@@ -71,6 +73,37 @@ def test_every_tensor_that_does_not_fit_is_named() -> None:
     network = torch.nn.Linear(2, 3)
     with pytest.raises(WeightsError, match=r"(?s)missing: bias.*left over: extra.*shape of weight"):
         load_strictly(network, {"weight": torch.zeros(1, 1), "extra": torch.zeros(1)}, "file")
+
+
+@pytest.mark.parametrize("value", [torch.tensor([1, 2]), torch.tensor([1j, 2]), torch.tensor([True, False])])
+def test_numbers_of_another_kind_than_the_network_has_are_refused(file: Path, value: torch.Tensor) -> None:
+    network = torch.nn.BatchNorm2d(2)
+    with pytest.raises(WeightsError, match=r"numbers of bias: (whole|complex) numbers, the network has floating-point numbers"):
+        load_strictly(network, network.state_dict() | {"bias": value}, "file")
+    with safe_open(file, framework="pt") as handle:
+        state = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
+        metadata = handle.metadata()
+    save_file(state | {"4.bias": state["4.bias"].to(value.dtype)}, file, metadata=metadata)
+    with pytest.raises(WeightsError, match=r"numbers of 4\.bias: (whole|complex)"):
+        load(file, TINY)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused_with_their_names(tmp_path: Path, value: float) -> None:
+    segmenter = build(TINY, LABELS)
+    with torch.no_grad():
+        segmenter.network[0].weight[0, 0, 0, 0] = value
+    save(tmp_path / "w.safetensors", segmenter, trained_on={}, recipe={})
+    with pytest.raises(WeightsError, match=r"w\.safetensors: 1 tensors with NaN or infinite numbers: 0\.weight"):
+        load(tmp_path / "w.safetensors", TINY)
+
+
+def test_what_half_precision_cannot_hold_is_kept_in_full(tmp_path: Path) -> None:
+    segmenter = build(TINY, LABELS)
+    with torch.no_grad():
+        segmenter.network[1].running_var.fill_(1e6)
+    save(tmp_path / "w.safetensors", segmenter, trained_on={}, recipe={})
+    assert float(load(tmp_path / "w.safetensors", TINY).network[1].running_var.max()) == 1e6
 
 
 def test_foreign_missing_and_broken_files_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from segbench.errors import MissingPackageError, ProtocolError, WeightsError
+from segbench.errors import MissingPackageError, ProtocolError, UsageError, WeightsError
 from segbench.labels.space import MAX_CLASSES, LabelClass, LabelSpace
 from segbench.models.segmenter import InputRule, Normalize, Segmenter
 
@@ -38,15 +38,15 @@ def sha256_of_files(paths: Iterable[Path]) -> str:
     >>> len(segbench.sha256_of_files([Path("enet.safetensors")]))
     64
     """
-    digests = {}
-    for path in sorted(paths, key=lambda path: path.name):
+    digests = []
+    for path in sorted(paths, key=lambda path: (path.name, path)):
         with path.open("rb") as file:
-            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+            digests.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
     if not digests:
         raise WeightsError("there are no weight files to take a checksum of")
     if len(digests) == 1:
-        return next(iter(digests.values()))
-    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in digests.items()).encode()).hexdigest()
+        return digests[0][1]
+    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in digests).encode()).hexdigest()
 
 
 def existing_file(reference: str, prefix: str) -> Path:
@@ -91,11 +91,13 @@ def refuse_size(title: str, size: tuple[int, int]) -> NoReturn:
 def from_unit_range(mean: Sequence[float], std: Sequence[float], *, scale: float = 1 / 255, bgr: bool = False) -> Normalize:
     """Normalisation that others write for values ``byte * scale``, in units of a byte.
 
-    :raises WeightsError: the numbers are not three of each, or a ``std`` is not positive.
+    :raises WeightsError: they are not three finite numbers of each, or a ``std`` is not positive.
     """
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise WeightsError(f"normalisation by mean {list(mean)} and std {list(std)}: there must be three of each, and std positive")
-    return Normalize(_rounded(mean, scale), _rounded(std, scale), "BGR" if bgr else "RGB")
+    try:
+        return Normalize(_rounded(mean, scale), _rounded(std, scale), "BGR" if bgr else "RGB")
+    except (ArithmeticError, UsageError) as error:
+        found = f"mean {list(mean)} and std {list(std)} of values {scale:g} times a byte"
+        raise WeightsError(f"normalisation by {found}: there must be three finite numbers of each, and std positive") from error
 
 
 def _rounded(values: Sequence[float], scale: float) -> tuple[float, ...]:
@@ -111,6 +113,7 @@ def feeds(segmenter: Segmenter) -> str:
     parts = [
         f"{segmenter.name} feeds {how.order}, (x - {_numbers(how.mean)}) / {_numbers(how.std)} of bytes 0..255",
         _sizes(segmenter.input_rule, segmenter.runtime.only_size),
+        *segmenter.runtime.notes,
         f"{len(names)} classes ({shown})",
     ]
     if note := (segmenter.trained_on or {}).get("input_note"):

@@ -4,6 +4,9 @@
     normalize: {mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], order: RGB}    # in bytes, 0..255
     input_rule: {divisor: 8}            # optional: sizes that it takes; images are mirrored outwards to fit
     size: [512, 1024]                   # optional: the only height and width of the tensor that it takes
+    batch: 4                            # optional: how many images it takes at once, where that is not one
+    output: out                         # optional: which of several outputs holds the scores, by its name; of a list its place, from 0
+    threshold: 0.5                      # optional: it gives one score for two classes, and the second class is where that is larger
     grid: align_corners                 # optional: where the scores lie among the pixels; half_pixel unless said, or asymmetric
     name: enet                          # optional, as are paper {title, authors, year, url} and trained_on
 
@@ -47,6 +50,9 @@ class Description:
     paper: Paper | None = None
     trained_on: Mapping[str, Any] | None = None
     grid: Grid = "half_pixel"
+    batch: int | None = None
+    output: str | None = None
+    threshold: float | None = None
 
     def to_json(self) -> str:
         """As it is written into a file."""
@@ -90,7 +96,10 @@ def _built(said: dict[str, Any]) -> Description:
     known = {key: value for key, value in said.items() if key != "schema" and value is not None}
     if missing := [key for key in ("labels", "normalize") if key not in known]:
         raise ValueError(f"{' and '.join(missing)} must be said")
-    return Description(**known)
+    found = Description(**known)
+    if found.threshold is not None and len(found.labels.classes) != 2:
+        raise ValueError(f"threshold is for one score of two classes, and labels are {len(found.labels.classes)}")
+    return found
 
 
 def _labels(value: Any) -> LabelSpace:
@@ -103,11 +112,10 @@ def _normalize(said: dict[str, Any]) -> Normalize:
     if missing := [key for key in ("mean", "std", "order") if key not in said]:
         raise ValueError(f"normalize must say {', '.join(missing)}")
     mean, std = said["mean"], said["std"]
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise ValueError(f"mean {list(mean)} and std {list(std)} are three numbers each, and std positive")
+    normalize = Normalize(mean, std, said["order"])
     if max(std) < 1 and max(mean) <= 1:
         raise ValueError(f"mean {list(mean)} and std {list(std)} are of the range 0..1; write them in bytes, 255 times as large")
-    return Normalize(mean, std, said["order"])
+    return normalize
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
@@ -120,6 +128,12 @@ def _schema(value: Any) -> str:
     if value != SCHEMA:
         raise ValueError(f"{value!r}; this segbench reads {SCHEMA!r}")
     return SCHEMA
+
+
+def _output(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is neither the name of an output nor its place in a list")
+    return str(value)
 
 
 def _size(value: Any) -> tuple[int, int]:
@@ -139,5 +153,8 @@ _KEYS: dict[str, Reader] = {
     "paper": plain(Maybe(lambda value: Paper(**value))),
     "trained_on": plain(Maybe(dict)),
     "grid": plain(one_of(*GRIDS)),
+    "batch": plain(Maybe(Whole(1))),
+    "output": plain(Maybe(_output)),
+    "threshold": plain(Maybe(Number(low=-math.inf))),
     "schema": plain(_schema),
 }

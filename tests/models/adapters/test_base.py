@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from math import inf, nan
 from pathlib import Path
 from types import ModuleType
 
@@ -81,8 +82,8 @@ def test_means_of_other_ranges_become_means_of_bytes() -> None:
     assert from_unit_range([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) == Normalize()
     assert from_unit_range([104.0, 117.0, 123.0], [1.0, 1.0, 1.0], scale=1.0, bgr=True) == Normalize((104, 117, 123), (1, 1, 1), "BGR")
     assert from_unit_range([0.0] * 3, [1.0] * 3, scale=2 / 255) == Normalize((0, 0, 0), (127.5, 127.5, 127.5))
-    for mean, std in (([0.5], [0.5]), ([0.5] * 3, [0.5, 0.5, 0.0])):
-        with pytest.raises(WeightsError, match="three of each, and std positive"):
+    for mean, std in (([0.5], [0.5]), ([0.5] * 3, [0.5, 0.5, 0.0]), ([0.5] * 3, [0.5, 0.5, nan]), ([inf] * 3, [0.5] * 3)):
+        with pytest.raises(WeightsError, match="three finite numbers of each, and std positive"):
             from_unit_range(mean, std)
 
 

@@ -61,7 +61,7 @@ def test_a_silent_file_is_refused_with_what_to_write(tmp_path: Path) -> None:
         (COMPLETE + "schema: segbench.exported/9\n", "schema: 'segbench.exported/9'; this segbench reads"),
         (COMPLETE.replace(", order: BGR", ""), "normalize must say order"),
         (COMPLETE.replace("BGR", "GBR"), "order: 'GBR' is none of RGB, BGR"),
-        (COMPLETE.replace("[4, 5, 6]", "[4, 5]"), "three numbers each"),
+        (COMPLETE.replace("[4, 5, 6]", "[4, 5]"), "three finite numbers each"),
         (COMPLETE.replace("[4, 5, 6]", "[4, 5, 0]"), "std positive"),
         ("labels: [a]\nnormalize: {mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], order: RGB}\n", "0..1; write them in bytes"),
         (COMPLETE.replace("[left, right]", "cityscaeps"), "did you mean 'cityscapes'"),

@@ -14,7 +14,7 @@ from torch import nn
 
 from segbench.cli.main import main
 from segbench.datasets.cityscapes import LABELS
-from segbench.errors import DataError, ProtocolError, WeightsError
+from segbench.errors import DataError, NetworkError, ProtocolError, WeightsError
 from segbench.models.adapters.description import sidecar
 from segbench.models.adapters.frozen import Frozen
 from segbench.models.exporting import WRITERS, difference, export
@@ -116,7 +116,7 @@ def test_the_description_of_another_file_beside_it_is_what_counts(exported: tupl
     file = tmp_path / exported[1].name
     file.write_bytes(exported[1].read_bytes())
     sidecar(file).write_text(YAML)
-    with pytest.raises(WeightsError, match=r"gives torch.float32\[1, 19, 64, 96\]; for its 2 classes it must give"):
+    with pytest.raises(NetworkError, match=r"gives .*float32\[1, 19, 64, 96\]; it must give 2 floating-point scores .* in their order"):
         predict(build(f"{exported[0]}:{file}", LABELS), images(*SIZE))
 
 
@@ -185,10 +185,10 @@ def test_graphs_that_take_or_give_something_else_are_refused(tmp_path: Path) -> 
             return x.argmax(1)
 
     of_indices = onnx_file(tmp_path / "indices.onnx", Classes(), torch.randn(1, 3, 8, 8))
-    with pytest.raises(WeightsError, match="export it before the argmax"):
+    with pytest.raises(NetworkError, match=r"classes that are decided already; give 2 floating-point scores .* before the argmax"):
         predict(build(f"onnx:{of_indices}", LABELS), images(8, 8))
     sidecar(of_indices).write_text(YAML + "size: [16, 16]\n")
-    with pytest.raises(WeightsError, match=r"the graph takes \(8, 8\) only, its description says \(16, 16\)"):
+    with pytest.raises(WeightsError, match=r"the graph takes 8 by 8 only, its description says \(16, 16\)"):
         build(f"onnx:{of_indices}", LABELS)
 
 
