@@ -155,7 +155,7 @@ def test_half_precision_in_a_file_is_storage_and_not_arithmetic(tmp_path: Path) 
     [
         ({"image_mean": [0.5] * 3, "image_std": [0.5] * 3}, Normalize((127.5,) * 3, (127.5,) * 3)),
         ({"do_normalize": False}, Normalize((0,) * 3, (255,) * 3)),
-        ({"do_normalize": False, "do_flip_channel_order": True}, Normalize((0,) * 3, (255,) * 3, "BGR")),
+        ({"image_processor_type": "MobileViTImageProcessor"}, Normalize((0,) * 3, (255,) * 3, "BGR")),
         ({"rescale_factor": 1 / 127.5, "image_mean": [1] * 3, "image_std": [1] * 3}, Normalize((127.5,) * 3, (127.5,) * 3)),
         ({"do_rescale": False, "image_mean": [123, 117, 104], "image_std": [1] * 3}, Normalize((123, 117, 104), (1,) * 3)),
     ],
@@ -172,10 +172,48 @@ def test_a_processor_of_a_newer_layout_is_found(tmp_path: Path) -> None:
     assert "resizes to 48 (--input-size 48 repeats that)" in feeds(build(f"hf:{tmp_path}", LABELS))
 
 
+PROCESSORS = ["Segformer", "MobileViT", "MobileNetV2", "Beit", "DPT", "MaskFormer", "Mask2Former", "OneFormer"]
+SAID: list[dict[str, Any]] = [
+    {},
+    {"do_normalize": True},
+    {"do_normalize": False},
+    {"do_rescale": False},
+    {"rescale_factor": 1 / 127.5, "do_normalize": True},
+    {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]},
+    {"image_mean": None, "do_flip_channel_order": True},
+]
+
+
+@pytest.mark.parametrize("said", SAID, ids=lambda said: ",".join(said) or "nothing")
+@pytest.mark.parametrize("kind", PROCESSORS)
+def test_images_are_fed_as_the_class_of_the_processor_feeds_them_its_defaults_included(
+    tmp_path: Path, kind: str, said: dict[str, Any]
+) -> None:
+    own = getattr(transformers, f"{kind}ImageProcessorPil", None) or getattr(transformers, f"{kind}ImageProcessor")
+    saved(tmp_path, segformer)
+    name = {"image_processor_type": f"{kind}ImageProcessor"} if kind != "Segformer" else {}  # which is that of the network's kind
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(name | said))
+    off = {"do_resize": False} | ({"do_center_crop": False} if hasattr(own, "do_center_crop") else {})
+    task = {"task_inputs": ["semantic"]} if kind == "OneFormer" else {}
+    right = own(**{key: value for key, value in said.items() if value is not None} | off)(
+        list(images(32, 32)), return_tensors="pt", **task
+    )["pixel_values"]
+    found = build(f"hf:{tmp_path}", LABELS).normalize(torch.from_numpy(images(32, 32)))
+    torch.testing.assert_close(found, right.float(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SegformerImageProcessorFast", "SegformerImageProcessorPil", "SegformerImageProcessor"])
+def test_every_name_of_a_processor_means_the_same_class(tmp_path: Path, name: str) -> None:
+    saved(tmp_path, segformer)
+    for said in ({"image_processor_type": name}, {"feature_extractor_type": "SegformerFeatureExtractor"}):
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+        assert build(f"hf:{tmp_path}", LABELS).normalize == Normalize()
+
+
 def test_nothing_about_normalisation_is_guessed(tmp_path: Path) -> None:
     saved(tmp_path, segformer)
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True}))
-    with pytest.raises(WeightsError, match="its processor normalises, but its file has no list 'image_mean'"):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "TheirImageProcessor"}))
+    with pytest.raises(WeightsError, match="made by a 'TheirImageProcessor', which this transformers does not have; so nothing says"):
         build(f"hf:{tmp_path}", LABELS)
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(WeightsError, match="nothing says how images must be normalised"):
