@@ -35,7 +35,7 @@ DIRECTION = {
     "models": """outputs checkpoints inlined < segmenter < layers finite < zoo weights < adapters sources
         < size loading public_weights exporting < facts anatomy""",
     "models.layers": "layers blocks pooling < resnet vgg xception",
-    "models.adapters": "base < description hf_networks < frozen < *",
+    "models.adapters": "base < description hf_networks hf_processors < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": "data_facts environment groups device provenance portable shape < run_record profile < per_image < comparison",
     "evaluation": "parsing graphs transfer meter < protocol < execution precision multi_view < inference < resume < run",

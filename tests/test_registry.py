@@ -138,6 +138,67 @@ def test_a_package_that_a_plugin_misses_is_named(tmp_path: Path) -> None:
         NONE.resolve(f"{path}:build")
 
 
+def project(folder: Path, width: int) -> Path:
+    """A file that imports a package beside it, which imports in turn."""
+    (folder / "neighbours").mkdir(parents=True)
+    (folder / "neighbours" / "__init__.py").write_text("")
+    (folder / "neighbours" / "parts.py").write_text(f"WIDTH = {width}\n")
+    (folder / "neighbours" / "network.py").write_text("from .parts import WIDTH\n")
+    (folder / "settings_beside.py").write_text("DEPTH = 1\n")
+    (folder / "mine.py").write_text(
+        "from neighbours.network import WIDTH\n\n\ndef build():\n    import settings_beside\n    return WIDTH + settings_beside.DEPTH\n"
+    )
+    return folder / "mine.py"
+
+
+def test_a_file_imports_what_lies_beside_it_and_not_what_lies_beside_another(tmp_path: Path) -> None:
+    files = [project(tmp_path / name, width) for name, width in (("a", 10), ("b", 20))]
+    assert [NONE.resolve(f"{file}:build")() for file in files] == [11, 21]
+
+
+@pytest.mark.parametrize(
+    "changed", ["mine.py", "settings_beside.py", "neighbours/network.py", "neighbours/parts.py", "neighbours/__init__.py"]
+)
+def test_the_code_behind_a_name_is_its_file_and_what_it_imports_from_beside_it(tmp_path: Path, changed: str) -> None:
+    name = f"{project(tmp_path, 3)}:build"
+    before = NONE.code_sha256(name)
+    (tmp_path / "unrelated.py").write_text("")
+    assert before is not None
+    assert before == NONE.code_sha256(name)
+    (tmp_path / changed).write_text((tmp_path / changed).read_text() + "\n")
+    assert NONE.code_sha256(name) != before
+
+
+def test_the_code_of_a_package_is_that_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins(monkeypatch, mine="json:loads")
+    assert NONE.code_sha256("mine") == NONE.code_sha256("json:loads") is not None
+    assert THINGS.code_sha256("counter") is None
+
+
+def test_a_file_that_is_no_python_or_whose_import_fails_is_named_with_the_place(tmp_path: Path) -> None:
+    (tmp_path / "typo.py").write_text("def build(:\n")
+    (tmp_path / "half.py").write_text("from json import no_such_function\n")
+    with pytest.raises(UnknownNameError, match=r"typo\.py, line 1: "):
+        NONE.resolve(f"{tmp_path / 'typo.py'}:build")
+    with pytest.raises(UnknownNameError, match=r"cannot import name 'no_such_function'.*its own folder is searched, others if PYTHONPATH"):
+        NONE.resolve(f"{tmp_path / 'half.py'}:build")
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("x.onnx", "onnx:x.onnx"),
+        ("x.PT", "torchscript:x.PT"),
+        ("a/x.pt2", "exported:a/x.pt2"),
+        ("net.py", "net.py:FUNCTION"),
+        ("tests", "hf:tests"),
+    ],
+)
+def test_a_file_that_is_named_without_its_prefix_is_answered_with_it(name: str, form: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"is not registered; write {form}"):
+        MODELS.resolve(name)
+
+
 @pytest.mark.parametrize("name", DATASETS.table)
 def test_every_builtin_dataset_is_a_function(name: str) -> None:
     assert DATASETS.resolve(name).__name__ == name

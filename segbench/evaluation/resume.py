@@ -3,7 +3,8 @@
     OUT/unfinished-1f3a....jsonl     one line for each image, in the dataset's order: {"id": ..., "counts": [...]}, for each model
                                      :meth:`~segbench.metrics.image_counts.ImageCounts.to_dict`
 
-The file's name is a fingerprint of everything that the counts depend on: models, weights, protocol, data. Another run does not find it.
+The file's name is a fingerprint of everything that the counts depend on: models, their code, weights, protocol, data. Another run does not
+find it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,20 @@ def unfinished_file(out: Path, segmenters: Sequence[Segmenter], dataset: Dataset
         return None
     if any(segmenter.weights_sha256 is None for segmenter in segmenters):
         return None
-    models = [(s.name, dict(s.arguments), s.weights_sha256, asdict(s.normalize), str(s.device)) for s in segmenters]
+    models = [
+        (
+            s.name,
+            dict(s.arguments),
+            s.weights_sha256,
+            s.runtime.code_sha256,
+            s.output,
+            s.channels,
+            s.grid,
+            asdict(s.normalize),
+            str(s.device),
+        )
+        for s in segmenters
+    ]
     mappings = [s.mapping.signature if s.mapping else None for s in segmenters]
     stats = [(str(file), *_stat(file)) for file in files if isinstance(file, Path)]
     facts = [__version__, FORMAT, models, mappings, dataset.title, stats, dataset.labels.to_dict(), protocol.to_dict(), options]

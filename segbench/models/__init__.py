@@ -61,4 +61,5 @@ MODELS = Registry(
         "torchscript": "segbench.models.adapters.torchscript:open_model",
         "exported": "segbench.models.adapters.exported:open_model",
     },
+    {".onnx": "onnx:{}", ".pt": "torchscript:{}", ".pt2": "exported:{}", ".py": "{}:FUNCTION", "/": "hf:{}"},
 )

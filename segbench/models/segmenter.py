@@ -160,7 +160,7 @@ class Runtime:
     ``only_size``: the one (height, width) of images that it takes, without being padded; ``largest``: the largest ones, ``None`` where any
     will do. ``batch``: how many images it computes at once. ``opaque``: another runtime computes it, so torch sees no operators.
     ``hides_weights``: torch sees not all of its parameters; ``file_bytes`` is the size of the files that hold them then. ``notes``: what
-    else a reader must know of how it is fed.
+    else a reader must know of how it is fed. ``code_sha256``: checksum of code that is not of segbench.
     """
 
     only_size: tuple[int, int] | None = None
@@ -170,6 +170,7 @@ class Runtime:
     hides_weights: bool = False
     file_bytes: int | None = None
     notes: tuple[str, ...] = ()
+    code_sha256: str | None = None
 
     def fitting(self, size: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) nearest to one of images that it takes."""

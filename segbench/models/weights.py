@@ -51,7 +51,8 @@ def build(name: str, labels: LabelSpace, **arguments: Any) -> Segmenter:
     if not isinstance(segmenter, Segmenter):
         raise UnknownNameError(f"{name!r} gave a {type(segmenter).__name__}; a model factory returns a Segmenter")
     segmenter.network.eval()
-    return segmenter
+    code = MODELS.code_sha256(name)
+    return segmenter if code is None else replace(segmenter, runtime=replace(segmenter.runtime, code_sha256=code))
 
 
 def save(path: Path, segmenter: Segmenter, *, trained_on: Mapping[str, Any], recipe: Mapping[str, Any], half: bool = True) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.datasets.base import Dataset
-from segbench.errors import TrainingError
+from segbench.errors import TrainingError, UsageError
 from segbench.evaluation.inference import counting_of, decoders, evaluate
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Precision
@@ -119,6 +119,7 @@ def train(
 
     :raises WeightsError: a training that resumes finds no checkpoint, a damaged one, or one of another network, recipe or data.
     :raises TrainingError: the loss is no number any more.
+    :raises UsageError: a step has too few values for a normalisation of the network.
     """
     routine, device = routine or Routine(), segmenter.device
     segmenter.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -234,7 +235,7 @@ def _step(segmenter: Segmenter, state: State, objective: Objective, batches: Ite
         started = time.perf_counter()
         batch = next(batches)
         waited += time.perf_counter() - started
-        with arithmetic(device, _precision(recipe, device, state)):
+        with _too_few_values_named(segmenter, recipe), arithmetic(device, _precision(recipe, device, state)):
             output = forward(segmenter, batch.images, batch.depth)
         loss = objective(output, batch) / recipe.accumulate
         state.scaler.scale(loss).backward()
@@ -246,6 +247,25 @@ def _step(segmenter: Segmenter, state: State, objective: Objective, batches: Ite
     state.scaler.update()
     update_average(state, recipe.ema)
     return torch.stack(losses).sum(), waited
+
+
+@contextmanager
+def _too_few_values_named(segmenter: Segmenter, recipe: Recipe) -> Iterator[None]:
+    """Names the option that helps where a normalisation has one value per channel: all that image pooling leaves of one image.
+
+    :raises UsageError: in place of torch's ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "Expected more than 1" not in str(error):
+            raise
+        way_out = "--batch-size 2 or more" if recipe.batch_size == 1 else "a larger --crop"
+        size = f"{recipe.batch_size} image{'s' * (recipe.batch_size > 1)} of {recipe.crop[0]}x{recipe.crop[1]} a step"
+        raise UsageError(
+            f"{segmenter.title} cannot be trained on {size}: one of its normalisations is left with a single value per channel, whose "
+            f"variance is zero; train it with {way_out}"
+        ) from error
 
 
 def _precision(recipe: Recipe, device: torch.device, state: State) -> Precision:

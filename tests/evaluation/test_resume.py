@@ -51,6 +51,22 @@ def assert_same(some: list[Outcome], others: list[Outcome]) -> None:
         assert one.record.signature == other.record.signature
 
 
+def test_other_code_behind_a_model_is_another_run(tmp_path: Path, dataset: Dataset) -> None:
+    (tmp_path / "beside.py").write_text("WIDTH = 1\n")
+    (tmp_path / "net.py").write_text(
+        "from beside import WIDTH\nfrom tests.tiny import tiny\nfrom dataclasses import replace\n\n"
+        "def net(labels):\n    return replace(tiny(labels, channels=WIDTH), weights_sha256='w')\n"
+    )
+
+    def key() -> Path | None:
+        return unfinished_file(tmp_path, [build(f"{tmp_path / 'net.py'}:net", LABELS)], dataset, Protocol())
+
+    before = key()
+    assert before == key() is not None
+    (tmp_path / "beside.py").write_text("WIDTH = 2\n")
+    assert key() != before
+
+
 @pytest.mark.parametrize("finished", [0, 1, 4])
 def test_a_run_that_was_killed_goes_on_where_it_was_and_counts_the_same(
     tmp_path: Path, dataset: Dataset, models: list[Segmenter], finished: int, monkeypatch: pytest.MonkeyPatch

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from segbench.datasets.base import Dataset, Sample
-from segbench.errors import DataError, RecordError, TrainingError, WeightsError
+from segbench.errors import DataError, RecordError, TrainingError, UsageError, WeightsError
 from segbench.images.files import write_uint16
 from segbench.kernels.border_weights import border_weight_map
 from segbench.kernels.watershed import connected_segments
@@ -40,6 +41,38 @@ def fit(tmp_path: Path, recipe: Recipe = RECIPE, **options: object) -> tuple[Pat
 
 
 CPU = torch.device("cpu")
+
+
+def pooled(scores: int = 3) -> Segmenter:
+    """A network that gates its scores by the whole image, as many of these do."""
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scores, self.gate = (
+                nn.Conv2d(3, scores, 1),
+                nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(3), nn.Conv2d(3, scores, 1)),
+            )
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.scores(x) * self.gate(x)  # type: ignore[no-any-return]
+
+    return Segmenter("gated", Gated(), LABELS)
+
+
+def test_one_image_a_step_is_too_few_for_image_pooling_and_the_option_is_named(tmp_path: Path) -> None:
+    one = replace(RECIPE, batch_size=1, steps=1)
+    with pytest.raises(UsageError, match=r"gated cannot be trained on 1 image of 16x24 a step: .*; train it with --batch-size 2 or more"):
+        list(train(pooled(), tiny_dataset(tmp_path / "data"), one, tmp_path / "g.safetensors"))
+    assert list(train(pooled(), tiny_dataset(tmp_path / "data"), replace(one, batch_size=2), tmp_path / "g.safetensors"))
+    assert list(train(tiny(LABELS), tiny_dataset(tmp_path / "data"), one, tmp_path / "t.safetensors"))
+
+
+def test_a_crop_that_leaves_one_value_names_the_crop(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 16, stride=16), nn.InstanceNorm2d(3), nn.Conv2d(3, 3, 1))
+    recipe = replace(RECIPE, crop=(16, 16), steps=1)
+    with pytest.raises(UsageError, match=r"on 2 images of 16x16 a step: .*a larger --crop"):
+        list(train(Segmenter("strided", network, LABELS), tiny_dataset(tmp_path / "data"), recipe, tmp_path / "s.safetensors"))
 
 
 def store_of(dataset: Dataset, recipe: Recipe = RECIPE, *, with_depth: bool = False) -> PlaneStore:

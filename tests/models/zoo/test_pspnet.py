@@ -85,7 +85,7 @@ def test_training_returns_the_auxiliary_logits_with_weight_0_4() -> None:
 
 
 def test_training_on_one_image_is_refused_with_a_way_out() -> None:
-    with pytest.raises(ValueError, match="two or more images"):
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
         thin().train()(torch.randn(1, 3, 33, 33))
 
 
