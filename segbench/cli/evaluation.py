@@ -19,6 +19,7 @@ from segbench.cli.options import (
     cores,
     dataset_named,
     device_named,
+    number,
     options_of,
 )
 from segbench.errors import DataError
@@ -63,7 +64,7 @@ def run(suite: str | None, device: str, **flags: Any) -> None:
 @click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
 @click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
 @click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
-@click.option("--boundary-ratio", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True, help="Of the diagonal.")
+@click.option("--boundary-ratio", default=0.02, **number(above=True, high=1), show_default=True, help="Of the diagonal.")
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @GROUPS_OPTION
 @click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from segbench.cli.options import DATASET_OPTIONS, DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, options_of, size_in
+from segbench.cli.options import DATASET_OPTIONS, DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, number, options_of, size_in
 from segbench.training.recipe import Recipe, read_recipe
 
 
@@ -68,9 +68,9 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
 @click.option(
     "--time-budget",
-    type=click.FloatRange(min=0, min_open=True),
     metavar="MINUTES",
     help="End then; the learning rate falls till then.",
+    **number(above=True),
 )
 @click.option("--resume", is_flag=True, help="Continue from OUT.ckpt.")
 @click.option("--full-precision", is_flag=True, help="Store float32 instead of float16.")

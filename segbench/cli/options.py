@@ -70,6 +70,11 @@ def _reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Param
     return callback
 
 
+def number(low: float = 0, *, above: bool = False, high: float | None = None) -> dict[str, Any]:
+    """How an option for a finite number is read; click's own ranges take NaN."""
+    return {"type": float, "callback": _reading(Number(low, above, high))}
+
+
 DATASET_OPTIONS = options_of(Suite, "dataset", "data", "split")
 MAP_OPTION = options_of(Suite, "map")
 GROUPS_OPTION = options_of(Suite, "groups")

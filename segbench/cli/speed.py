@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from segbench.cli.options import DEVICE_OPTION, FOLDER, device_named, names_in, size_in
+from segbench.cli.options import DEVICE_OPTION, FOLDER, device_named, names_in, number, size_in
 
 
 @click.command()
@@ -27,10 +27,10 @@ from segbench.cli.options import DEVICE_OPTION, FOLDER, device_named, names_in, 
 @click.option("--repeats", type=click.IntRange(min=1), default=500, show_default=True, help="Timed passes of each, at most.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
     default=10,
     show_default=True,
     help="Of timed passes for each; three at least.",
+    **number(above=True),
 )
 @click.option(
     "--restarts", type=click.IntRange(min=0), default=0, show_default=True, help="Fresh processes for each; 0: all in turn in this one."

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import DataError, ImageError
+from segbench.errors import DataError, ImageError, UsageError
 from segbench.images.buffers import Allocate
 from segbench.images.files import Picture, read_image, read_labels, read_uint16
 from segbench.labels.space import LabelSpace
@@ -84,7 +84,12 @@ class Dataset:
         return len(self) if self.whole is None else self.whole
 
     def first(self, number: int | None) -> Dataset:
-        """The dataset with its first samples alone; ``None`` takes all."""
+        """The dataset with its first samples alone; ``None`` takes all.
+
+        :raises UsageError: they are less than one.
+        """
+        if number is not None and number < 1:
+            raise UsageError(f"the first {number} samples of {self.name} are none; take one at least")
         return self if number is None else replace(self, samples=self.samples[:number], whole=self.split_size)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from segbench.files.settings import Number
+
 Size = tuple[int, int]
 
 
@@ -29,10 +31,14 @@ def parse_input_size(value: object) -> Size | int:
     return int(str(value)) if str(value).isdigit() and int(str(value)) else parse_size(value)
 
 
-def parse_scales(value: object) -> tuple[float, ...]:
-    """Numbers in a list, or separated by commas.
+LARGEST_SCALE = 32
 
-    :raises ValueError: one of them is no number.
+
+def parse_scales(value: object) -> tuple[float, ...]:
+    """Numbers above 0, and no larger than any memory allows, in a list or separated by commas.
+
+    :raises ValueError: one of them is something else.
     """
+    read = Number(above=True, high=LARGEST_SCALE)
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return tuple(float(str(part)) for part in parts)
+    return tuple(read(part) for part in parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from segbench.errors import ProtocolError
-from segbench.evaluation.parsing import Size, parse_input_size, parse_scales, parse_size, size_text
+from segbench.evaluation.parsing import LARGEST_SCALE, Size, parse_input_size, parse_scales, parse_size, size_text
 from segbench.files.settings import Truth, one_of, setting
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -76,8 +76,8 @@ class Protocol:
             yield "crop and stride go together: windows of the one every other pixels"
         if self.crop and self.stride and any(step > side for step, side in zip(self.stride, self.crop, strict=True)):
             yield f"stride {_text(self.stride)} is larger than crop {_text(self.crop)}: pixels between the windows would have no prediction"
-        if not self.scales or min(self.scales) <= 0:
-            yield f"scales {list(self.scales)} must be positive, and at least one"
+        if not self.scales or not all(0 < scale <= LARGEST_SCALE for scale in self.scales):
+            yield f"scales {list(self.scales)} must be positive, at most {LARGEST_SCALE}, and at least one"
         if len(set(self.scales)) < len(self.scales):
             yield f"scales {list(self.scales)} name one twice"
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 Reader = Callable[[Any], Any]
 KEY = "segbench.setting"
+LARGEST = float_info.max
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class Number:
             value = float(value)  # YAML reads 1e-3 as text: its numbers have a dot
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{value!r} is not a number")
+        if not -LARGEST <= value <= LARGEST:
+            raise ValueError(f"{value!r} is not a finite number")
         if not (value > self.low if self.above else value >= self.low):
             raise ValueError(f"{value!r} is not {'above' if self.above else 'at least'} {self.low:g}")
         if self.high is not None and not value <= self.high:

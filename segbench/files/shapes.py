@@ -8,6 +8,7 @@ from typing import Any
 Kinds = tuple[type | None, ...]
 Shape = Mapping[str, "Kinds | Shape"]
 
+EXACT = 1 << 53  # up to here every whole number is a float too
 TEXT, WHOLE, NUMBER, FACTS, LIST = (str,), (int,), (int, float), (dict,), (list,)
 MAYBE_TEXT, MAYBE_WHOLE, MAYBE_NUMBER, MAYBE_FACTS = (str, None), (int, None), (int, float, None), (dict, None)
 
@@ -37,6 +38,8 @@ def _problems(data: Any, shape: Shape, where: str) -> Iterator[str]:
 def _is(value: Any, kinds: Kinds) -> bool:
     if isinstance(value, bool):
         return bool in kinds
+    if isinstance(value, int) and abs(value) >= EXACT:
+        return False
     return any(value is None if kind is None else isinstance(value, kind) for kind in kinds)
 
 
@@ -52,4 +55,6 @@ _NAMES: dict[type | None, str] = {
 
 
 def _kind(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= EXACT:
+        return "past 2^53"
     return "null" if value is None else _NAMES.get(type(value), type(value).__name__)

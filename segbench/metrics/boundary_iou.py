@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.metrics.confusion import require_exact
 from segbench.metrics.scores import mean_of_defined
 from segbench.metrics.statistic import Floats, Statistic, Sums, by_class, divide, mean_of_rows
 
@@ -72,6 +73,7 @@ class Boundaries:
         counts = np.array(data["counts"])
         if counts.dtype != np.int64 or counts.shape != (classes, 3) or (counts < 0).any():
             raise ValueError(f"boundary counts must be whole numbers [{classes}, 3], not {counts.dtype}{list(counts.shape)}")
+        require_exact(counts)
         return cls(counts, float(data["ratio"]), tuple(int(width) for width in data["widths"]))
 
 

@@ -34,8 +34,7 @@ class ConfusionMatrix:
         classes = len(self.labels.classes)
         if self.counts.shape != (classes, classes + 1) or self.counts.dtype != np.int64:
             raise ValueError(f"counts must be int64[{classes}, {classes + 1}], not {self.counts.dtype}{list(self.counts.shape)}")
-        if (self.counts < 0).any():
-            raise ValueError("counts must not be negative")
+        require_exact(self.counts)
 
     @classmethod
     def from_pairs(cls, labels: LabelSpace, pairs: NDArray[np.int64], pred_index: NDArray[np.uint8] | None = None) -> ConfusionMatrix:
@@ -66,6 +65,21 @@ class ConfusionMatrix:
         if self.labels != other.labels:
             raise LabelError(f"matrices of {self.labels.name!r} and {other.labels.name!r} do not add up")
         return ConfusionMatrix(self.labels, self.counts + other.counts)
+
+
+EXACT = 1 << 53
+"""Up to here every whole number is a float64: sums below it, and the quotients that scores are, are exact."""
+
+
+def require_exact(counts: NDArray[np.int64]) -> None:
+    """Check counts of pixels.
+
+    :raises ValueError: one is negative, or all together are so many that scores would not be exact.
+    """
+    if (counts < 0).any():
+        raise ValueError("counts must not be negative")
+    if (pixels := counts.sum(dtype=np.float64)) >= EXACT:
+        raise ValueError(f"{pixels:.3g} pixels were counted; scores are exact below 2^53 of them")
 
 
 def fold_cells(

@@ -18,6 +18,7 @@ import numpy as np
 from segbench.errors import RecordError
 from segbench.files.atomic import replacing
 from segbench.files.json_text import write_text
+from segbench.metrics.confusion import require_exact
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.per_image import STATISTICS, PerImage
 from segbench.metrics.uncertainty import bootstrap
@@ -61,6 +62,10 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if counts.dtype != np.int64 or counts.shape[:1] != (len(ids),):
         raise RecordError(f"{path}: {len(ids)} ids and {counts.dtype}{list(counts.shape)} matrices do not fit together")
+    try:
+        require_exact(counts)
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from error
     return ids, counted
 
 

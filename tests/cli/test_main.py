@@ -242,6 +242,60 @@ def test_bad_options_are_usage_errors(arguments: list[str]) -> None:
     assert result.exit_code == 2
 
 
+UNSOUND = ["nan", "inf", "-inf", "-5", "1e400"]
+NUMBERS = [
+    ["run", "--models", "enet", "--limit"],
+    ["run", "--models", "enet", "--repeats"],
+    ["run", "--models", "enet", "--scales"],
+    ["run", "--models", "enet", "--crop"],
+    ["train", "enet", "--out", "w", "--learning-rate"],
+    ["train", "enet", "--out", "w", "--time-budget"],
+    ["train", "enet", "--out", "w", "--steps"],
+    ["train", "enet", "--out", "w", "--batch-size"],
+    ["score", "preds", "gts", "--boundary-ratio"],
+    ["score", "preds", "gts", "--workers"],
+    ["profile", "enet", "--seconds"],
+    ["profile", "enet", "--repeats"],
+    ["profile", "enet", "--restarts"],
+]
+
+
+@pytest.mark.parametrize("value", UNSOUND)
+@pytest.mark.parametrize("arguments", NUMBERS, ids=lambda arguments: f"{arguments[0]} {arguments[-1]}")
+def test_numbers_that_are_not_finite_or_below_their_range_are_usage_errors(arguments: list[str], value: str) -> None:
+    result = segbench(*arguments, value)
+    assert result.exit_code == 2, result.output
+    assert f"Invalid value for '{arguments[-1]}" in result.output
+
+
+SETTINGS = [
+    "limit: -5",
+    "limit: .nan",
+    "repeats: -1",
+    "protocol: {scales: [.nan]}",
+    "protocol: {scales: [.inf]}",
+    "protocol: {crop: [-1, 8]}",
+]
+
+
+@pytest.mark.parametrize("line", SETTINGS)
+def test_a_suite_with_a_number_that_makes_no_sense_is_refused_by_its_line(line: str, tmp_path: Path) -> None:
+    (tmp_path / "suite.yaml").write_text(f"models: [enet]\n{line}\n")
+    result = segbench("run", "--suite", tmp_path / "suite.yaml")
+    assert result.exit_code == 2
+    assert f"suite.yaml:2: {line.rpartition('{')[2].split(':')[0]}: " in result.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "line", ["learning_rate: .inf", "momentum: .nan", "scale: [.nan, 1]", "scale: [1, .inf]", "steps: -3", "ema: .nan", "seed: -1"]
+)
+def test_a_recipe_with_a_number_that_makes_no_sense_is_refused_by_its_line(line: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(f"{line}\n")
+    result = segbench("train", "enet", "--recipe", tmp_path / "recipe.yaml", "--out", tmp_path / "w.safetensors")
+    assert result.exit_code == 2
+    assert f"recipe.yaml:1: {line.split(':')[0]}" in result.output.replace("\n", "")
+
+
 def test_score_and_leaderboard_load_no_torch(gts: Path, label_file: Path, tmp_path: Path) -> None:
     board = tmp_path / "board"
     code = (

@@ -15,6 +15,8 @@ from segbench.evaluation.protocol import Protocol, window_starts
         ({"crop": (0, 8), "stride": (1, 1)}, "empty"),
         ({"scales": ()}, "at least one"),
         ({"scales": (1.0, -2.0)}, "positive"),
+        ({"scales": (float("nan"),)}, "positive"),
+        ({"scales": (float("inf"),)}, "at most 32"),
         ({"scales": (1.0, 1.0)}, "twice"),
         ({"input_size": (0, 1)}, "empty"),
         ({"input_size": 0}, "empty"),

@@ -166,5 +166,11 @@ def test_a_matrix_of_the_wrong_shape_type_or_sign_is_refused(counts: NDArray[np.
 
 def test_counts_beyond_32_bits_stay_exact() -> None:
     pairs = np.zeros((256, 256), np.int64)
-    pairs[0, 0], pairs[0, 1] = 2**53 + 1, 2**40
-    assert ConfusionMatrix.from_pairs(plain_labels(2), pairs).counts.tolist()[0] == [2**53 + 1, 2**40, 0]
+    pairs[0, 0], pairs[0, 1] = 2**52 + 1, 2**40
+    assert ConfusionMatrix.from_pairs(plain_labels(2), pairs).counts.tolist()[0] == [2**52 + 1, 2**40, 0]
+
+
+@pytest.mark.parametrize("count", [2**51, 2**62, 2**63 - 1])
+def test_more_pixels_than_scores_are_exact_of_are_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=r"pixels were counted; scores are exact below 2\^53"):
+        ConfusionMatrix(plain_labels(2), np.full((2, 3), count))
