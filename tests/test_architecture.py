@@ -25,7 +25,7 @@ DIRECTION = {
         < training profiling < report checks < benchmark < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
-    "files": "atomic names settings foreign shapes < yaml_schema json_text",
+    "files": "atomic names text settings shapes < foreign yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping < decoding",
     "metrics": """confusion pair_counts image_scores latency statistic < scores instance_iou region_scores < boundary_iou
         < per_image < uncertainty image_counts < ranking counting conventions""",
@@ -126,7 +126,7 @@ VARIANT_OF = {
     "models.zoo.unet_same": "models.zoo.unet",
 }
 # So may a reader of a dataset: what readers share, Cityscapes' label space, and the one that it is a variant of.
-READERS_SHARE = ("datasets.base", "datasets.layout", "datasets.cityscapes", "images", "labels", "metrics.instance_iou", "errors")
+READERS_SHARE = ("datasets.base", "datasets.layout", "datasets.cityscapes", "files", "images", "labels", "metrics.instance_iou", "errors")
 READER_OF = {"datasets.sunrgbd": "datasets.nyudv2", "datasets.minicity": "datasets.minicity_scenes.street"}
 
 

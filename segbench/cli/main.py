@@ -15,6 +15,7 @@ import click
 from segbench import __version__
 from segbench.errors import SegbenchError
 from segbench.files.atomic import refusal
+from segbench.files.names import printable
 
 # Each command and where it is: only what is asked for is loaded.
 COMMANDS = {
@@ -43,12 +44,12 @@ class _Main(click.Group):
                 warnings.showwarning = _show_warning
                 return super().invoke(ctx)
         except SegbenchError as error:
-            click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+            click.echo(click.style("error: ", fg="red", bold=True) + printable(str(error)), err=True)
             ctx.exit(2)
         except OSError as error:
             if (refused := refusal(error)) is None:
                 raise
-            click.echo(click.style("error: ", fg="red", bold=True) + str(refused), err=True)
+            click.echo(click.style("error: ", fg="red", bold=True) + printable(str(refused)), err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
             click.echo("\ninterrupted; `run`, `profile --out` and `train --resume` go on from here with the same command", err=True)

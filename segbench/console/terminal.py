@@ -21,14 +21,23 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from segbench.files.names import printable
+
 SECONDS_BETWEEN_LINES = 60
+
+
+class _Shown(Console):
+    """Prints text as it is to be seen: what would steer the terminal, in names of files for instance, is written out."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(printable(each) if isinstance(each, str) else each for each in objects), **options)
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console that never cuts a table when its output is not a terminal."""
-    out = Console(stderr=stderr, highlight=False, emoji=False)
+    out = _Shown(stderr=stderr, highlight=False, emoji=False)
     if not out.is_terminal:
-        out = Console(stderr=stderr, highlight=False, emoji=False, width=200)
+        out = _Shown(stderr=stderr, highlight=False, emoji=False, width=200)
     return out
 
 
@@ -84,7 +93,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequenc
     """A table of numbers, beside the first column and those named in ``text``, which may take several lines."""
     result = Table()
     for index, name in enumerate(header):
-        result.add_column(name, justify="left" if index == 0 or name in text else "right", no_wrap=name not in text)
+        result.add_column(printable(name), justify="left" if index == 0 or name in text else "right", no_wrap=name not in text)
     for row in rows:
-        result.add_row(*row)
+        result.add_row(*map(printable, row))
     return result

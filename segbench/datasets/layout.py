@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from segbench.datasets.base import Sample, require
 from segbench.errors import DataError
+from segbench.files.names import as_written, composed
+from segbench.files.text import read_text
 
 
 def folder_of(name: str, data: Path | None, holds: Sequence[str], nested: Sequence[str], way_out: str) -> Path:
@@ -41,7 +43,7 @@ def read_list(name: str, path: Path, way_out: str) -> list[str]:
     :raises DataError: the list is missing or empty.
     """
     require({"list of the split": path}, name, way_out)
-    ids = {PurePosixPath(line.split()[0]).stem for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
+    ids = {PurePosixPath(line.split()[0]).stem for line in read_text(path).splitlines() if line.strip()}
     if not ids:
         raise DataError(f"{path}: the list of the split is empty", way_out=way_out)
     return sorted(ids)
@@ -54,7 +56,7 @@ def listed_samples(
 
     :raises DataError: files are missing; all are named.
     """
-    samples = tuple(Sample(i, image(i), target(i)) for i in ids)
+    samples = tuple(Sample(i, as_written(image(i)), as_written(target(i))) for i in ids)
     files = {f"target of {s.id}": s.target for s in samples} | {f"image of {s.id}": s.image for s in samples if s.image}
     require(files, name, way_out)
     return samples
@@ -67,7 +69,7 @@ def files_by_id(folder: Path, suffix: str, suffixes_of_others: tuple[str, ...] =
     """
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     wanted = (n for n in names if n.lower().endswith(suffix) and not n.startswith(".") and not n.lower().endswith(suffixes_of_others))
-    return {n[: -len(suffix)]: folder / n for n in wanted}
+    return {composed(n[: -len(suffix)]): folder / n for n in wanted}
 
 
 def paired_samples(name: str, images: Mapping[str, Path], targets: Mapping[str, Path], looked_for: str, way_out: str) -> tuple[Sample, ...]:

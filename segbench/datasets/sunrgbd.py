@@ -18,6 +18,7 @@ from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.layout import folder_of, listed_samples, require_split
 from segbench.datasets.nyudv2 import NAMES, indoor_labels, standardised, with_depth
 from segbench.errors import DataError
+from segbench.files.text import read_text
 
 LABELS = indoor_labels("sunrgbd-37", NAMES[:37])
 SPLITS = {"train": 5285, "test": 5050}
@@ -35,7 +36,7 @@ def sunrgbd(data: Path | None = None, split: str = "test") -> Dataset:
     """
     require_split("sunrgbd", split, SPLITS)
     root = folder_of("sunrgbd", data, (LISTS[split], TARGETS), (), WAY_OUT)
-    lines = [line.strip() for line in (root / LISTS[split]).read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(root / LISTS[split]).splitlines() if line.strip()]
     if not lines:
         raise DataError(f"{root / LISTS[split]}: the list of the split is empty", way_out=WAY_OUT)
     images = {f"img-{number:06}": root / line for number, line in enumerate(lines, NUMBERED_FROM[split])}

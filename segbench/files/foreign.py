@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from segbench.errors import DataError
+from segbench.files.text import read_text
+
 LONGEST_TEXT = 10_000  # characters of a value
 LARGEST_FILE = 256 << 20  # bytes of a JSON file; a record of 250 classes has 1 MB
 DEEPEST = 50
@@ -29,7 +32,9 @@ def read_json(path: Path) -> Any:
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{path.stat().st_size} bytes are more than any record has")
     try:
-        return plain(json.loads(path.read_text(encoding="utf-8")))
+        return plain(json.loads(read_text(path)))
+    except DataError as error:
+        raise ValueError(str(error)) from None
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 

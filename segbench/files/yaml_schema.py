@@ -18,6 +18,7 @@ import yaml
 
 from segbench.errors import DataError, SegbenchError, nearest
 from segbench.files.settings import Setting, settings_of
+from segbench.files.text import read_text
 
 Problems = list[str]
 Reader = Callable[[yaml.Node, Problems], Any]
@@ -31,15 +32,15 @@ def read_yaml(path: Path, reader: Reader) -> Any:
     :raises DataError: the file is no YAML, or has problems: each is named with its line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise DataError(f"{path}: {error}") from None
-    return read_text(text, path, reader)
+    return parse_yaml(text, path, reader)
 
 
-def read_text(text: str, path: object, reader: Reader) -> Any:
+def parse_yaml(text: str, path: object, reader: Reader) -> Any:
     """What a reader makes of the text of a file, or of what stands in it: JSON is YAML too.
 
     :raises DataError: it is no YAML, or has problems: each is named with its line.

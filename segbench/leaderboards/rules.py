@@ -21,6 +21,7 @@ A published number says nothing that a record does not say better, so it never s
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -29,6 +30,7 @@ from typing import Any, Literal, get_args
 from segbench.errors import DataError
 from segbench.files.foreign import visible, web_address
 from segbench.files.settings import Whole, one_of, text
+from segbench.files.text import read_text
 from segbench.files.yaml_schema import Reader, plain, read_yaml, section
 
 Scales = Literal["single", "multi", "unstated"]
@@ -123,11 +125,7 @@ def read_reported(folder: Path) -> tuple[Reported, ...]:
     if not path.is_file():
         return ()
     names = [each.name for each in fields(Reported)]
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != names:
-            raise DataError(f"{path}: its columns must be {','.join(names)}")
-        lines = list(enumerate(reader, 2))
+    lines = list(enumerate(_rows(path, names), 2))
     problems = [f"line {number}: {problem}" for number, line in lines for problem in _problems_of_line(line)]
     seen: dict[tuple[str, ...], int] = {}
     for number, line in lines:
@@ -137,6 +135,21 @@ def read_reported(folder: Path) -> tuple[Reported, ...]:
         raise DataError(f"{path}: {len(problems)} problems", problems)
     rows = [Reported(**{name: visible(text) for name, text in line.items()} | {"year": int(line["year"])}) for _, line in lines]
     return tuple(sorted(rows, key=lambda r: (-r.fraction, r.model, r.variant, r.by, r.input)))
+
+
+def _rows(path: Path, names: list[str]) -> list[dict[str, Any]]:
+    """The rows of a CSV file, also of one that a program wrote where the comma is in numbers.
+
+    :raises DataError: its columns have other names.
+    """
+    text = read_text(path)
+    head = text.partition("\n")[0]
+    delimiter = next((mark for mark in ";\t" if mark in head and "," not in head), ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    if reader.fieldnames != names:
+        raise DataError(f"{path}: its columns must be {','.join(names)}")
+    rows = list(reader)
+    return rows if delimiter == "," else [row | {"miou": (row["miou"] or "").replace(",", ".")} for row in rows]
 
 
 def _problems_of_line(line: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from segbench.errors import DataError, RecordError
 from segbench.files.json_text import dump_json
+from segbench.files.text import read_text
 from segbench.leaderboards.board import Board, is_board, read_boards
 from segbench.leaderboards.rules import Rules
 from segbench.metrics.per_image import totals
@@ -52,7 +53,7 @@ def submit(path: Path, folder: Path) -> list[Path]:
 
 def _of_file(path: Path, record: RunRecord) -> Iterator[str]:
     """Whether the courtesies of a record, its scores and its signature, are those of its integers."""
-    written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    written: dict[str, Any] = json.loads(read_text(path))
     scores, expected = written.get("scores") or {}, json.loads(dump_json(scores_dict(record)))
     if (version := scores.get("metrics_version")) != METRICS_VERSION:
         yield f"its scores are of metrics version {version}, and this is version {METRICS_VERSION}: run it again"

@@ -45,5 +45,5 @@ def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str
     """
     digest = hashlib.sha256()
     for sample_id, histogram in targets:
-        digest.update(sample_id.encode() + b"\0" + np.ascontiguousarray(histogram, dtype="<i8").tobytes())
+        digest.update(sample_id.encode(errors="surrogateescape") + b"\0" + np.ascontiguousarray(histogram, dtype="<i8").tobytes())
     return digest.hexdigest()

@@ -29,7 +29,7 @@ from segbench.files.settings import (
     settings_of,
     text,
 )
-from segbench.files.yaml_schema import read_text, readers_of, section
+from segbench.files.yaml_schema import parse_yaml, readers_of, section
 from segbench.training.recipe import Recipe
 
 
@@ -71,7 +71,7 @@ def test_what_is_not_the_default_is_typed_and_read_again() -> None:
 
 def test_yaml_reads_the_same_fields() -> None:
     written = "count: 5\nrate: 5e-1\nmode: b\nquick: true\nlayout: false\nfiles: [x, y]\nout: o\n"
-    assert Toy(**read_text(written, "toy", section("toy", readers_of(Toy)))) == CHANGED
+    assert Toy(**parse_yaml(written, "toy", section("toy", readers_of(Toy)))) == CHANGED
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ from typing import Any
 from segbench.datasets.opening import label_space
 from segbench.errors import DataError, WeightsError
 from segbench.files.settings import Maybe, Number, Whole, one_of
-from segbench.files.yaml_schema import Reader, plain, read_text, section
+from segbench.files.text import read_text
+from segbench.files.yaml_schema import Reader, parse_yaml, plain, section
 from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import named_classes
@@ -85,8 +86,8 @@ def read_description(path: Path, embedded: str | None) -> Description:
             "  normalize: {mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], order: RGB}   # of bytes 0..255"
         )
     try:
-        text = beside.read_text(encoding="utf-8") if beside.is_file() else str(embedded)
-        description: Description = read_text(text, beside if beside.is_file() else path, section("description", _KEYS, _built))
+        text = read_text(beside) if beside.is_file() else str(embedded)
+        description: Description = parse_yaml(text, beside if beside.is_file() else path, section("description", _KEYS, _built))
     except (OSError, UnicodeDecodeError, DataError) as error:
         raise WeightsError(str(error)) from error
     return description
