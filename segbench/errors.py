@@ -58,12 +58,12 @@ class DataError(SegbenchError):
 
 
 class ImageError(DataError):
-    """One file that cannot be read as what it should be. ``reason`` is the sentence without the file's name."""
+    """One file that cannot be read as what it should be. ``reason`` is the sentence without the file's name, ``summary`` with it."""
 
-    def __init__(self, path: object, reason: str) -> None:
+    def __init__(self, path: object, reason: str, way_out: str = "") -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{path}: {reason}", way_out=way_out)
 
 
 class NetworkError(SegbenchError):

@@ -26,10 +26,11 @@ DIRECTION = {
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names text settings shapes < foreign yaml_schema json_text",
-    "labels": "space < encodings misreadings tables files < mapping < decoding",
+    "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts image_scores latency statistic < scores instance_iou region_scores < boundary_iou
         < per_image < uncertainty image_counts < ranking counting conventions""",
-    "images": "folders buffers inflate unfilter unfilter_photographs < color_ids < png jpeg < files < colors",
+    "images": """folders buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm whole_numbers
+        < png jpeg library < stored photographs < files colors < label_maps""",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
     "models": """outputs checkpoints inlined < segmenter < layers finite < zoo weights < adapters sources
@@ -39,7 +40,7 @@ DIRECTION = {
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": "data_facts environment groups device provenance portable shape < run_record profile < per_image < comparison",
     "evaluation": "parsing graphs transfer meter < protocol < execution precision multi_view < inference < resume < run",
-    "scoring": "pairing test_servers cityscapes_json < pair_counting packing < encoding_check < folder < record",
+    "scoring": "unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder < record",
     "leaderboards": "rules < board < submission",
     "training": "recipe log losses border_losses cpu_workarounds checkpoint planes < batches optimizers < objective < trainer",
     "profiling": "timing backends device_state < profiler < fresh_process",
@@ -89,7 +90,6 @@ PACKAGES = {
     "evaluation.protocol": "",
     "evaluation.parsing": "",
     "scoring": "",
-    "scoring.packing": "PIL",
     "leaderboards": "",
     "training": "torch",
     "training.recipe": "",

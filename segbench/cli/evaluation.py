@@ -60,6 +60,12 @@ def run(suite: str | None, device: str, **flags: Any) -> None:
 @click.option("--pred-labels", metavar="NAME|YAML", help="With --map: the label space that PREDS are in.")
 @click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="Of PREDS.")
 @click.option("--target-encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True)
+@click.option("--target-names", metavar="PATTERN", help="What targets in GTS are called, e.g. '*_mask.png': what stands for * pairs them.")
+@click.option("--pred-names", metavar="PATTERN", help="What predictions in PREDS are called, e.g. '*_pred.png'.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N pairs; the record says so.")
+@click.option(
+    "--only", metavar="LIST|predicted", help="Only those whose names a file lists, or that have a prediction; the record says so."
+)
 @click.option("--json", "json_file", type=FILE, help="Write the run record here.")
 @click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
 @click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
@@ -70,14 +76,16 @@ def run(suite: str | None, device: str, **flags: Any) -> None:
 @click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
 @quick_start()
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
-    """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data)."""
+    """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data); both may be a single file."""
     from segbench.console import score as command
     from segbench.labels.decoding import Decoding
     from segbench.metrics.image_counts import Counting
     from segbench.records.per_image import write_run
     from segbench.scoring.record import make_record, write_official
+    from segbench.scoring.selection import select
 
-    dataset = _targets(gts, options.pop("dataset"), options.pop("data"), options.pop("split"), options.pop("labels"))
+    dataset = _targets(gts, options)
+    names = options["pred_names"]
     if official_json and dataset.instances is None:
         way_out = "leave it out, or put *_gtFine_instanceIds.png beside the targets"
         raise DataError("--official-json needs Cityscapes targets with their instance maps", way_out=way_out)
@@ -90,12 +98,14 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     mapping = command.mapping_of(rule, known, dataset) if rule else None
     if official_json and mapping:
         raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
+    dataset = select(dataset, preds, names=names, limit=options["limit"], only=options["only"])
     encodings = {key: options[key] for key in ("encoding", "target_encoding")}
     boundary = options["boundary_ratio"] if options["boundary"] else None
     counting = Counting(Decoding.of_files(dataset.labels, mapping=mapping, **encodings), boundary, dataset.instances, dataset.segments)
-    counted = command.score_with_progress(preds, dataset, counting, options["workers"])
+    counted = command.score_with_progress(preds, dataset, counting, names, options["workers"])
     record = make_record(counted, dataset, name or preds.resolve().name, options["groups"])
     command.print_scores(record)
+    command.print_doubts(preds, gts, dataset, counted)
     if options["explain"]:
         command.print_conventions(counted)
     if json_file:
@@ -108,7 +118,7 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
 @click.argument("preds", type=FOLDER)
 @click.option("--server", required=True, metavar="NAME", help="The dataset whose test server it is: cityscapes, pascal_voc2012.")
 @click.option("--data", type=FOLDER, required=True, help="The dataset's folder, with the test images.")
-@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids"]), default="auto", show_default=True, help="Of PREDS.")
+@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="Of PREDS.")
 @click.option("--out", type=FILE, help="The archive.  [default: PREDS-NAME.zip or .tgz, as the server has it]")
 @click.option("--check", is_flag=True, help="Write nothing.")
 @click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
@@ -119,16 +129,20 @@ def pack(preds: Path, server: str, data: Path, out: Path | None, **options: Any)
     pack_with_progress(preds, server, data, out, **options)
 
 
-def _targets(gts: Path | None, name: str | None, data: Path | None, split: str | None, labels: Path | None) -> Dataset:
+def _targets(gts: Path | None, options: dict[str, Any]) -> Dataset:
+    """Takes what says which targets are meant out of the options of `score`."""
     from segbench.datasets.opening import label_space
     from segbench.datasets.target_folder import target_folder
     from segbench.labels.files import read_label_space
 
+    name, data, split, labels, names = (options.pop(key) for key in ("dataset", "data", "split", "labels", "target_names"))
     if labels is not None and name is not None:
         raise DataError("--labels and --dataset both say which labels these are", way_out="give one of them")
     if gts is None:
+        if names is not None:
+            raise DataError("--target-names is for targets in GTS", way_out="in YAML, `targets:` is such a pattern")
         if name is None and data is None:
             raise DataError("no targets given", way_out="segbench score PREDS GTS, or segbench score PREDS --dataset NAME --data DIR")
         return dataset_named(name, data, split)
     space = read_label_space(labels) if labels else label_space(name) if name else None
-    return target_folder(gts, space, split or "val")
+    return target_folder(gts, space, split or "val", names)

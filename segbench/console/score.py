@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,10 +25,11 @@ from segbench.scoring.folder import require_scorable
 from segbench.scoring.pair_counting import count_folder
 
 
-def score_with_progress(preds: Path, dataset: Dataset, counting: Counting, workers: int) -> Counted:
-    """Score a folder of label maps; a bar counts the pairs."""
+def score_with_progress(preds: Path, dataset: Dataset, counting: Counting, names: str | None, workers: int) -> Counted:
+    """Score a folder of label maps, or one; a bar counts the pairs. ``names``: a pattern of the predictions' names."""
     with progress_bar("scoring") as bar:
-        items = bar.track(count_folder(preds, dataset, counting, workers=workers), total=len(dataset), description="scoring")
+        pairs = count_folder(preds, dataset, counting, names=names, workers=workers)
+        items = bar.track(pairs, total=len(dataset), description="scoring")
         counted = Counted.of(counting, items)
     require_scorable(counted)
     return counted
@@ -75,6 +77,18 @@ def print_scores(record: RunRecord) -> None:
         pixels = " or ".join(map(str, sorted({record.boundary.widths[0], record.boundary.widths[-1]})))
         show.print(f"boundary IoU within {100 * record.boundary.ratio:g} % of the diagonal ({pixels} px) of an edge", style="dim")
     show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")
+
+
+def print_doubts(preds: Path, gts: Path | None, dataset: Dataset, counted: Counted) -> None:
+    """What makes scores doubtful that are not wrong, on standard error."""
+    targets = dataset.root if gts is None else gts
+    if preds.exists() and targets.exists() and os.path.samefile(preds, targets):
+        doubt = f"PREDS and GTS are the same: {preds}"
+    elif len(counted.images) > 0 and not np.any(counted.byte_pairs - np.diag(np.diag(counted.byte_pairs))):
+        doubt = "every pixel of every prediction is as in its target, void too: is PREDS a copy of the targets?"
+    else:
+        return
+    console(stderr=True).print(f"warning: {doubt}", markup=False, soft_wrap=True)
 
 
 def print_conventions(counted: Counted) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import LABELS
 from segbench.datasets.layout import folder_of, paired_samples, require_split
+from segbench.images.folders import files_in_folders
 
 CONDITIONS = ("fog", "night", "rain", "snow")
 OFFICIAL = {"train": 1600, "val": 406}
@@ -40,5 +41,5 @@ def acdc(data: Path | None = None, split: str = "val") -> Dataset:
 
 def _frames(folder: Path, conditions: tuple[str, ...], part: str, suffix: str) -> dict[str, Path]:
     """Files by ``condition/sequence/frame``."""
-    found = ((condition, path) for condition in conditions for path in (folder / condition / part).glob(f"*/*{suffix}"))
+    found = ((condition, path) for condition in conditions for path in files_in_folders(folder / condition / part, suffix))
     return {f"{condition}/{path.parent.name}/{path.name.removesuffix(suffix)}": path for condition, path in found}

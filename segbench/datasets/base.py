@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from segbench.errors import DataError, ImageError, UsageError
 from segbench.images.buffers import Allocate
-from segbench.images.files import Picture, read_image, read_labels, read_uint16
+from segbench.images.files import Picture, read_image, read_uint16
+from segbench.images.label_maps import LabelMaps
 from segbench.labels.space import LabelSpace
 from segbench.metrics.instance_iou import InstanceRule
 
@@ -35,13 +36,25 @@ class Sample:
     extras: Mapping[str, Path] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class TargetFiles:
+    """Reads targets that are label maps of ids, as nearly all are."""
+
+    maps: LabelMaps
+
+    def __call__(self, sample: Sample) -> NDArray[np.uint8]:
+        """A sample's label ids, uint8[H, W]."""
+        return self.maps.read(sample.target)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A label space and samples in a fixed (sorted) order.
 
-    ``read_target`` gives a sample's label ids, uint8[H, W]. ``prefix_pairing``: the prediction of a sample is the file whose name
-    begins with the sample's id, as the Cityscapes scripts have it. ``builtin``: segbench makes the data itself. ``read_depth`` gives
-    float32[H, W] in the units that networks are fed, which are a fact of the dataset; ``None`` where there is no depth.
+    ``read_target`` gives a sample's label ids, uint8[H, W]; without one they stand in the target's file (:class:`TargetFiles`).
+    ``prefix_pairing``: the prediction of a sample is the file whose name begins with the sample's id, as the Cityscapes scripts have it.
+    ``builtin``: segbench makes the data itself. ``read_depth`` gives float32[H, W] in the units that networks are fed, which are a fact of
+    the dataset; ``None`` where there is no depth.
     ``official_images``: how many this split has as it is handed out; ``official_size`` is the (height, width) of all its targets, where
     they have one. ``shared_folders``: its folders hold other images too, of other splits for instance, and that is no mistake.
     ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
@@ -62,7 +75,7 @@ class Dataset:
     labels: LabelSpace
     samples: tuple[Sample, ...]
     root: Path
-    read_target: Callable[[Sample], NDArray[np.uint8]] = lambda sample: read_labels(sample.target)
+    read_target: Callable[[Sample], NDArray[np.uint8]] = None  # type: ignore[assignment]
     instances: InstanceRule | None = None
     prefix_pairing: bool = False
     builtin: bool = False
@@ -74,6 +87,10 @@ class Dataset:
     segments: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     whole: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.read_target is None:
+            object.__setattr__(self, "read_target", TargetFiles(LabelMaps(self.labels)))
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -91,6 +108,11 @@ class Dataset:
         if number is not None and number < 1:
             raise UsageError(f"the first {number} samples of {self.name} are none; take one at least")
         return self if number is None else replace(self, samples=self.samples[:number], whole=self.split_size)
+
+    def only(self, ids: Container[str], which: str) -> Dataset:
+        """The dataset with these samples alone; ``which`` they are is said in records."""
+        samples = tuple(sample for sample in self.samples if sample.id in ids)
+        return replace(self, samples=samples, whole=self.split_size, facts={**self.facts, "subset": which})
 
     @property
     def reference(self) -> str:

@@ -18,7 +18,9 @@ from segbench.labels.space import LabelClass, LabelSpace
 
 LABELS = LabelSpace(
     name="bdd100k-19",
-    classes=tuple(LabelClass(label.name, (index,), label.color) for index, label in enumerate(CITYSCAPES.classes)),
+    classes=tuple(
+        LabelClass(label.name, (index,), label.color, other_colors=label.other_colors) for index, label in enumerate(CITYSCAPES.classes)
+    ),
     void=(LabelClass("unknown", (255,), (0, 0, 0)),),
 )
 

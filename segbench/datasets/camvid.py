@@ -28,9 +28,13 @@ _CLASSES = (
     ("bicyclist", (0, 128, 192)),
 )
 
+_OTHER_COLORS = {"pavement": ((0, 0, 192),)}  # of CamVid as it was published
+
 LABELS = LabelSpace(
     name="camvid-11",
-    classes=tuple(LabelClass(name, (index,), color) for index, (name, color) in enumerate(_CLASSES)),
+    classes=tuple(
+        LabelClass(name, (index,), color, other_colors=_OTHER_COLORS.get(name, ())) for index, (name, color) in enumerate(_CLASSES)
+    ),
     void=(LabelClass("unlabelled", (11,), (0, 0, 0)),),
 )
 

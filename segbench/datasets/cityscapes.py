@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segbench.datasets.base import Dataset, Sample
 from segbench.errors import DataError
 from segbench.images.files import read_uint16
+from segbench.images.folders import files_in_folders
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.metrics.instance_iou import InstanceRule
 
@@ -58,9 +59,13 @@ _TABLE = (
     ("license plate", -1, "vehicle", False, False, (0, 0, 142)),
 )
 
+_OTHER_COLORS = {"sky": ((0, 130, 180),)}  # of ERFNet's code, and of what follows it
+
 LABELS = LabelSpace(
     name="cityscapes-19",
-    classes=tuple(LabelClass(n, (i,), color, cat, inst) for n, i, cat, inst, evaluated, color in _TABLE if evaluated),
+    classes=tuple(
+        LabelClass(n, (i,), color, cat, inst, _OTHER_COLORS.get(n, ())) for n, i, cat, inst, evaluated, color in _TABLE if evaluated
+    ),
     void=tuple(LabelClass(n, (i,), color, cat, inst) for n, i, cat, inst, evaluated, color in _TABLE if not evaluated),
 )
 
@@ -104,7 +109,7 @@ def read_layout(name: str, root: Path, split: str, *, builtin: bool = False, spl
     """
     if split not in splits:
         raise DataError(f"{name} has no split {split!r}", way_out=f"its splits are {', '.join(splits)}")
-    targets = sorted((root / "gtFine" / split).glob(f"*/*{TARGET_SUFFIX}"))
+    targets = files_in_folders(root / "gtFine" / split, TARGET_SUFFIX)
     if not targets:
         raise DataError(
             f"{name}: no targets {root / 'gtFine' / split}/*/*{TARGET_SUFFIX}",

@@ -27,6 +27,7 @@ from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.yaml_dataset import LABEL_KEYS, check_labels, labels_of
 from segbench.errors import DataError, ImageError, LabelError, MissingPackageError, SegbenchError
 from segbench.files.settings import text
+from segbench.files.text import read_text
 from segbench.files.yaml_schema import plain, read_yaml, section
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.labels.tables import voc_color
@@ -184,8 +185,8 @@ def _own_labels(repo: str, name: str, names: Sequence[str] | None, place: str, r
     :raises DataError: it names none.
     """
     by_id = dict(enumerate(names)) if names else _id2label(repo, place, revision)
-    classes = tuple(LabelClass(label, (number,), voc_color(number + 1)) for number, label in sorted(by_id.items()))
-    void = () if 255 in by_id or names else (LabelClass("void", (255,), (0, 0, 0)),)
+    classes = tuple(LabelClass(label, (number,), voc_color(number + 1), own_color=False) for number, label in sorted(by_id.items()))
+    void = () if 255 in by_id or names else (LabelClass("void", (255,), (0, 0, 0), own_color=False),)
     try:
         return LabelSpace(name, classes, void)
     except LabelError as error:
@@ -202,7 +203,7 @@ def _id2label(repo: str, place: str, revision: str | None) -> dict[int, str]:
         except Exception as error:  # there is no such file, or no network
             raise DataError(f"hf-dataset:{repo}: nothing names its classes ({NAMES_FILE}: {error})", way_out=way_out) from error
     try:
-        return {int(number): str(label) for number, label in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {int(number): str(label) for number, label in json.loads(read_text(path)).items()}
     except FileNotFoundError:
         raise DataError(f"hf-dataset:{repo}: nothing names its classes; there is no {NAMES_FILE}", way_out=way_out) from None
     except (OSError, ValueError, AttributeError) as error:

@@ -34,7 +34,7 @@ NAMES = (
 
 def indoor_labels(name: str, names: tuple[str, ...]) -> LabelSpace:
     """Classes from 1 on, 0 is void. There are no official colours: those are Pascal VOC's."""
-    classes = tuple(LabelClass(label, (number,), voc_color(number)) for number, label in enumerate(names, 1))
+    classes = tuple(LabelClass(label, (number,), voc_color(number), own_color=False) for number, label in enumerate(names, 1))
     return LabelSpace(name, classes, (LabelClass("unlabelled", (0,), (0, 0, 0)),))
 
 

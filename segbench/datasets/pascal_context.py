@@ -26,9 +26,9 @@ NAMES = (
     *("truck", "tvmonitor", "wall", "water", "window", "wood"),
 )
 
-BACKGROUND = LabelClass("background", (0,), voc_color(0))
-VOID = LabelClass("void", (255,), voc_color(255))
-CLASSES = tuple(LabelClass(name, (index,), voc_color(index)) for index, name in enumerate(NAMES, start=1))
+BACKGROUND = LabelClass("background", (0,), voc_color(0), own_color=False)
+VOID = LabelClass("void", (255,), voc_color(255), own_color=False)
+CLASSES = tuple(LabelClass(name, (index,), voc_color(index), own_color=False) for index, name in enumerate(NAMES, start=1))
 LABELS_59 = LabelSpace("pascal-context-59", CLASSES, (BACKGROUND, VOID))
 LABELS_60 = LabelSpace("pascal-context-60", (BACKGROUND, *CLASSES), (VOID,))
 

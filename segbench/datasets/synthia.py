@@ -44,7 +44,11 @@ _VOID = {"void": 0, "parking slot": 13, "road work": 14, "terrain": 16, "truck":
 
 LABELS = LabelSpace(
     "synthia-16",
-    tuple(LabelClass(c.name, (_NUMBERS[c.name],), c.color, c.category) for c in CITYSCAPES.classes if c.name in _NUMBERS),
+    tuple(
+        LabelClass(c.name, (_NUMBERS[c.name],), c.color, c.category, other_colors=c.other_colors)
+        for c in CITYSCAPES.classes
+        if c.name in _NUMBERS
+    ),
     tuple(LabelClass(name, (number,), (0, 0, 0)) for name, number in _VOID.items()),
 )
 

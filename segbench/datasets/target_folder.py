@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from segbench.datasets import cityscapes, isbi2012
 from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.wildcards import files_named
 from segbench.errors import DataError
-from segbench.images.folders import label_map_files
+from segbench.images.folders import files_below, label_map_files, what_lies_in
 from segbench.labels.space import LabelSpace
 
+GTS = "GTS is the folder with the targets (ground truth), or the file of one"
 
-def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "val") -> Dataset:
-    """Targets below ``root``. Without a label space it must be Cityscapes: the official layout, or files named as its targets are.
+
+def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "val", names: str | None = None) -> Dataset:
+    """Targets below ``root``, or one in a file. Without a label space it must be Cityscapes: the official layout, or files named so.
 
     Otherwise each label map below the folder is a target, whose id is its relative path without the suffix. In the labels of ISBI 2012 its
     segments are scored too.
 
+    :param names: a pattern of the targets' names, in any sub-folder if it names none; what stands for its wildcards is the id.
     :raises DataError: there is no such folder, there are no targets, or nothing says which label space they are in.
 
     >>> import segbench
@@ -25,23 +30,48 @@ def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "va
     >>> [sample.id for sample in dataset.samples]
     ['a', 'b', 'c']
     """
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder", way_out="GTS is the folder with the targets (ground truth)")
-    if labels in (None, cityscapes.LABELS):
+    if not root.exists():
+        raise DataError(f"{root}: there is no such folder", way_out=GTS)
+    if names is None and labels in (None, cityscapes.LABELS):
         if (root / "gtFine" / split).is_dir():
             return cityscapes.read_layout("cityscapes", root, split)
-        if named := sorted(root.rglob(f"*{cityscapes.TARGET_SUFFIX}"), key=lambda path: path.name):
-            return _cityscapes_files(root, named)
+        if named := [path for path in _files(root) if path.name.endswith(cityscapes.TARGET_SUFFIX)]:
+            return _cityscapes_files(root, sorted(named, key=lambda path: path.name))
     if labels is None:
         raise DataError(
             f"{root}: no file here is named like a Cityscapes target (*{cityscapes.TARGET_SUFFIX})",
             way_out="say which labels these are: --dataset NAME or --labels FILE.yaml",
         )
-    samples = tuple(Sample(path.relative_to(root).with_suffix("").as_posix(), None, path) for path in label_map_files(root))
-    if not samples:
-        raise DataError(f"{root}: no label maps here", way_out="GTS is the folder with the targets (ground truth)")
+    folder = root if root.is_dir() else root.parent
+    targets = _targets(root, names)
+    if not targets:
+        looked = f", and nothing that is called {names}" if names else ""
+        raise DataError(f"{root}: no label maps here; {what_lies_in(folder)}{looked}", way_out=GTS)
     segments = isbi2012.CELLS if labels == isbi2012.LABELS else None
-    return Dataset(root.resolve().name, "custom", labels, samples, root, segments=segments)
+    samples = tuple(Sample(name, None, path) for name, path in targets.items())
+    return Dataset(folder.resolve().name, "custom", labels, samples, folder, segments=segments)
+
+
+def _files(root: Path) -> Iterable[Path]:
+    return files_below(root) if root.is_dir() else [root]
+
+
+def _targets(root: Path, names: str | None) -> dict[str, Path]:
+    """Targets by their ids.
+
+    :raises DataError: two names differ in their endings alone, so that it is open which of them is the target.
+    """
+    if not root.is_dir():
+        return {root.with_suffix("").name: root}
+    if names is not None:
+        return files_named(root, names)
+    targets: dict[str, Path] = {}
+    paths = [(path.relative_to(root).with_suffix("").as_posix(), path) for path in label_map_files(root)]
+    if twins := [f"{first} and {path.name}" for name, path in paths if (first := targets.setdefault(name, path)) is not path]:
+        raise DataError(
+            f"{root}: {len(twins)} targets stand there twice", twins, "keep one of each, or say which with --target-names '*.png'"
+        )
+    return targets
 
 
 def _cityscapes_files(root: Path, targets: list[Path]) -> Dataset:
@@ -58,6 +88,7 @@ def _cityscapes_files(root: Path, targets: list[Path]) -> Dataset:
             f"{len(without)} of {len(samples)} instance maps are missing", problems, "add them, or remove them all to leave iIoU out"
         )
     rule = None if without else cityscapes.INSTANCES
+    folder = root if root.is_dir() else root.parent
     return Dataset(
-        "cityscapes", "custom", cityscapes.LABELS, samples, root, instances=rule, prefix_pairing=True, official_size=cityscapes.SIZE
+        "cityscapes", "custom", cityscapes.LABELS, samples, folder, instances=rule, prefix_pairing=True, official_size=cityscapes.SIZE
     )

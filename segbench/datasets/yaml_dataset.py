@@ -10,7 +10,7 @@
       - {name: vehicle, ids: [26, 27]}     # default: its position in the list, and a colour of its own
     void:
       - {name: sky, ids: [23]}
-    ignore: [0, 255]                       # bytes that are not evaluated and need no name
+    ignore: [0, 255, -1]                   # values that are not evaluated and need no name
     encoding: ids                          # of targets: ids, train-ids (positions, and 255 for void) or color
 
 ``images`` and ``targets`` at the top level are one split, ``val``. An image and a target belong together if the same text stands for their
@@ -28,17 +28,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.base import Dataset, Sample, TargetFiles
 from segbench.datasets.opening import label_space
 from segbench.datasets.wildcards import matches, partners, wildcards
 from segbench.errors import DataError, ImageError
 from segbench.files.settings import one_of, text
 from segbench.files.yaml_schema import each, named, plain, read_yaml, section
-from segbench.images.colors import read_colored
-from segbench.images.files import read_labels
+from segbench.images.label_maps import LabelMaps
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
-from segbench.labels.files import byte_ids, classes_reader, color, label_reader
-from segbench.labels.space import LabelClass, LabelSpace
+from segbench.labels.files import byte_ids, classes_reader, color, ids, label_reader
+from segbench.labels.space import LabelClass, LabelSpace, void_in_bytes
 from segbench.labels.tables import voc_color
 
 ENCODINGS = ("ids", "train-ids", "color")
@@ -47,13 +46,17 @@ SPLIT = "val"
 
 @dataclass(frozen=True)
 class OwnData:
-    """What the file says. ``splits``: name to (pattern of images or ``None``, pattern of targets)."""
+    """What the file says. ``splits``: name to (pattern of images or ``None``, pattern of targets).
+
+    ``insists``: it says itself that targets are ids or train ids, whatever a palette shows.
+    """
 
     name: str
     root: Path
     splits: Mapping[str, tuple[str | None, str]]
     labels: LabelSpace
     encoding: Encoding
+    insists: bool = False
 
 
 def own_dataset(yaml: str, data: Path | None = None, split: str | None = None) -> Dataset:
@@ -68,7 +71,7 @@ def own_dataset(yaml: str, data: Path | None = None, split: str | None = None) -
         raise DataError(f"{path}: no split {split!r}", way_out=f"its splits are {', '.join(own.splits)}")
     root = own.root if data is None else data
     samples = _samples(path, root, *own.splits[split])
-    return Dataset(own.name, split, own.labels, samples, root, read_target=_reading(own), shared_folders=True)
+    return Dataset(own.name, split, own.labels, samples, root, read_target=_reading(path, own), shared_folders=True)
 
 
 def read_own(path: Path) -> OwnData:
@@ -82,7 +85,9 @@ def read_own(path: Path) -> OwnData:
         raise DataError(f"{path}: there is no such file", way_out="--dataset takes a registered name, or a YAML file") from None
     name = said.get("name", path.stem)
     splits = said.get("splits") or {SPLIT: (said.get("images"), said["targets"])}
-    return OwnData(name, path.parent / said.get("root", "."), splits, labels_of(name, said), said.get("encoding", "ids"))
+    return OwnData(
+        name, path.parent / said.get("root", "."), splits, labels_of(name, said), said.get("encoding", "ids"), "encoding" in said
+    )
 
 
 def _samples(path: Path, root: Path, image_pattern: str | None, target_pattern: str) -> tuple[Sample, ...]:
@@ -103,19 +108,21 @@ def _samples(path: Path, root: Path, image_pattern: str | None, target_pattern: 
     return tuple(Sample(key, images[key], target) for key, target in targets.items())
 
 
-def _reading(own: OwnData) -> Callable[[Sample], NDArray[np.uint8]]:
+def _reading(path: Path, own: OwnData) -> Callable[[Sample], NDArray[np.uint8]]:
     """How a target becomes label ids uint8[H, W]."""
+    advice = {encoding: f"say `encoding: {encoding}` in {path}" for encoding in ENCODINGS}
+    maps = LabelMaps(own.labels, own.encoding, insists=own.insists, advice=advice)
     if own.encoding == "color":
-        return lambda sample: read_colored(sample.target, own.labels)
+        return TargetFiles(maps)
     table = id_of_byte(own.labels, own.encoding)
-    ids, foreign = table.astype(np.uint8), table == FOREIGN
+    id_of, foreign = table.astype(np.uint8), table == FOREIGN
 
     def read(sample: Sample) -> NDArray[np.uint8]:
-        target = read_labels(sample.target)
+        target = maps.read(sample.target)
         if (unknown := foreign[target]).any():
             found = np.unique(target[unknown]).tolist()
             raise ImageError(sample.target, f"the bytes {found} are no {own.encoding} of {own.labels.name!r}; name them, or `ignore` them")
-        return target if own.encoding == "ids" else ids[target]
+        return target if own.encoding == "ids" else id_of[target]
 
     return read
 
@@ -174,11 +181,13 @@ def labels_of(name: str, said: Mapping[str, Any]) -> LabelSpace:
         raise ValueError(f"palette has {len(palette)} colours for {len(said['classes'])} classes")
     colors = palette or [voc_color(index + 1) for index in range(len(said["classes"]))]
     entries = [{"color": color} | entry for entry, color in zip(said["classes"], colors, strict=True)]
-    if said.get("encoding") == "color" and palette is None and (bare := [e["name"] for e in said["classes"] if "color" not in e]):
+    bare = [] if palette else [entry["name"] for entry in said["classes"] if "color" not in entry]
+    if said.get("encoding") == "color" and bare:
         raise ValueError(f"encoding: color needs a color for {', '.join(bare)}")
     space = LabelSpace.from_dict({"name": name, "classes": entries, "void": said.get("void", [])})
-    ignored = (LabelClass("ignored", tuple(said["ignore"]), (0, 0, 0)),) if said.get("ignore") else ()
-    return replace(space, void=space.void + ignored)
+    classes = tuple(replace(label, own_color=label.name not in bare) for label in space.classes)
+    ignored = (LabelClass("ignored", tuple(said["ignore"]), (0, 0, 0), own_color=False),) if said.get("ignore") else ()
+    return replace(space, classes=classes, void=void_in_bytes(classes, space.void + ignored))
 
 
 def _palette(value: object) -> Sequence[tuple[int, ...]]:
@@ -187,14 +196,13 @@ def _palette(value: object) -> Sequence[tuple[int, ...]]:
     return [color(each) for each in value]
 
 
-_LABEL = label_reader(byte_ids)
 _TEXT = plain(text)
 LABEL_KEYS = {
     "labels": plain(lambda value: label_space(text(value))),
-    "classes": classes_reader(_LABEL),
+    "classes": classes_reader(label_reader(byte_ids)),
     "palette": plain(_palette),
-    "void": each(_LABEL),
-    "ignore": plain(byte_ids),
+    "void": each(label_reader(ids)),
+    "ignore": plain(ids),
 }
 _KEYS = {
     "name": _TEXT,

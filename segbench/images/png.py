@@ -28,8 +28,7 @@ GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 TYPES = {(8, GREY): np.uint8, (16, GREY): np.uint16, (8, PALETTE): np.uint8}
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 UNDERSTOOD = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
-UNUSUAL = {b"tRNS", b"acTL"}  # transparency; several frames
-TURNED = b"eXIf"  # may say how a photograph is to be held
+UNUSUAL = {b"tRNS", b"acTL", b"eXIf"}  # transparency; several frames; how a picture is to be held
 MAX_PIXELS = 1 << 26
 MAX_WIDTH = 1 << 16  # of a photograph, of which some rows are held at once
 MAX_RATIO = 1032  # of deflate: a stream cannot hold more than this many times its size
@@ -55,6 +54,16 @@ def decode(data: bytes) -> NDArray[Any] | None:
     :raises ValueError: the file is damaged; the message says where.
     """
     return _numbers(_chunks(data))
+
+
+def decode_indexed(data: bytes) -> tuple[NDArray[Any], bytes] | None:
+    """As :func:`decode`, with the palette: red, green and blue of each index, nothing where the numbers are no indices.
+
+    :raises ValueError: the file is damaged; the message says where.
+    """
+    content = _chunks(data)
+    numbers = _numbers(content)
+    return None if numbers is None else (numbers, content.palette)
 
 
 def _numbers(content: _Content) -> NDArray[Any] | None:
@@ -106,7 +115,7 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     if depth != 8 or color not in CHANNELS or (color == PALETTE and not _is_palette(content.palette)):
         return None
-    if not content.is_usual(color, methods) or TURNED in content.kinds:
+    if not content.is_usual(color, methods):
         return None
     if not 0 < width * height <= MAX_PIXELS or width > MAX_WIDTH:
         return None

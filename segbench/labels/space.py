@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,8 @@ MAX_CLASSES = 254
 class LabelClass:
     """One name, the label ids that stand for it, and how it is drawn.
 
-    ``ids`` may hold ids outside 0..255 (Cityscapes' license plate is -1): they never occur in a label map and own no byte.
+    ``ids`` may hold ids outside 0..255 (Cityscapes' license plate is -1): they own no byte, and only wider files can hold them.
+    ``other_colors`` are those that other tools draw it in. ``own_color``: the colour is the label's own, and not one that was made up.
 
     >>> import segbench
     >>> car = segbench.LabelClass("car", ids=(26,), color=(0, 0, 142), category="vehicle", has_instances=True)
@@ -41,6 +42,8 @@ class LabelClass:
     color: tuple[int, int, int]
     category: str | None = None
     has_instances: bool = False
+    other_colors: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
+    own_color: bool = field(default=True, compare=False)
 
     @property
     def byte_ids(self) -> tuple[int, ...]:
@@ -114,6 +117,13 @@ class LabelSpace:
         return frozenset(i for label in self.labels for i in label.byte_ids)
 
     @cached_property
+    def byte_of_wide_id(self) -> Mapping[int, int]:
+        """The byte that stands for an id outside 0..255: the first of its label's, or else of void's for a label of void."""
+        of_void = [i for label in self.void for i in label.byte_ids]
+        bytes_of = [(label, label.byte_ids or (of_void if label in self.void else ())) for label in self.labels]
+        return {i: found[0] for label, found in bytes_of if found for i in label.ids if not 0 <= i <= 255}
+
+    @cached_property
     def categories(self) -> tuple[str, ...]:
         """Categories of the evaluated classes, in order of first appearance."""
         return tuple(dict.fromkeys(label.category for label in self.classes if label.category is not None))
@@ -159,7 +169,19 @@ class LabelSpace:
             raise LabelError("'void' of a label space is a list of {name, ids, color}")
         classes = tuple(_label(entry, index, data) for index, entry in enumerate(data["classes"]))
         void = tuple(_label(entry, None, data) for entry in data.get("void") or ())
-        return cls(name=str(data.get("name", "custom")), classes=classes, void=void)
+        return cls(name=str(data.get("name", "custom")), classes=classes, void=void_in_bytes(classes, void))
+
+
+def void_in_bytes(classes: tuple[LabelClass, ...], void: tuple[LabelClass, ...]) -> tuple[LabelClass, ...]:
+    """Void that has only ids outside 0..255, with a byte in which it is counted: the highest below 255 that is free.
+
+    Not 255, which files hold that mean something else by it.
+    """
+    taken = {i for label in (*classes, *void) for i in label.ids}
+    if not void or any(label.byte_ids for label in void):
+        return void
+    free = next(i for i in range(254, -1, -1) if i not in taken)
+    return (replace(void[0], ids=(*void[0].ids, free)), *void[1:])
 
 
 def numbered_labels(classes: int) -> LabelSpace:
@@ -191,4 +213,11 @@ def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelC
         raise LabelError(f"{where}: ids are a list of whole numbers and color is three whole numbers") from None
     if not all(0 <= channel <= 255 for channel in (red, green, blue)):
         raise LabelError(f"{where}: color is three numbers in 0..255")
-    return LabelClass(str(entry["name"]), ids, (red, green, blue), entry.get("category"), bool(entry.get("has_instances", False)))
+    return LabelClass(
+        str(entry["name"]),
+        ids,
+        (red, green, blue),
+        entry.get("category"),
+        bool(entry.get("has_instances", False)),
+        own_color="color" in entry,
+    )

@@ -15,7 +15,9 @@ def read_label_table(name: str) -> LabelSpace:
     """The label space of ``tables/NAME.csv``: what is evaluated in the order of the rows, everything else void."""
     text = (files("segbench") / "labels" / "tables" / f"{name}.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
-    labels = [(row["evaluated"] == "yes", LabelClass(row["name"], (int(row["id"]),), _color(row))) for row in rows]
+    labels = [
+        (row["evaluated"] == "yes", LabelClass(row["name"], (int(row["id"]),), _color(row), own_color="color" in row)) for row in rows
+    ]
     return LabelSpace(name, tuple(label for evaluated, label in labels if evaluated), tuple(label for kept, label in labels if not kept))
 
 

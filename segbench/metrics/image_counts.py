@@ -53,7 +53,8 @@ class Counting:
 class ImageCounts:
     """Of one image under one model. What was not asked for is ``None``.
 
-    ``pairs`` are over bytes; the others are over classes (:class:`Counting` says which). ``problem``: why the image cannot be scored.
+    ``pairs`` are over bytes; the others are over classes (:class:`Counting` says which). ``problem``: why the image cannot be scored, and
+    ``way_out`` what helps.
     """
 
     pairs: PairCounts
@@ -61,6 +62,7 @@ class ImageCounts:
     instances: Rows | None = None
     segments: SegmentScores | None = None
     problem: str | None = None
+    way_out: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; :meth:`from_dict` reads it back. What is ``None`` is left out."""
@@ -70,6 +72,7 @@ class ImageCounts:
             "instances": None if self.instances is None else self.instances.tolist(),
             "segments": self.segments and [None if math.isnan(value) else value for value in astuple(self.segments)],
             "problem": self.problem,
+            "way_out": self.way_out or None,
         }
         return {name: value for name, value in data.items() if value is not None}
 
@@ -86,6 +89,7 @@ class ImageCounts:
             None if instances is None else np.array(instances, np.int64).reshape(-1, 4),
             None if segments is None else SegmentScores(*(math.nan if value is None else float(value) for value in segments)),
             data.get("problem"),
+            data.get("way_out", ""),
         )
 
 
@@ -112,6 +116,11 @@ class Counted:
     def problems(self) -> list[str]:
         """One line for each image that cannot be scored."""
         return [f"{name}: {image.problem}" for name, image in zip(self.ids, self.images, strict=True) if image.problem]
+
+    @property
+    def ways_out(self) -> list[str]:
+        """What helps against the problems, each once."""
+        return list(dict.fromkeys(line for image in self.images if image.problem for line in image.way_out.splitlines()))
 
     @cached_property
     def confusions(self) -> NDArray[np.int64]:

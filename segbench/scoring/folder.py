@@ -12,6 +12,7 @@ from segbench.labels.mapping import LabelMapping
 from segbench.metrics.image_counts import Counted, Counting
 from segbench.scoring.encoding_check import refuse_misreading, refuse_suspects, way_out_of
 from segbench.scoring.pair_counting import count_folder
+from segbench.scoring.selection import select
 
 
 def score_folder(
@@ -24,7 +25,7 @@ def score_folder(
     boundary: float | None = None,
     workers: int = 2,
 ) -> Counted:
-    """Score a folder of label maps against a dataset.
+    """Score a folder of label maps, or a single one, against a dataset.
 
     :param encoding: of the predictions; ``auto`` is label ids, and refuses what looks like something else.
     :param target_encoding: of the targets.
@@ -40,6 +41,7 @@ def score_folder(
     >>> counted.worst(1)
     [('c', 0.728)]
     """
+    dataset = select(dataset, preds)
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
     counting = Counting(decoding, boundary, dataset.instances, dataset.segments)
     counted = Counted.of(counting, count_folder(preds, dataset, counting, workers=workers))
@@ -57,4 +59,4 @@ def require_scorable(counted: Counted) -> None:
     refuse_misreading(counted.byte_pairs, decoding, problems)
     if problems:
         summary = f"{len(problems)} of {len(counted.images)} pairs cannot be scored, so nothing is:"
-        raise DataError(summary, problems, way_out_of(counted.byte_pairs, decoding.labels))
+        raise DataError(summary, problems, "\n".join(counted.ways_out) or way_out_of(counted.byte_pairs, decoding.labels))

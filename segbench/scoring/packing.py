@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from segbench.datasets.base import Sample
 from segbench.errors import DataError, ImageError
 from segbench.files.atomic import replacing
-from segbench.images.files import encode_labels, read_labels
-from segbench.images.folders import label_map_files
-from segbench.labels.encodings import foreign_bytes, id_of_byte, suspect_target
+from segbench.images.files import encode_labels
+from segbench.images.label_maps import LabelMaps, advice_of_option
+from segbench.images.library import size_of
+from segbench.labels.encodings import Encoding, foreign_bytes, id_of_byte, suspect_target
 from segbench.parallel import map_ordered
 from segbench.scoring.pairing import pair_predictions
 from segbench.scoring.test_servers import Server
@@ -49,6 +48,7 @@ class _Checked:
     bytes_of: NDArray[np.int64]
     content: bytes = b""
     problem: str | None = None
+    way_out: str = ""
 
 
 def pack(
@@ -57,27 +57,30 @@ def pack(
     data: Path,
     out: Path | None,
     *,
-    encoding: Literal["auto", "ids", "train-ids"] = "auto",
+    encoding: Encoding = "auto",
     workers: int = 2,
     on_map: Callable[[], None] = lambda: None,
 ) -> Packed:
     """Check a folder of label maps against a server's test images in ``data``, and write them to ``out``; ``None`` only checks.
 
-    :param encoding: of the predictions; ``auto`` is label ids, and refuses what looks like train ids.
+    :param encoding: of the predictions; ``auto`` is label ids, and refuses what looks like train ids or shows other labels' colours.
     :raises DataError: naming every map that is missing, ambiguous, unreadable, of another size or holds ids that there are not. Nothing is
         written then.
     """
     dataset = server.dataset(data)
     pairing = pair_predictions(preds, dataset)
-    problems = list(pairing.problems)
+    problems, ways_out = list(pairing.problems), dict[str, None]()
+    said: Encoding = "ids" if encoding == "auto" else encoding
+    maps = LabelMaps(server.labels, said, insists=encoding == "ids", predicted=True, advice=advice_of_option("--encoding"))
     table = id_of_byte(server.labels, encoding)
     total = np.zeros(256, np.int64)
     with _archive(out) as write:
-        for checked in map_ordered(lambda pair: _check(*pair, server, table), pairing.pairs, workers):
+        for checked in map_ordered(lambda pair: _check(*pair, server, maps, table), pairing.pairs, workers):
             on_map()
             total += checked.bytes_of
             if checked.problem:
                 problems.append(f"{checked.sample.id}: {checked.problem}")
+                ways_out |= dict.fromkeys([checked.way_out] if checked.way_out else [])
             else:
                 write(server.path(checked.sample.id), checked.content)
         if encoding == "auto" and suspect_target(server.labels, np.diag(total)):
@@ -85,19 +88,21 @@ def pack(
             raise DataError(f"these predictions look like train ids; {server.name} takes label ids", problems, way_out)
         if problems:
             summary = f"{len(problems)} of {len(dataset)} maps cannot be submitted, so nothing is packed:"
-            raise DataError(summary, problems, "every test image needs exactly one map of its own size, in the labels' ids")
+            usual = "every test image needs exactly one map of its own size, in the labels' ids"
+            raise DataError(summary, problems, "\n".join(ways_out) or usual)
     known = table[table >= 0], total[table >= 0]
     void = int(known[1][server.labels.index_of_id[known[0]] >= len(server.labels.classes)].sum())
-    return Packed(len(pairing.pairs), len(list(label_map_files(preds))) - len(pairing.pairs), void / max(int(total.sum()), 1))
+    return Packed(len(pairing.pairs), len(pairing.files) - len(pairing.pairs), void / max(int(total.sum()), 1))
 
 
-def _check(sample: Sample, path: Path, server: Server, table: NDArray[np.int16]) -> _Checked:
+def _check(sample: Sample, path: Path, server: Server, maps: LabelMaps, table: NDArray[np.int16]) -> _Checked:
     nothing = np.zeros(256, np.int64)
+    assert sample.image is not None
     try:
-        pred = read_labels(path)
-        width, height = _image_size(sample)
+        pred = maps.read(path)
+        width, height = size_of(sample.image)
     except ImageError as error:
-        return _Checked(sample, nothing, problem=str(error))
+        return _Checked(sample, nothing, problem=error.summary, way_out=error.way_out)
     histogram = np.bincount(pred.reshape(-1), minlength=256)
     if pred.shape != (height, width):
         problem: str | None = f"{path}: size {pred.shape[1]}x{pred.shape[0]}, its image is {width}x{height} (width x height)"
@@ -106,16 +111,6 @@ def _check(sample: Sample, path: Path, server: Server, table: NDArray[np.int16])
         problem = f"{path}: ids {foreign} are not in {server.labels.name!r}" if foreign else None
     content = b"" if problem else encode_labels(table.astype(np.uint8)[pred], server.colors)
     return _Checked(sample, histogram, content, problem)
-
-
-def _image_size(sample: Sample) -> tuple[int, int]:
-    """(width, height), from the file's head."""
-    assert sample.image is not None
-    try:
-        with Image.open(io.BytesIO(sample.image.read_bytes())) as image:
-            return image.size
-    except OSError as error:
-        raise ImageError(sample.image, f"the photograph cannot be read ({error})") from None
 
 
 @contextmanager

@@ -2,60 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from segbench.datasets.base import Dataset, Sample, read_instances
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.datasets.base import Dataset, Sample, TargetFiles, read_instances
 from segbench.errors import ImageError
-from segbench.images.colors import read_colored
-from segbench.images.files import read_labels
+from segbench.images.label_maps import LabelMaps, advice_of_option
+from segbench.labels.decoding import Decoding
+from segbench.labels.encodings import Encoding
 from segbench.metrics.counting import count_maps
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.pair_counts import EMPTY
 from segbench.parallel import map_shared
-from segbench.scoring.pairing import pair_predictions
+from segbench.scoring.pairing import NO_PREDICTION, pair_predictions
 
 Item = TypeVar("Item")
+Items = Iterator[tuple[str, ImageCounts]]
 
 TOGETHER = 8  # pairs that are handed to a thread at once, at most
 
 
-def count_folder(preds: Path, dataset: Dataset, counting: Counting, *, workers: int = 2) -> Iterator[tuple[str, ImageCounts]]:
+def count_folder(preds: Path, dataset: Dataset, counting: Counting, *, names: str | None = None, workers: int = 2) -> Items:
     """Read and count every pair, on threads: sample id and counts, in the dataset's order.
 
+    :param preds: a folder, or the file of the dataset's only sample.
+    :param names: a pattern of the predictions' names.
     :raises DataError: the folder does not exist or holds no label maps at all.
     """
-    pairing = pair_predictions(preds, dataset)
+    pairing = pair_predictions(preds, dataset, names)
     files = {sample.id: path for sample, path in pairing.pairs}
+
+    readers = _readers(dataset, counting.decoding)
 
     def count(samples: Sequence[Sample]) -> list[tuple[str, ImageCounts]]:
         return [(sample.id, count_sample(sample)) for sample in samples]
 
     def count_sample(sample: Sample) -> ImageCounts:
         if sample.id in pairing.unpaired:
-            return ImageCounts(EMPTY, problem=pairing.unpaired[sample.id])
-        return _count_pair(sample, files[sample.id], dataset, counting)
+            problem = pairing.unpaired[sample.id]
+            return ImageCounts(EMPTY, problem=problem, way_out=pairing.way_out if problem == NO_PREDICTION else "")
+        return _count_pair(sample, files[sample.id], readers, counting)
 
     # Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
     at_once = max(1, min(TOGETHER, len(dataset) // (4 * workers)))
     return chain.from_iterable(map_shared(count, list(_split(dataset.samples, at_once)), workers))
 
 
-def _count_pair(sample: Sample, path: Path, dataset: Dataset, counting: Counting) -> ImageCounts:
-    decoding = counting.decoding
+class _Readers(NamedTuple):
+    """How targets and predictions become bytes of their encodings."""
+
+    target: Callable[[Sample], NDArray[np.uint8]]
+    pred: Callable[[Path], NDArray[np.uint8]]
+
+
+def _readers(dataset: Dataset, decoding: Decoding) -> _Readers:
+    target, target_encoding = dataset.read_target, decoding.target_encoding
+    if target_encoding == "color" or isinstance(target, TargetFiles):
+        insists, advice = target_encoding == "ids", advice_of_option("--target-encoding")
+        encoding = target.maps.encoding if isinstance(target, TargetFiles) and target_encoding == "auto" else _said(target_encoding)
+        target = TargetFiles(LabelMaps(decoding.target_labels, encoding, insists=insists, advice=advice))
+    insists, advice = decoding.encoding == "ids", advice_of_option("--encoding")
+    preds = LabelMaps(decoding.pred_labels, _said(decoding.encoding), insists=insists, predicted=True, advice=advice)
+    return _Readers(target, preds.read)
+
+
+def _said(encoding: Encoding) -> Encoding:
+    return "ids" if encoding == "auto" else encoding
+
+
+def _count_pair(sample: Sample, path: Path, readers: _Readers, counting: Counting) -> ImageCounts:
+    read, refusals = [], []
+    for reads in (lambda: readers.target(sample), lambda: readers.pred(path)):
+        try:
+            read.append(reads())
+        except ImageError as error:
+            refusals.append(error)
+    if refusals:
+        return _refused(refusals)
+    target, pred = read
     try:
-        colored = decoding.target_encoding == "color"
-        target = read_colored(sample.target, decoding.target_labels) if colored else dataset.read_target(sample)
-        pred = read_colored(path, decoding.pred_labels) if decoding.encoding == "color" else read_labels(path)
         if pred.shape != target.shape:
             (height, width), (target_height, target_width) = pred.shape, target.shape
             raise ImageError(path, f"size {width}x{height}, its target is {target_width}x{target_height} (width x height)")
         instances = read_instances(sample, target.shape) if counting.instances else None
     except ImageError as error:
-        return ImageCounts(EMPTY, problem=str(error))
+        return _refused([error])
     return count_maps(counting, target, pred, instances)
+
+
+def _refused(errors: Sequence[ImageError]) -> ImageCounts:
+    ways_out = dict.fromkeys(error.way_out for error in errors if error.way_out)
+    return ImageCounts(EMPTY, problem="; ".join(error.summary for error in errors), way_out="\n".join(ways_out))
 
 
 def _split(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

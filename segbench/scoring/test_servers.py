@@ -20,6 +20,7 @@ from segbench.datasets import cityscapes, voc
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.layout import folder_of, read_list
 from segbench.errors import DataError
+from segbench.images.folders import files_in_folders
 from segbench.labels.space import LabelSpace
 from segbench.labels.tables import voc_color
 
@@ -60,7 +61,7 @@ class Server:
 
 def _cityscapes_images(root: Path) -> dict[str, Path]:
     suffix = "_leftImg8bit.png"
-    images = {path.name.removesuffix(suffix): path for path in (root / "leftImg8bit" / "test").glob(f"*/*{suffix}")}
+    images = {path.name.removesuffix(suffix): path for path in files_in_folders(root / "leftImg8bit" / "test", suffix)}
     if not images:
         raise DataError(
             f"cityscapes: no images {root / 'leftImg8bit' / 'test'}/*/*{suffix}", way_out="--data is the folder that holds leftImg8bit/"

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from segbench.cli.main import main
 from segbench.datasets import cityscapes
 from segbench.datasets.opening import is_dataset, open_dataset
+from segbench.datasets.yaml_dataset import read_own
 from segbench.errors import DataError, ImageError
 from segbench.images.files import write_image, write_labels
+from segbench.images.label_maps import LabelMaps
 from segbench.records.run_record import read_run
 from tests.tiny import LABELS, tiny_dataset
 
@@ -121,7 +124,7 @@ def test_every_problem_is_named_with_its_line_and_the_nearest_key(write: Write) 
         ":4: label has no key 'colour'; did you mean 'color'?",
         ":5: ids: [300] is not a list of bytes 0..255",
         ":6: encoding: 'rgb' is none of ids, train-ids, color",
-        ":7: ignore: 'x' is not a list of bytes 0..255",
+        ":7: ignore: 'x' is not a list of whole numbers",
     )
     assert len(lines) == len(expected)
     assert all(f"mydata.yaml{problem}" in line for line, problem in zip(lines, expected, strict=True))
@@ -188,3 +191,41 @@ def test_every_command_takes_the_file(write: Write, tmp_path: Path, monkeypatch:
     scored = segbench("score", "runs/mydata-val/predictions/segnet_basic", "--dataset", "mydata.yaml", "--json", "scored.json")
     assert scored.exit_code == 0, scored.output
     assert np.array_equal(read_run(tmp_path / "scored.json").confusion.counts, record.confusion.counts)
+
+
+def test_values_beyond_a_byte_are_void_where_the_file_says_so(write: Write) -> None:
+    path = write(PAIRS + "classes: [a, b]\nvoid: [{name: nodata, ids: [-1]}]\nignore: [65535, -9999]\n")
+    labels = read_own(path).labels
+    target = path.parent / "t" / "1.png"
+    target.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.int32([[0, 1, -1, 65535, -9999]])).save(target.with_suffix(".tif"))
+    Image.fromarray(np.int32([[0, 1, 300, 7, -2]])).save(target.with_name("2.tif"))
+    maps = LabelMaps(labels)
+    assert labels.index_of_id[maps.read(target.with_suffix(".tif"))].tolist() == [[0, 1, 2, 2, 2]]
+    with pytest.raises(ImageError, match=r"values -2, 300 do not fit .*\n.*void: \[\{name: nodata, ids: \[-2, 300\]\}\]"):
+        maps.read(target.with_name("2.tif"))
+
+
+def test_a_class_needs_bytes(write: Write) -> None:
+    with pytest.raises(DataError, match=r"ids: \[300\] is not a list of bytes"):
+        read_own(write(PAIRS + "classes: [{name: a, ids: [300]}]\n"))
+
+
+def test_a_palette_in_another_order_is_refused_until_the_file_says_what_is_meant(write: Write) -> None:
+    colors = [[10, 20, 30], [200, 0, 0], [0, 200, 0]]
+    classes = "targets: t/*.png\nclasses:\n" + "".join(f"  - {{name: c{i}, color: {color}}}\n" for i, color in enumerate(colors))
+    path = write(classes)
+    write_labels(path.parent / "t" / "1.png", np.uint8([[0, 1, 2]]), np.uint8([colors[1], colors[2], colors[0]]))
+
+    def target() -> list[list[int]]:
+        dataset = open_dataset(str(path))
+        return dataset.read_target(dataset.samples[0]).tolist()  # type: ignore[no-any-return]
+
+    with pytest.raises(
+        ImageError, match=r"index 0 \(c0\) is drawn in \(200, 0, 0\), the colour of c1.*\n.*`encoding: color` in .*`encoding: ids` in"
+    ):
+        target()
+    write(classes + "encoding: color\n")
+    assert target() == [[1, 2, 0]]
+    write(classes + "encoding: ids\n")
+    assert target() == [[0, 1, 2]]

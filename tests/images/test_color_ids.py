@@ -14,7 +14,7 @@ from PIL import Image
 from segbench.errors import ImageError
 from segbench.images import png
 from segbench.images.color_ids import LEAD, RGB, RGBA, SLACK, ColorIds, Layout, ids_of_indices, ids_of_pixels, ids_of_rows
-from segbench.images.files import read_color_ids
+from segbench.images.colors import read_color_ids
 from tests import pngs
 from tests.guarded import guarded, needs_guards
 

@@ -32,10 +32,44 @@ def test_colours_of_void_labels_are_void_ids(tmp_path: Path) -> None:
     assert read_colored(drawn(tmp_path / "c.png", "parking", "trailer", "road"), CITY).tolist() == [[9, 30, 7]]
 
 
-@pytest.mark.parametrize(
-    ("drawn_as", "others"), [("pole", ["pole", "polegroup"]), ("car", ["car", "license plate"]), ("static", ["static", "ego vehicle"])]
-)
-def test_a_colour_of_several_labels_is_refused_naming_them_all(tmp_path: Path, drawn_as: str, others: list[str]) -> None:
+def test_a_colour_that_void_labels_share_is_void(tmp_path: Path) -> None:
+    (read,) = read_colored(drawn(tmp_path / "c.png", "road", "static", "ego vehicle"), CITY).tolist()
+    assert read[0] == 7
+    assert {int(CITY.index_of_id[i]) for i in read[1:]} == {len(CITY.classes)}
+
+
+def test_a_colour_that_a_class_shares_with_void_is_the_class_in_predictions(tmp_path: Path) -> None:
+    assert read_colored(drawn(tmp_path / "c.png", "car", "pole", "static"), CITY, predicted=True).tolist() == [[26, 17, 0]]
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_colours_of_other_tools_are_those_of_the_label(tmp_path: Path, predicted: bool) -> None:
+    write_image(tmp_path / "c.png", np.uint8([[[0, 130, 180], [70, 130, 180], [128, 64, 128]]]))
+    assert read_colored(tmp_path / "c.png", CITY, predicted=predicted).tolist() == [[23, 23, 7]]
+
+
+def test_two_kinds_of_void_in_one_byte_are_read_by_either_colour(tmp_path: Path) -> None:
+    void = (LabelClass("nodata", (-1,), (1, 1, 1)), LabelClass("other", (255,), (2, 2, 2)))
+    labels = LabelSpace("toy", (LabelClass("a", (0,), (9, 9, 9)),), void)
+    write_image(tmp_path / "c.png", np.uint8([[[1, 1, 1], [2, 2, 2], [9, 9, 9]]]))
+    assert read_colored(tmp_path / "c.png", labels).tolist() == [[255, 255, 0]]
+
+
+def test_an_unknown_colour_is_told_the_nearest(tmp_path: Path) -> None:
+    write_image(tmp_path / "c.png", np.uint8([[[71, 131, 180]]]))
+    with pytest.raises(ImageError, match=r"\(71, 131, 180\) belong to no label .*nearest are \(71, 131, 180\) to sky \(70, 130, 180\)"):
+        read_colored(tmp_path / "c.png", CITY)
+
+
+def test_a_colour_of_two_classes_is_refused_in_predictions_too(tmp_path: Path) -> None:
+    labels = LabelSpace("two", (LabelClass("a", (1,), (9, 9, 9)), LabelClass("b", (2,), (9, 9, 9))))
+    write_image(tmp_path / "c.png", np.uint8([[[9, 9, 9]]]))
+    with pytest.raises(ImageError, match=r"\(9, 9, 9\) is a or b"):
+        read_colored(tmp_path / "c.png", labels, predicted=True)
+
+
+@pytest.mark.parametrize(("drawn_as", "others"), [("pole", ["pole", "polegroup"]), ("car", ["car", "license plate"])])
+def test_a_colour_of_a_class_and_of_void_is_refused_in_targets_naming_them_all(tmp_path: Path, drawn_as: str, others: list[str]) -> None:
     with pytest.raises(ImageError, match="more than one label") as caught:
         read_colored(drawn(tmp_path / "c.png", "road", drawn_as), CITY)
     assert all(name in caught.value.reason for name in others)

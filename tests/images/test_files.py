@@ -75,11 +75,11 @@ def test_memory_of_another_kind_is_refused(tmp_path: Path, suffix: str, room: ND
         read_image(path, lambda shape: room)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"])
 def test_a_photograph_of_any_mode_is_rgb(tmp_path: Path, mode: str) -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
     path = tmp_path / "image.tif"
-    (Image.fromarray(image).convert("I;16") if mode == "I;16" else Image.fromarray(image).convert(mode)).save(path)
+    Image.fromarray(image).convert(mode).save(path)
     with Image.open(path) as opened:
         meant = np.array(opened.convert("RGB"))
     read = read_image(path)
@@ -117,26 +117,22 @@ def test_a_map_with_values_over_255_is_refused_as_a_label_map(tmp_path: Path) ->
 def test_negative_values_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "negative.tif", np.int32([[-1, 7]]))
     for read in (read_labels, read_uint16):
-        with pytest.raises(ImageError, match="do not fit"):
+        with pytest.raises(ImageError, match=r"-1 .*not fit"):
             read(path)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "CMYK", "PA"])
-def test_several_channels_are_refused_with_the_mode(tmp_path: Path, mode: str) -> None:
-    path = saved(tmp_path / ("m.tif" if mode in {"CMYK", "PA"} else "m.png"), IDS, mode)
+@pytest.mark.parametrize(("mode", "bands"), [("RGB", 3), ("RGBA", 4), ("LA", 2), ("CMYK", 4), ("PA", 2)])
+def test_several_channels_are_refused_with_their_number(tmp_path: Path, mode: str, bands: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*IDS.shape, bands), np.uint8)
+    path = tmp_path / ("m.tif" if mode in {"CMYK", "PA"} else "m.png")
+    (Image.fromarray(IDS).convert("PA") if mode == "PA" else Image.fromarray(noise, mode)).save(path)
     for read in (read_labels, read_uint16):
-        with pytest.raises(ImageError, match=f"mode {mode}"):
+        with pytest.raises(ImageError, match=f"{bands} bands"):
             read(path)
 
 
-def test_a_colour_image_is_told_the_option_that_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="--encoding color"):
-        read_labels(saved(tmp_path / "rgb.png", IDS, "RGB"))
-
-
-def test_one_bit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="1 bit a pixel"):
-        read_labels(saved(tmp_path / "mask.png", IDS, "1"))
+def test_one_bit_is_0_and_1(tmp_path: Path) -> None:
+    assert np.array_equal(read_labels(saved(tmp_path / "mask.png", IDS % 2 == 1)), IDS % 2)
 
 
 def test_jpeg_bytes_in_a_png_are_refused(tmp_path: Path) -> None:
@@ -144,9 +140,12 @@ def test_jpeg_bytes_in_a_png_are_refused(tmp_path: Path) -> None:
         read_labels(saved(tmp_path / "lie.png", IDS, format="JPEG"))
 
 
-def test_floats_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="mode F"):
-        read_labels(saved(tmp_path / "float.tif", IDS.astype(np.float32)))
+def test_floats_are_fine_if_they_are_whole(tmp_path: Path) -> None:
+    assert np.array_equal(read_labels(saved(tmp_path / "float.tif", IDS.astype(np.float32))), IDS)
+    with pytest.raises(ImageError, match=r"float32 with values such as 0\.5, 1\.5"):
+        read_labels(saved(tmp_path / "half.tif", np.float32([[0.5, 1, 1.5]])))
+    with pytest.raises(ImageError, match="1 pixels that are no number"):
+        read_labels(saved(tmp_path / "nan.tif", np.float32([[np.nan, 1]])))
 
 
 @pytest.mark.parametrize("read", [read_labels, read_uint16, read_image])
@@ -159,7 +158,7 @@ def test_missing_damaged_and_foreign_files_are_one_clear_error(tmp_path: Path, r
     for name, reason in (
         ("none", "missing"),
         ("text", "not a picture"),
-        ("empty", "not a picture"),
+        ("empty", "the file is empty"),
         ("half", "damaged"),
         ("folder", "cannot be read"),
     ):

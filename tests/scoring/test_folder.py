@@ -138,7 +138,7 @@ def _small(path: Path, ids: Ids) -> None:
 
 
 def _rgb(path: Path, ids: Ids) -> None:
-    Image.fromarray(ids).convert("RGB").save(path)
+    Image.fromarray(np.dstack([ids, ids, ids + 1])).save(path)
 
 
 def _one_bit(path: Path, ids: Ids) -> None:
@@ -162,7 +162,7 @@ SPOILERS = [
     (_missing, "no prediction"),
     (_two, "2 predictions"),
     (_small, "size 32x31, its target is 32x32"),
-    (_rgb, "mode RGB"),
+    (_rgb, "3 bands (RGB)"),
     (_one_bit, "1 bit a pixel"),
     (_truncated, "damaged"),
     (_out_of_range, r"prediction ids [34, 200] are not in 'cityscapes-19'"),
@@ -218,7 +218,7 @@ def test_target_ids_out_of_range_are_named(many: Path) -> None:
 def test_an_unreadable_target_is_named(many: Path) -> None:
     dataset = target_folder(many / "gts")
     dataset.samples[1].target.write_text("x")
-    with pytest.raises(DataError, match=r"000001_gtFine_labelIds\.png: this is not a picture"):
+    with pytest.raises(DataError, match=r"000001_gtFine_labelIds\.png: this is text, not a picture"):
         score_folder(many / "preds", dataset)
 
 
@@ -324,16 +324,19 @@ def test_colour_coded_predictions_are_refused_unless_asked_for(unambiguous: tupl
         score_folder(preds, dataset)
 
 
-def test_ambiguous_colours_of_cityscapes_are_refused_for_every_file_that_has_them(street: Path) -> None:
-    preds = rewritten(
-        street / "preds",
-        street / "colours",
-        lambda path, ids: write_image(path, color_image(CITY.index_of_id[np.where(ids == 1, 7, ids)], CITY)),
-    )
+def test_colours_that_a_class_shares_with_void_are_the_class_in_predictions_and_refused_in_targets(street: Path) -> None:
+    def drawn(path: Path, ids: Ids) -> None:
+        write_image(path, color_image(CITY.index_of_id[np.where(ids == 1, 7, ids)], CITY))
+
+    dataset = cityscapes(street)
+    ids = rewritten(street / "preds", street / "ids", lambda path, ids: write_labels(path, np.where(ids == 1, 7, ids).astype(np.uint8)))
+    colours = rewritten(street / "preds", street / "colours", drawn)
+    assert_same(score_folder(colours, dataset, encoding="color"), score_folder(ids, dataset))
+    for sample in dataset.samples:
+        drawn(sample.target, np.full((24, 36), 17, np.uint8))
     with pytest.raises(DataError, match="pole or polegroup") as caught:
-        score_folder(preds, cityscapes(street), encoding="color")
+        score_folder(street / "preds", dataset, target_encoding="color")
     assert len(caught.value.problems) == 4
-    assert "car or license plate" in str(caught.value)
 
 
 def test_unambiguous_colours_of_cityscapes_score_as_label_ids_do(street: Path) -> None:

@@ -87,7 +87,7 @@ def _half_size(path: Path) -> None:
 
 
 def _colours(path: Path) -> None:
-    Image.open(path).convert("RGB").save(path)
+    Image.fromarray(np.dstack([read_labels(path)] * 2 + [read_labels(path) + 1])).save(path)
 
 
 def _ids_that_do_not_exist(path: Path) -> None:
@@ -110,7 +110,7 @@ def _cut(path: Path) -> None:
         (Path.unlink, "no prediction"),
         (_twice, "2 predictions"),
         (_half_size, "size 18x12, its image is 36x24"),
-        (_colours, "mode RGB"),
+        (_colours, "3 bands (RGB)"),
         (_ids_that_do_not_exist, "ids [34, 255] are not in 'cityscapes-19'"),
         (_cut, "damaged"),
     ],
@@ -180,3 +180,39 @@ def test_unknown_servers_and_wrong_endings_are_refused(street: Path) -> None:
 def test_servers_want_as_many_images_as_their_datasets_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert {name: server.official_images for name, server in SERVERS.items()} == {"cityscapes": 1525, "pascal_voc2012": 1456}
+
+
+def _drawn(street: Path, order: Ids) -> Path:
+    """The predictions as palette images that show the right colours, with the palette in another order."""
+    colors = np.zeros((256, 3), np.uint8)
+    for label in CITY.labels:
+        for label_id in label.byte_ids:
+            colors[label_id] = label.color
+    for image_id in IDS:
+        ids = read_labels(street / "preds" / f"{image_id}_pred.png")
+        write_labels(street / "drawn" / f"{image_id}.png", np.argsort(order).astype(np.uint8)[ids], colors[order])
+    return street / "drawn"
+
+
+def test_a_palette_in_another_order_is_refused_and_packed_by_its_colours_when_asked(street: Path) -> None:
+    order = np.arange(256)
+    order[[7, 8, 11, 23]] = [8, 11, 23, 7]
+    drawn = _drawn(street, order.astype(np.uint8))
+    with pytest.raises(DataError, match=r"palette is not in the order of the labels: index 7 \(road\) is drawn in .*sidewalk") as refusal:
+        pack(drawn, cityscapes(), street, street / "out.zip")
+    assert "--encoding color reads them by their colours" in str(refusal.value)
+    assert not (street / "out.zip").exists()
+    pack(drawn, cityscapes(), street, street / "out.zip", encoding="color")
+    for name, ids in contents(street / "out.zip", street / "unpacked").items():
+        assert np.array_equal(ids, read_labels(street / "preds" / name.replace(".png", "_pred.png")))
+
+
+def test_a_palette_in_the_order_of_the_labels_is_packed(street: Path) -> None:
+    assert pack(_drawn(street, np.arange(256).astype(np.uint8)), cityscapes(), street, None).maps == len(IDS)
+
+
+def test_a_linked_city_of_test_images_is_one_of_them(street: Path) -> None:
+    city = street / "leftImg8bit" / "test" / "bonn"
+    city.rename(street / "bonn")
+    city.symlink_to(street / "bonn")
+    assert pack(street / "preds", cityscapes(), street, None).maps == len(IDS)

@@ -70,9 +70,14 @@ def test_the_longer_frame_number_is_not_a_second_candidate(files: Callable[..., 
     }
 
 
-@pytest.mark.parametrize("name", ["a_0_1.jpg", "a_0_1.txt", "a_0_1.tif", ".a_0_1.png"])
-def test_only_visible_pngs_are_predictions_of_cityscapes(files: Callable[..., Path], name: str) -> None:
+@pytest.mark.parametrize("name", ["a_0_1.jpg", "a_0_1.txt", ".a_0_1.png"])
+def test_only_visible_label_maps_are_predictions_of_cityscapes(files: Callable[..., Path], name: str) -> None:
     assert pair_predictions(files(name, "other.png"), by_prefix("a_0_1")).problems == ("a_0_1: no prediction",)
+
+
+def test_what_is_no_png_is_a_prediction_of_cityscapes_where_there_is_no_png(files: Callable[..., Path]) -> None:
+    preds = files("a_0_1.tif", "a_0_2.png", "a_0_2.tif")
+    assert found(preds, by_prefix("a_0_1", "a_0_2")) == {"a_0_1": "a_0_1.tif", "a_0_2": "a_0_2.png"}
 
 
 def test_every_problem_of_a_folder_is_listed_at_once_with_all_candidates(files: Callable[..., Path]) -> None:

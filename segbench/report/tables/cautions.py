@@ -38,6 +38,10 @@ def cautions(record: RunRecord) -> list[str]:
         way_out = "the test server has the real ones: see `segbench pack`"
         return [f"every target pixel is void, so no score is defined; if these are the withheld targets of a test split, {way_out}"]
     said = []
+    images, of = record.dataset.get("images"), record.dataset.get("of")
+    if images is not None and of is not None and images < of:
+        which = f" ({subset})" if (subset := record.dataset.get("subset")) else ""
+        said.append(f"{images} of the {of} images were scored{which}, so the scores compare with no others")
     if unofficial := record.dataset.get("unofficial"):
         name, how = record.dataset["name"], "; ".join(unofficial)
         said.append(f"these are not the data of {name} as they are handed out, so the scores compare with no others: {how}")
