@@ -48,7 +48,7 @@ DIRECTION = {
     "report.tables": "cautions intervals metrics < numbers frames < formats < speed",
     "report.plots": "style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
-    "checks": "findings < dataset_contract < model_contract dataset_files",
+    "checks": "findings class_places < dataset_contract < model_contract dataset_files",
     "benchmark": "suite events pictures < command < run_suite",
     "console": "terminal readme < *",
     "cli": "options numba_start < data evaluation networks results speed < main",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segbench.checks.findings import Finding, problem_of, require, some, title
 from segbench.datasets.base import Dataset, Sample, read_photograph
+from segbench.images.library import TURNED, orientation_in
 
 SHOWN = 3
 
@@ -102,7 +103,11 @@ def has_targets_of_bytes(dataset: Dataset, sample: Sample, read: Read) -> None:
 def has_target_and_image_of_one_size(dataset: Dataset, sample: Sample, read: Read) -> None:
     """Target, image and depth have one size."""
     sizes = {what: array.shape[:2] for what, array in vars(read).items() if array is not None}
-    require(len(set(sizes.values())) == 1, ", ".join(f"{what} {size[0]}x{size[1]}" for what, size in sizes.items()))
+    problem = ", ".join(f"{what} {size[0]}x{size[1]}" for what, size in sizes.items())
+    if read.image is not None and sample.image is not None and read.image.shape[1::-1] == read.target.shape:
+        orientation = orientation_in(sample.image)
+        problem += f"; EXIF turns the image ({orientation}), its target is drawn on what is stored" if orientation in TURNED else ""
+    require(len(set(sizes.values())) == 1, problem)
 
 
 def has_known_labels(dataset: Dataset, sample: Sample, read: Read) -> None:

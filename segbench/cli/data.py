@@ -49,10 +49,12 @@ def data_show(name: str, data: Path | None, split: str | None, samples: int, out
 @click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]")
 @click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
 def data_check(name: str, data: Path | None, split: str | None, workers: int) -> None:
-    """Check a download: number of images, pairs, sizes, ids, pictures that occur twice; prints how often each class occurs."""
+    """Check a download: number of images, pairs, sizes, ids, pictures that occur twice, also in other splits; prints class frequencies."""
     from segbench.console.data import check_data
+    from segbench.datasets.opening import other_splits
 
-    if check_data(dataset_named(name, data, split), workers):
+    dataset = dataset_named(name, data, split)
+    if check_data(dataset, other_splits(dataset), workers):
         raise click.exceptions.Exit(1)
 
 

@@ -23,11 +23,11 @@ def draw_minicity(root: Path, split: str) -> None:
             bar.update(task, completed=done)
 
 
-def check_data(dataset: Dataset, workers: int) -> int:
+def check_data(dataset: Dataset, others: Sequence[Dataset], workers: int) -> int:
     """Print what holds, every file that is wrong, and the frequencies of classes. Returns how many problems there are."""
     with progress_bar(dataset.title) as bar:
-        task = bar.add_task(dataset.title, total=len(dataset))
-        findings, found = check_files(dataset, workers=workers, on_sample=lambda: bar.advance(task))
+        task = bar.add_task(dataset.title, total=len(dataset) + sum(map(len, others)))
+        findings, found, notes = check_files(dataset, others, workers=workers, on_sample=lambda: bar.advance(task))
     show = console()
     show.print(f"{dataset.title}: {len(dataset)} images in {dataset.root}", style="bold", markup=False, soft_wrap=True)
     for claim, group in groupby(findings, key=lambda finding: finding.claim):
@@ -35,6 +35,8 @@ def check_data(dataset: Dataset, workers: int) -> int:
         show.print(f"  {'FAIL' if problems else 'ok  '}  {claim}", style="red" if problems else "", markup=False, soft_wrap=True)
         for problem in problems:
             show.print(f"          {problem}", markup=False, soft_wrap=True)
+    for note in notes:
+        show.print(f"  note  {note}", markup=False, soft_wrap=True)
     show.print(table(("class", "ids", "pixels", "share", "images"), _rows(found, dataset.labels.class_names)))
     failed = sum(not finding.holds for finding in findings)
     print(f"{failed} problem{'s' if failed > 1 else ''}" if failed else "the files are as they should be")

@@ -60,7 +60,7 @@ class Dataset:
     ``opened_as`` is what it was asked for by, for commands that repeat a run; it is empty where the dataset was made by hand.
     ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean
     nothing. ``facts``: what records say of where the data are from, a revision for instance. ``whole``: how many samples there were, where
-    only the first were taken.
+    only the first were taken. ``splits``: those that can be opened beside this one, where it says so itself.
 
     >>> import segbench
     >>> from pathlib import Path
@@ -87,6 +87,7 @@ class Dataset:
     segments: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     whole: int | None = None
+    splits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.read_target is None:

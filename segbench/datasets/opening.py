@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from segbench.datasets import DATASETS, LABEL_SPACES
 from segbench.datasets.base import Dataset
-from segbench.errors import UnknownNameError
+from segbench.errors import DataError, UnknownNameError
 from segbench.labels.space import LabelSpace
+
+USUAL_SPLITS = ("train", "val", "test")
+"""Splits that share no images, as nearly all datasets have them."""
 
 
 def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
@@ -27,6 +31,17 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
     if not isinstance(dataset, Dataset):
         raise UnknownNameError(f"{name!r} gave a {type(dataset).__name__}; a dataset factory returns a Dataset")
     return replace(dataset, opened_as=name)
+
+
+def other_splits(dataset: Dataset) -> list[Dataset]:
+    """The other splits of a dataset that are in the same folder; nothing is fetched for it."""
+    usual = USUAL_SPLITS if dataset.split in USUAL_SPLITS and dataset.reference in DATASETS.names() else ()
+    found = []
+    for split in dataset.splits or usual:
+        if split != dataset.split:
+            with suppress(DataError):  # it was not downloaded, or has no targets
+                found.append(open_dataset(dataset.reference, dataset.root, split))
+    return found
 
 
 def located(name: str) -> str:

@@ -71,7 +71,8 @@ def own_dataset(yaml: str, data: Path | None = None, split: str | None = None) -
         raise DataError(f"{path}: no split {split!r}", way_out=f"its splits are {', '.join(own.splits)}")
     root = own.root if data is None else data
     samples = _samples(path, root, *own.splits[split])
-    return Dataset(own.name, split, own.labels, samples, root, read_target=_reading(path, own), shared_folders=True)
+    reading, splits = _reading(path, own), tuple(own.splits)
+    return Dataset(own.name, split, own.labels, samples, root, read_target=reading, shared_folders=True, splits=splits)
 
 
 def read_own(path: Path) -> OwnData:

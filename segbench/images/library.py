@@ -98,6 +98,19 @@ def orientation_of(image: Image.Image) -> int:
     return found if found in range(1, 9) else UPRIGHT
 
 
+def orientation_in(path: Picture) -> int:
+    """How a picture's file says that it is to be held, 1..8, from the file's head.
+
+    :raises ImageError: it is missing or no picture.
+    """
+    content = read_content(path)
+    if content.startswith(tiff.SIGNATURES):
+        return tiff.read_pages(path, content)[0].orientation
+    with identify(path, content) as image:
+        # PNG: or Pillow decodes all of it to find out
+        return orientation_of(image) if image.format != "PNG" or b"eXIf" in content else UPRIGHT
+
+
 def size_of(path: Picture) -> tuple[int, int]:
     """(width, height) of a photograph as it is shown, from the file's head.
 

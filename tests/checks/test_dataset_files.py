@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from segbench.checks.dataset_contract import has_known_labels, has_target_and_image_of_one_size, has_unique_ids, reads
-from segbench.checks.dataset_files import NO_STRAYS, NO_TWINS, OFFICIAL_NUMBER, Census, check_files
+from segbench.checks.dataset_files import NO_LEAKS, NO_STRAYS, NO_TWINS, OFFICIAL_NUMBER, Census, check_files
 from segbench.checks.findings import title
 from segbench.cli.main import main
 from segbench.datasets.base import Dataset
 from segbench.datasets.camvid import camvid
+from segbench.datasets.cityscapes import cityscapes
 from segbench.images.files import write_labels
 from segbench.labels.space import LabelClass, LabelSpace
 from tests.pictures import write_photograph
@@ -28,7 +30,7 @@ Change = Callable[[Dataset], Dataset]
 
 def _problems(dataset: Dataset) -> dict[str, list[str]]:
     problems: dict[str, list[str]] = {}
-    for finding in check_files(dataset, workers=2)[0]:
+    for finding in check_files(dataset, workers=2).findings:
         problems.setdefault(finding.claim, []).extend([] if finding.problem is None else [finding.problem])
     return {claim: found for claim, found in problems.items() if found}
 
@@ -85,7 +87,7 @@ DEFECTS: list[tuple[Change, str, list[str]]] = [
 def test_a_set_without_defects_has_no_problems(tmp_path: Path, official: int | None) -> None:
     dataset = replace(tiny_dataset(tmp_path), official_images=official)
     seen: list[None] = []
-    findings, _ = check_files(dataset, on_sample=lambda: seen.append(None))
+    findings, *_ = check_files(dataset, on_sample=lambda: seen.append(None))
     assert _problems(dataset) == {}
     assert len(seen) == len(dataset)
     assert (OFFICIAL_NUMBER in {finding.claim for finding in findings}) is (official is not None)
@@ -127,15 +129,118 @@ def test_frequencies_count_pixels_and_images_of_labels_and_of_ids_that_nobody_ow
 def test_frequencies_are_those_of_the_targets(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
     targets = [dataset.read_target(sample) for sample in dataset.samples]
-    for label in check_files(dataset)[1]:
+    for label in check_files(dataset).frequencies:
         assert label.pixels == sum(int((target == label.ids[0]).sum()) for target in targets)
         assert label.images == 6
+
+
+def _split(root: Path, split: str, pictures: dict[str, int]) -> None:
+    """Images of noise by their seeds, and targets, in ``root/split`` and ``root/split-masks``."""
+    for name, seed in pictures.items():
+        noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3)).astype(np.uint8)
+        (root / split).mkdir(exist_ok=True)
+        Image.fromarray(noise).save(root / split / f"{name}.png", compress_level=1 + len(split))
+        write_labels(root / f"{split}-masks" / f"{name}.png", np.zeros((6, 8), np.uint8))
+
+
+SPLITS = "splits:\n" + "".join(f"  {s}: {{images: {s}/*.png, targets: {s}-masks/*.png}}\n" for s in ("train", "val", "fold"))
+
+
+def test_an_image_of_another_split_is_named_however_it_is_compressed(tmp_path: Path) -> None:
+    _split(tmp_path, "train", {"t0": 0, "t1": 1})
+    _split(tmp_path, "val", {"v0": 2, "v1": 1})
+    _split(tmp_path, "fold", {"f0": 2})
+    (tmp_path / "d.yaml").write_text(SPLITS + "classes: [a, b]\n")
+    for split, leaks in (
+        ("val", ["v1 of val = t1 of train", "v0 of val = f0 of fold"]),
+        ("train", ["t1 of train = v1 of val"]),
+        ("fold", ["f0 of fold = v0 of val"]),
+    ):
+        result = _check(tmp_path / "d.yaml", "--split", split)
+        assert result.exit_code == 1
+        assert all(leak in result.stdout for leak in leaks)
+        assert result.stdout.count(f" of {split} = ") == len(leaks)
+
+
+def test_a_split_that_is_a_part_of_another_by_its_files_is_no_mistake(tmp_path: Path) -> None:
+    _split(tmp_path, "val", {"v0": 0, "v1": 1})
+    every = "splits:\n  all: {images: 'v*/*.png', targets: 'v*-masks/*.png'}\n".replace("v*", "val")
+    part = "  val: {images: val/*0.png, targets: val-masks/*0.png}\n"
+    (tmp_path / "d.yaml").write_text(every + part + "classes: [a, b]\n")
+    result = _check(tmp_path / "d.yaml")
+    assert result.exit_code == 0
+    assert NO_LEAKS not in result.output
+
+
+def test_splits_of_a_registered_dataset_are_held_against_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for split in ("train", "val", "test"):
+        write_photograph(tmp_path / split / f"{split}.png", (6, 8))
+        write_labels(tmp_path / f"{split}annot" / f"{split}.png", np.zeros((6, 8), np.uint8))
+        (tmp_path / f"{split}.txt").write_text(f"/SegNet/CamVid/{split}/{split}.png /SegNet/CamVid/{split}annot/{split}.png\n")
+    shutil.copy(tmp_path / "train" / "train.png", tmp_path / "test" / "test.png")
+    assert "test of test = train of train" in _check("camvid", "--data", tmp_path).stdout
+    (tmp_path / "train.txt").unlink()
+    assert " = " not in _check("camvid", "--data", tmp_path).stdout
+
+
+def test_photographs_that_exif_turns_are_told_and_fit_what_viewers_show(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name, orientation, target in (("a", 1, (6, 8)), ("b", 6, (8, 6)), ("c", 8, (6, 8))):
+        exif = Image.Exif()
+        exif[274] = orientation
+        noise = np.random.default_rng(orientation).integers(0, 256, (6, 8, 3)).astype(np.uint8)
+        Image.fromarray(noise).save(tmp_path / "images" / f"{name}.jpg", exif=exif)
+        write_labels(tmp_path / "masks" / f"{name}.png", np.zeros(target, np.uint8))
+    (tmp_path / "d.yaml").write_text("images: images/*.jpg\ntargets: masks/*.png\nclasses: [a]\n")
+    said = _check(tmp_path / "d.yaml").stdout
+    assert "note  2 photographs are turned as EXIF says, as viewers show them: b (6), c (8)" in said
+    assert "c: image 8x6, target 6x8; EXIF turns the image (8), its target is drawn on what is stored" in said
+    assert "a: image" not in said
+    assert "b: image" not in said
+
+
+def test_images_in_a_folder_without_any_sample_are_strays(cityscapes_set: Path) -> None:
+    targets = sorted((cityscapes_set / "gtFine" / "val").glob("*/*_labelIds.png"))
+    for city in ("ulm", "bonn"):
+        for number, target in enumerate(targets):
+            name = f"{city}_000000_{number:06}"
+            write_photograph(cityscapes_set / "leftImg8bit" / "val" / city / f"{name}_leftImg8bit.png", (32, 48))
+            for kind in ("labelIds", "instanceIds"):
+                copy = cityscapes_set / "gtFine" / "val" / city / f"{name}_gtFine_{kind}.png"
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copy(target.with_name(target.name.replace("labelIds", kind)), copy)
+    for target in targets:
+        city, name = target.parent.name, target.name.replace("gtFine_labelIds", "leftImg8bit")
+        write_photograph(cityscapes_set / "leftImg8bit" / "val" / city / name, (32, 48))
+    assert NO_STRAYS not in _problems(cityscapes(cityscapes_set))
+    write_photograph(cityscapes_set / "leftImg8bit" / "val" / "chur" / "chur_000000_000000_leftImg8bit.png", (32, 48))
+    (problem,) = _problems(cityscapes(cityscapes_set))[NO_STRAYS]
+    assert problem.endswith("chur_000000_000000_leftImg8bit.png")
+
+
+@pytest.mark.parametrize(("order", "says"), [(["sky", "road", "car"], False), (["road", "sky", "car"], True), (["car", "road"], False)])
+def test_classes_that_lie_where_others_should_are_told(tmp_path: Path, order: list[str], says: bool) -> None:
+    target = np.zeros((40, 20), np.uint8)
+    target[20:] = 1
+    write_labels(tmp_path / "masks" / "a.png", target)
+    (tmp_path / "d.yaml").write_text(f"targets: masks/*.png\nclasses: [{', '.join(order)}]\n")
+    result = _check(tmp_path / "d.yaml")
+    assert ("sky lies below road in most images: are the classes in another order?" in result.stdout) is says
+    assert (result.exit_code == 1) is says
+
+
+def test_targets_in_train_ids_of_labels_that_have_others_are_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        write_labels(tmp_path / "masks" / f"{name}.png", np.kron(rng.integers(0, 11, (4, 6)), np.ones((4, 4))).astype(np.uint8))
+    (tmp_path / "d.yaml").write_text("targets: masks/*.png\nlabels: cityscapes\n")
+    assert "they look like train ids" in _check(tmp_path / "d.yaml").stdout
 
 
 @pytest.mark.data
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"the real CamVid is not in {REAL}")
 def test_the_real_camvid_is_as_it_was_handed_out() -> None:
-    findings, found = check_files(camvid(REAL, "val"), workers=2)
+    findings, found, _ = check_files(camvid(REAL, "val"), workers=2)
     assert [finding for finding in findings if not finding.holds] == []
     void = next(label for label in found if label.name == "unlabelled")
     assert void.pixels / sum(label.pixels for label in found) == pytest.approx(0.017, abs=5e-5)
