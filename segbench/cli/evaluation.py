@@ -16,6 +16,7 @@ from segbench.cli.options import (
     FOLDER,
     GROUPS_OPTION,
     MAP_OPTION,
+    QUIET_OPTION,
     cores,
     dataset_named,
     device_named,
@@ -38,17 +39,22 @@ if TYPE_CHECKING:
 @DEVICE_OPTION
 @options_of(Protocol)
 @options_of(Suite, "limit", "out", "per_class", "save_predictions", "groups", "gallery", "repeats", "channels_last", "compile", "graphs")
-def run(suite: str | None, device: str, **flags: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print a list of rows instead of the table: fractions, null where undefined.")
+@QUIET_OPTION
+def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any) -> None:
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
     from segbench.benchmark.run_suite import run_suite
     from segbench.console import run as running
+    from segbench.console.terminal import be_quiet
 
+    if quiet:
+        be_quiet()
     flags["protocol"] = {name: value for name in settings_of(Protocol) if (value := flags.pop(name)) is not None}
     wanted = (read_suite(suite) if suite else Suite()).overridden(flags)
     if not wanted.models:
         raise click.UsageError("no models: give --models NAMES (see `segbench models`), or name them in the suite")
     events = run_suite(wanted, dataset_named(wanted.dataset, wanted.data, wanted.split), device_named(device))
-    running.print_run(events, per_class=wanted.per_class)
+    running.print_run(events, per_class=wanted.per_class, as_json=as_json)
 
 
 @click.command()
@@ -74,16 +80,20 @@ def run(suite: str | None, device: str, **flags: Any) -> None:
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @GROUPS_OPTION
 @click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
+@QUIET_OPTION
 @quick_start()
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
     """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data); both may be a single file."""
     from segbench.console import score as command
+    from segbench.console.terminal import be_quiet
     from segbench.labels.decoding import Decoding
     from segbench.metrics.image_counts import Counting
     from segbench.records.per_image import write_run
     from segbench.scoring.record import make_record, write_official
     from segbench.scoring.selection import select
 
+    if options["quiet"]:
+        be_quiet()
     dataset = _targets(gts, options)
     names = options["pred_names"]
     if official_json and dataset.instances is None:

@@ -22,7 +22,7 @@ COMMANDS = {
     **dict.fromkeys(("run", "score", "pack"), "evaluation"),
     **dict.fromkeys(("models", "check", "train", "weights", "export"), "networks"),
     "profile": "speed",
-    **dict.fromkeys(("table", "compare", "leaderboard", "submit"), "results"),
+    **dict.fromkeys(("table", "compare", "worst", "leaderboard", "submit"), "results"),
     "data": "data",
 }
 

@@ -76,6 +76,7 @@ def number(low: float = 0, *, above: bool = False, high: float | None = None) ->
 
 
 DATASET_OPTIONS = options_of(Suite, "dataset", "data", "split")
+QUIET_OPTION = click.option("--quiet", is_flag=True, help="Print results, warnings and errors alone: no progress, no notes.")
 MAP_OPTION = options_of(Suite, "map")
 GROUPS_OPTION = options_of(Suite, "groups")
 DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")

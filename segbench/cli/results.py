@@ -1,4 +1,4 @@
-"""What is made of records: `segbench table`, `compare`, `leaderboard`, `submit`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `leaderboard`, `submit`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from segbench.errors import DataError
 
 @click.command()
 @click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
-@click.option("--format", "form", type=click.Choice(["terminal", "markdown", "csv", "latex", "html"]), help="[default: by OUT's ending]")
-@click.option("--out", type=FILE, help="Write the table here (.md .csv .tex .html).  [default: standard output]")
+@click.option(
+    "--format", "form", type=click.Choice(["terminal", "markdown", "csv", "latex", "html", "json"]), help="[default: by OUT's ending]"
+)
+@click.option("--out", type=FILE, help="Write the table here (.md .csv .tex .html .json).  [default: standard output]")
 @click.option("--sort", metavar="COLUMN", help="The best of this column first.  [default: mIoU]")
 @click.option("--columns", metavar="NAME,NAME,...", help="Only these columns, in this order.")
 @click.option("--per-class", is_flag=True, help="The IoU of every class, a column for each model.")
-def table(records: tuple[Path, ...], form: str | None, out: Path | None, sort: str | None, columns: str | None, per_class: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json: a list of rows, fractions, null where undefined.")
+def table(
+    records: tuple[Path, ...], form: str | None, out: Path | None, sort: str | None, columns: str | None, per_class: bool, as_json: bool
+) -> None:
     """One table of run records (files, or folders that hold them); profiles among them add their speed."""
     from segbench.console.table import write_table
 
-    write_table(records, form, out, columns=names_in(columns) if columns else (), sort=sort, classes=per_class)
+    write_table(records, "json" if as_json else form, out, columns=names_in(columns) if columns else (), sort=sort, classes=per_class)
 
 
 @click.command()
@@ -35,6 +40,18 @@ def compare(a: Path, b: Path, groups: str | None, images: int, as_json: bool) ->
     from segbench.console.compare import compare_and_print
 
     compare_and_print(a, b, groups, images, as_json=as_json)
+
+
+@click.command()
+@click.argument("record", type=FILE)
+@click.option("--images", type=click.IntRange(min=1), default=10, show_default=True, help="How many to list.")
+@click.option("--class", "class_name", metavar="NAME", help="Those where this class fares worst.  [default: by the mIoU of the image]")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table; fractions.")
+def worst(record: Path, images: int, class_name: str | None, as_json: bool) -> None:
+    """List the images of RECORD that fare worst."""
+    from segbench.console.worst import print_worst
+
+    print_worst(record, images, class_name, as_json=as_json)
 
 
 @click.command()

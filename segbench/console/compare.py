@@ -10,9 +10,12 @@ from typing import Any
 from segbench.console.terminal import console, table
 from segbench.files.json_text import dump_json
 from segbench.records.comparison import Compared, Difference, compare_records
+from segbench.records.profile import Profile, read_profile
 from segbench.report.tables.formats import DASH
+from segbench.report.tables.frames import setting
 from segbench.report.tables.metrics import METRICS
 from segbench.report.tables.numbers import percent
+from segbench.report.tables.speed import ms
 
 OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class_iiou"}
 
@@ -21,13 +24,14 @@ def compare_and_print(a: Path, b: Path, groups: str | None, images: int, *, as_j
     """Print what differs: every metric, every class, and the images that changed most."""
     compared = compare_records(a, b, groups)
     if as_json:
-        print(dump_json(facts(compared, images)), end="")
+        print(dump_json(facts(compared, images) | {"speed": _speed_facts(speeds_beside(a, b))}), end="")
         return
     names = _names(compared)
     show = console()
     columns = [*names, "difference", "95 % interval", "p"]
     metrics = [replace(known, name=name) for name, metric in METRICS.items() if (known := compared.metric(metric.field))]
-    show.print(table(["metric", *columns], list(map(_row, metrics))))
+    speeds = speeds_beside(a, b)
+    show.print(table(["metric", *columns], [*map(_row, metrics), *_speed_rows(speeds)]))
     for metric, field in OF_CLASSES.items():
         if classes := compared.classes(field):
             show.print(table([f"class {metric}", *columns], list(map(_row, classes))))
@@ -36,7 +40,7 @@ def compare_and_print(a: Path, b: Path, groups: str | None, images: int, *, as_j
         rows = [[compared.ids[i], percent(x[i]), percent(y[i]), _signed(x[i] - y[i])] for i in chosen]
         show.print(table(["images that changed most (mIoU in the image)", *names, "difference"], rows))
     show.print(verdict(compared, names), markup=False)
-    for note in _notes(compared):
+    for note in (*_notes(compared), *([f"network_ms: {setting(speeds[0])}"] if speeds else [])):
         show.print(note, style="dim", soft_wrap=True, markup=False)
 
 
@@ -55,6 +59,28 @@ def facts(compared: Compared, images: int) -> dict[str, Any]:
         "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed")},
         "exchanges": "all" if exact else intervals.replicates,
     }
+
+
+def speeds_beside(a: Path, b: Path) -> tuple[Profile, Profile] | None:
+    """The profiles that `run` wrote beside two records, if there are both and they were measured alike."""
+    files = [path.with_suffix(".profile.json") for path in (a, b)]
+    if not all(file.is_file() for file in files):
+        return None
+    first, second = map(read_profile, files)
+    return (first, second) if setting(first) == setting(second) else None
+
+
+def _speed_rows(speeds: tuple[Profile, Profile] | None) -> list[list[str]]:
+    if speeds is None:
+        return []
+    a, b = (profile.network_ms for profile in speeds)
+    return [["network_ms", ms(a), ms(b), f"{'+' if a > b else '-' if a < b else ''}{ms(abs(a - b))}", DASH, DASH]]
+
+
+def _speed_facts(speeds: tuple[Profile, Profile] | None) -> dict[str, Any] | None:
+    if speeds is None:
+        return None
+    return {"network_ms": {"a": speeds[0].network_ms, "b": speeds[1].network_ms}, "setting": setting(speeds[0])}
 
 
 def verdict(compared: Compared, names: tuple[str, str]) -> str:
@@ -84,7 +110,8 @@ def _notes(compared: Compared) -> list[str]:
     draws = "all" if compared.found.exact else f"{intervals.replicates} drawn"
     return [
         f"paired bootstrap over {intervals.units} {intervals.unit} ({intervals.replicates} replicates, seed {intervals.seed}); p: {draws} "
-        "exchanges of the two models on these; of classes: Holm-corrected for the number of classes",
+        "exchanges of the two models on these; of classes: Holm-corrected for the number of classes, while the interval of a class is "
+        "of it alone: it may leave out 0 where p does not tell the two apart",
         compared.a.signature,
     ]
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress
-from segbench.console.terminal import console, progress_bar, table
+from segbench.console.terminal import NOTE, console, progress_bar, table
 from segbench.evaluation.protocol import Protocol
+from segbench.files.json_text import dump_json
 from segbench.labels.mapping import describe_mapping
 from segbench.models import MODELS
 from segbench.models.adapters.base import feeds
@@ -16,11 +17,11 @@ from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import notes, warnings
 from segbench.report.tables.formats import texts_of
-from segbench.report.tables.frames import comparable, per_class, score_table
+from segbench.report.tables.frames import comparable, per_class, plain_rows, score_table
 from segbench.report.tables.intervals import interval_note
 
 
-def print_run(events: Iterable[Event], *, per_class: bool) -> None:
+def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False) -> None:
     """Print what happens in a run when it happens: what is on the way on standard error, what came out on standard output."""
     for work, members in groupby(events, lambda event: event.work if isinstance(event, Progress) else ""):
         if work:
@@ -32,8 +33,11 @@ def print_run(events: Iterable[Event], *, per_class: bool) -> None:
             elif isinstance(event, Continued):
                 print_continued(event)
             elif isinstance(event, Finished):
+                if as_json:
+                    print(dump_json(plain_rows(event.records, event.profiles)), end="")
+                    continue
                 print_tables(event.records, event.profiles, per_class=per_class)
-                print(f"records, tables and plots: {event.folder}")
+                console().print(f"records, tables and plots: {event.folder}", style=NOTE, markup=False, soft_wrap=True)
 
 
 def draw_progress(work: str, events: Iterable[Event]) -> None:

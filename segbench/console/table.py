@@ -12,14 +12,14 @@ import pandas as pd
 from segbench.console.terminal import console
 from segbench.console.terminal import table as terminal_table
 from segbench.errors import DataError
-from segbench.files.json_text import write_text
+from segbench.files.json_text import dump_json, write_text
 from segbench.leaderboards.board import read_files
 from segbench.records.profile import Profile
 from segbench.report.tables.formats import arranged, page_of, texts_of, to_csv
-from segbench.report.tables.frames import Group, by_setting, class_half_widths, comparable, per_class, score_table
+from segbench.report.tables.frames import Group, by_setting, class_half_widths, comparable, per_class, plain, score_table
 from segbench.report.tables.intervals import interval_note
 
-SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html"}
+SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json"}
 
 
 def write_table(
@@ -37,7 +37,9 @@ def write_table(
     if form == "terminal":
         _print(groups, frames, profiles, classes)
         return
-    if form == "csv":
+    if form == "json":
+        text = dump_json([row for frame, group in zip(frames, groups, strict=True) for row in plain(frame, group.signature)])
+    elif form == "csv":
         text = to_csv(pd.concat([frame.assign(signature=group.signature) for group, frame in zip(groups, frames, strict=True)]))
     else:
         pages = (

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from rich.console import Console
@@ -24,12 +25,23 @@ from rich.table import Table
 from segbench.files.names import printable
 
 SECONDS_BETWEEN_LINES = 60
+NOTE = "dim"
+"""The style of what explains a result; `--quiet` leaves it out."""
+
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+def be_quiet() -> None:
+    """From now on show results, warnings and errors alone: no progress, no notes."""
+    _quiet.set(True)
 
 
 class _Shown(Console):
     """Prints text as it is to be seen: what would steer the terminal, in names of files for instance, is written out."""
 
     def print(self, *objects: Any, **options: Any) -> None:
+        if _quiet.get() and options.get("style") == NOTE:
+            return
         super().print(*(printable(each) if isinstance(each, str) else each for each in objects), **options)
 
 
@@ -57,14 +69,14 @@ class _Lines(Progress):
         self._say(task_id)
 
     def _say(self, task_id: TaskID) -> None:
-        if time.monotonic() - self._said < SECONDS_BETWEEN_LINES:
+        if _quiet.get() or time.monotonic() - self._said < SECONDS_BETWEEN_LINES:
             return
         self._said = time.monotonic()
         task = self._tasks[task_id]
         fields = "".join(f"  {value}" for value in task.fields.values())
-        print(
-            f"{task.description}: {task.completed:.0f} of {task.total:.0f}, {task.elapsed or 0:.0f} s{fields}", file=sys.stderr, flush=True
-        )
+        left = f", {task.time_remaining:.0f} s left" if task.time_remaining else ""
+        done = f"{task.completed:.0f} of {task.total:.0f}, {task.elapsed or 0:.0f} s{left}"
+        print(f"{task.description}: {done}{fields}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -73,7 +85,7 @@ def progress_bar(description: str, *columns: str) -> Iterator[Progress]:
 
     ``columns`` name task fields that are shown after the bar.
     """
-    drawn = Console(stderr=True).is_terminal
+    drawn = Console(stderr=True).is_terminal and not _quiet.get()
     bar = (Progress if drawn else _Lines)(
         TextColumn("{task.description}"),
         BarColumn(),

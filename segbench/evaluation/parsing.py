@@ -41,4 +41,7 @@ def parse_scales(value: object) -> tuple[float, ...]:
     """
     read = Number(above=True, high=LARGEST_SCALE)
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return tuple(read(part) for part in parts)
+    try:
+        return tuple(read(part) for part in parts)
+    except ValueError as error:
+        raise ValueError(f"{error}; scales are numbers with commas between them, e.g. 0.5,1,1.5") from error

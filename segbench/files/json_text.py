@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
-def dump_json(data: Mapping[str, Any]) -> str:
+def dump_json(data: Mapping[str, Any] | Sequence[Any]) -> str:
     """JSON that people can read and diff: indented, a list of numbers on one line, NaN as ``null``, a newline at the end."""
     text = json.dumps(_without_nan(data), indent=1, ensure_ascii=False, allow_nan=False)
     text = re.sub(r"\[\n\s+(-?[\d.eE+-]+(?:,\n\s+-?[\d.eE+-]+)*)\n\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text)

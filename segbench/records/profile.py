@@ -7,6 +7,7 @@ medians and 95th percentiles alone; :data:`UPGRADES` says how it is read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -63,6 +64,9 @@ class Timing:
             return cls(named, None, samples)
         low, high = data["interval"]
         return cls(named, (float(low), float(high)), samples)
+
+
+BUSY = 1.5  # processes for each core that run or wait
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,17 @@ class Profile:
     def changed_arguments(self) -> Mapping[str, Any]:
         """The arguments that are not the default; all of them where the profile does not say."""
         return self.arguments if self.changed is None else self.changed
+
+    @property
+    def busy(self) -> str | None:
+        """That others kept the processors busy when it was measured on a CPU, e.g. "load 5.2 on 2 cores"; ``None`` if it was quiet.
+
+        The load of a minute counts this process too, so it is called busy from one and a half waiting processes for each core.
+        """
+        cores = self.environment.get("cores") or math.inf
+        loads = [float((state.get("before") or {}).get("load_1min") or 0) for state in self.device_state]
+        worst = max(loads, default=0.0)
+        return f"load {worst:.1f} on {cores} cores" if worst > BUSY * cores else None
 
     @property
     def network_ms(self) -> float:

@@ -20,7 +20,7 @@ def test_where_nothing_is_drawn_a_line_now_and_then_says_how_far_it_is(
         bar.update(task, completed=160, state="loss 0.3")
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0] for line in lines] == ["evaluating: 60 of 500", "evaluating: 120 of 500", "evaluating: 160 of 500"]
-    assert lines[-1].endswith("s  loss 0.3")
+    assert lines[-1].endswith("s left  loss 0.3")
 
 
 def test_what_is_quick_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,9 @@ def cautions(record: RunRecord) -> list[str]:
     if images is not None and of is not None and images < of:
         which = f" ({subset})" if (subset := record.dataset.get("subset")) else ""
         said.append(f"{images} of the {of} images were scored{which}, so the scores compare with no others")
+    trained = (record.model.get("trained_on") or {}).get("targets_sha256")
+    if trained is not None and trained == record.dataset.get("targets_sha256"):
+        said.append("these are the images that it was trained on, so the scores say nothing of others")
     if unofficial := record.dataset.get("unofficial"):
         name, how = record.dataset["name"], "; ".join(unofficial)
         said.append(f"these are not the data of {name} as they are handed out, so the scores compare with no others: {how}")

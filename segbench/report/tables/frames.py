@@ -102,6 +102,17 @@ def score_table(records: Sequence[RunRecord], profiles: Sequence[Profile] = (), 
     return pd.DataFrame(table)
 
 
+def plain(frame: pd.DataFrame, signature: str) -> list[dict[str, Any]]:
+    """The rows of a table as plain data, each with its signature; nothing where a value is undefined."""
+    rows = frame.assign(signature=signature).astype(object).to_dict("records")
+    return [{str(name): None if pd.isna(value) else value for name, value in row.items()} for row in rows]
+
+
+def plain_rows(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> list[dict[str, Any]]:
+    """The rows of :func:`score_table` of all records as plain data, those of one signature behind one another."""
+    return [row for group in comparable(records) for row in plain(score_table(group.records, profiles), group.signature)]
+
+
 def per_class(records: Sequence[RunRecord]) -> pd.DataFrame:
     """IoU as fractions: classes (the index) times models, ranked, and called by their names alone where these are different.
 
