@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,7 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     from segbench.console import score as command
     from segbench.console.terminal import be_quiet
     from segbench.labels.decoding import Decoding
+    from segbench.metrics.conventions import explain
     from segbench.metrics.image_counts import Counting
     from segbench.records.per_image import write_run
     from segbench.scoring.record import make_record, write_official
@@ -117,7 +119,8 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     command.print_scores(record)
     command.print_doubts(preds, gts, dataset, counted)
     if options["explain"]:
-        command.print_conventions(counted)
+        record = replace(record, explained=explain(counted))
+        command.print_conventions(record.explained)
     if json_file:
         write_run(json_file, record, counted)
     if official_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,14 +20,17 @@ from segbench.errors import DataError
 @click.option("--sort", metavar="COLUMN", help="The best of this column first.  [default: mIoU]")
 @click.option("--columns", metavar="NAME,NAME,...", help="Only these columns, in this order.")
 @click.option("--per-class", is_flag=True, help="The IoU of every class, a column for each model.")
+@click.option("--of", type=click.Choice(["IoU", "Dice", "precision", "recall"]), default="IoU", help="With --per-class: another score.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json: a list of rows, fractions, null where undefined.")
-def table(
-    records: tuple[Path, ...], form: str | None, out: Path | None, sort: str | None, columns: str | None, per_class: bool, as_json: bool
-) -> None:
+def table(records: tuple[Path, ...], form: str | None, out: Path | None, columns: str | None, **options: Any) -> None:
     """One table of run records (files, or folders that hold them); profiles among them add their speed."""
     from segbench.console.table import write_table
 
-    write_table(records, "json" if as_json else form, out, columns=names_in(columns) if columns else (), sort=sort, classes=per_class)
+    if options["of"] != "IoU" and not options["per_class"]:
+        raise click.UsageError("--of says which score of the classes; it goes with --per-class")
+    shown = options["of"] if options["per_class"] else None
+    form = "json" if options["as_json"] else form
+    write_table(records, form, out, columns=names_in(columns) if columns else (), sort=options["sort"], classes=shown)
 
 
 @click.command()

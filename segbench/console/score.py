@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,11 @@ from segbench.datasets.base import Dataset
 from segbench.datasets.opening import label_space
 from segbench.labels.files import read_label_space
 from segbench.labels.mapping import LabelMapping, describe_mapping, read_mapping
-from segbench.metrics.conventions import CONVENTIONS
 from segbench.metrics.image_counts import Counted, Counting
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import averaging, cautions
 from segbench.report.tables.intervals import half_width, interval_note
-from segbench.report.tables.metrics import ALWAYS, METRICS
+from segbench.report.tables.metrics import ALWAYS, METRICS, OTHERWISE
 from segbench.report.tables.numbers import percent
 from segbench.scoring.folder import require_scorable
 from segbench.scoring.pair_counting import count_folder
@@ -58,7 +57,9 @@ def print_scores(record: RunRecord) -> None:
     columns = {
         "class": list(labels.class_names),
         "IoU": list(map(percent, scores.class_iou, half_width(record, "class_iou"))),
-        "acc": list(map(percent, scores.class_acc, half_width(record, "class_acc"))),
+        "Dice": list(map(percent, scores.class_dice, half_width(record, "class_dice"))),
+        "precision": list(map(percent, scores.class_precision, half_width(record, "class_precision"))),
+        "recall": list(map(percent, scores.class_recall, half_width(record, "class_acc"))),
     }
     if record.iiou:
         iiou = [record.iiou.get(name, np.nan) for name in labels.class_names]
@@ -91,9 +92,9 @@ def print_doubts(preds: Path, gts: Path | None, dataset: Dataset, counted: Count
     console(stderr=True).print(f"warning: {doubt}", markup=False, soft_wrap=True)
 
 
-def print_conventions(counted: Counted) -> None:
-    """What the same label maps reach under the rules of other tools, on standard output."""
-    rows = [[name, percent(of(counted))] for name, of in CONVENTIONS.items()]
+def print_conventions(explained: Mapping[str, float]) -> None:
+    """What the same label maps reach under the rules of other tools, on standard output, with as many digits as tell them apart."""
+    rows = [[name, f"{100 * value:.4f}"] for name, value in explained.items()]
     console().print(table(["the same label maps elsewhere", "%"], rows))
 
 
@@ -101,4 +102,5 @@ def _headline(record: RunRecord) -> Iterator[str]:
     for name, metric in METRICS.items():
         value = metric.of(record)
         if name in ALWAYS or not math.isnan(value):
-            yield f"{name} {percent(value, float(half_width(record, metric.field)))}"
+            also = next((f" ({also})" for also, own in OTHERWISE.items() if own == name), "")
+            yield f"{name}{also} {percent(value, float(half_width(record, metric.field)))}"

@@ -23,9 +23,12 @@ SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", 
 
 
 def write_table(
-    paths: Sequence[Path], form: str | None, out: Path | None, *, columns: Sequence[str], sort: str | None, classes: bool
+    paths: Sequence[Path], form: str | None, out: Path | None, *, columns: Sequence[str], sort: str | None, classes: str | None
 ) -> None:
-    """Write a table for each signature among the records, to a file or to standard output."""
+    """Write a table for each signature among the records, to a file or to standard output.
+
+    :param classes: which score of each class it shows, instead of those of the models.
+    """
     form = form or (SUFFIXES.get(out.suffix) if out else "terminal")
     if form is None or (out and form == "terminal"):
         raise click.UsageError(f"--out {out} tells no format; add --format, or end it on one of {', '.join(SUFFIXES)}")
@@ -54,7 +57,7 @@ def write_table(
         click.echo(f"wrote {out}", err=True)
 
 
-def _print(groups: Sequence[Group], frames: Sequence[pd.DataFrame], profiles: Sequence[Profile], classes: bool) -> None:
+def _print(groups: Sequence[Group], frames: Sequence[pd.DataFrame], profiles: Sequence[Profile], classes: str | None) -> None:
     show = console()
     for group, frame in zip(groups, frames, strict=True):
         show.print(terminal_table(*texts_of(frame, **_options(group, classes))))
@@ -62,19 +65,19 @@ def _print(groups: Sequence[Group], frames: Sequence[pd.DataFrame], profiles: Se
             show.print(note, style="dim", soft_wrap=True, markup=False)
 
 
-def _frame(group: Group, profiles: Sequence[Profile], classes: bool) -> pd.DataFrame:
+def _frame(group: Group, profiles: Sequence[Profile], classes: str | None) -> pd.DataFrame:
     if classes:
-        return per_class(group.records)
+        return per_class(group.records, classes)
     return score_table(group.records, next(iter(by_setting(group.records, profiles).values()), []))
 
 
-def _options(group: Group, classes: bool) -> dict[str, Any]:
+def _options(group: Group, classes: str | None) -> dict[str, Any]:
     """How cells are marked, and the intervals that the table does not hold itself."""
-    return {"best_in": "row", "widths": class_half_widths(group.records)} if classes else {}
+    return {"best_in": "row", "widths": class_half_widths(group.records, classes)} if classes else {}
 
 
-def _notes(group: Group, profiles: Sequence[Profile], classes: bool) -> Iterator[str]:
-    yield "IoU of each class, in per cent." if classes else "Scores in per cent."
+def _notes(group: Group, profiles: Sequence[Profile], classes: str | None) -> Iterator[str]:
+    yield f"{classes} of each class, in per cent." if classes else "Scores in per cent."
     if note := interval_note(group.records):
         yield f"{note}."
     if not classes and (settings := by_setting(group.records, profiles)):

@@ -3,21 +3,26 @@
     pixels of all images -> one confusion matrix -> IoU of each class -> mean       the rule here, as in Cityscapes' scripts
     pixels of one image  -> a matrix of each     -> IoU of its classes -> mean -> mean over images
 
-None of the others is a score that segbench records; they explain where a number comes from that does not agree.
+None of the others is a score that segbench ranks by; they explain where a number comes from that does not agree. Medical papers report the
+Dice of the foreground: of every class beside the one called background, or beside the first one of two.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
+from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.image_scores import image_class_iou, image_miou
 from segbench.metrics.scores import mean_of_defined, score
 
 BATCH = 8
+BACKGROUND = ("background", "bg")
 
 
 def absent_as(counted: Counted, value: float) -> float:
@@ -50,6 +55,52 @@ def of_images(counted: Counted) -> float:
     return mean_of_defined(image_miou(counted.confusions))
 
 
+def of_images_with_predictions(counted: Counted) -> float:
+    """The mean over images of the mean over the classes of an image's target or prediction."""
+    hits, targets, preds = _of_images(counted)
+    union = targets + preds - hits
+    iou = np.divide(hits, union, out=np.zeros(hits.shape), where=union > 0)
+    classes = (union > 0).sum(axis=1)
+    return mean_of_defined(np.divide(iou.sum(axis=1), classes, out=np.full(len(iou), np.nan), where=classes > 0))
+
+
+def without_void_predictions(counted: Counted) -> float:
+    """Pixels that are predicted as no class are not evaluated, instead of being wrong."""
+    return score(ConfusionMatrix(counted.labels, _without_last_column(counted.confusion.counts))).miou
+
+
+def foreground(labels: LabelSpace) -> list[int]:
+    """The classes that are no background; none where the label space does not say which is."""
+    names = [name.strip("_ ").casefold() for name in labels.class_names]
+    background = next((names.index(name) for name in BACKGROUND if name in names), 0 if len(names) == 2 else None)
+    return [] if background is None else [index for index in range(len(names)) if index != background]
+
+
+def foreground_dice(counted: Counted) -> float:
+    """The mean over the classes of the foreground of their Dice, over the pixels of all images."""
+    return mean_of_defined(counted.scores.class_dice[foreground(counted.labels)])
+
+
+def foreground_dice_of_images(counted: Counted, empty: float = math.nan) -> float:
+    """The mean over the classes of the foreground of the mean over images of their Dice.
+
+    :param empty: the Dice of an image without the class in target and prediction; NaN leaves it out.
+    """
+    hits, targets, preds = (values[:, foreground(counted.labels)] for values in _of_images(counted))
+    dice = np.divide(2 * hits, targets + preds, out=np.full(hits.shape, empty), where=targets + preds > 0)
+    return mean_of_defined(mean_of_defined(column) for column in dice.T)
+
+
+def _of_images(counted: Counted) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """int64[N, C] each: hits, target pixels and predicted pixels of each class in each image."""
+    counts = counted.confusions
+    return counts.diagonal(axis1=1, axis2=2), counts.sum(axis=2), counts[:, :, :-1].sum(axis=1)
+
+
+def _without_last_column(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return counts * (np.arange(counts.shape[1]) < counts.shape[1] - 1)
+
+
 def of_images_by_class(counted: Counted) -> float:
     """The mean over classes of the mean over the images whose target holds the class."""
     iou = image_class_iou(counted.confusions)
@@ -64,6 +115,12 @@ def of_all_classes_at_once(counted: Counted) -> float:
     return hits / union if union else float("nan")
 
 
+def explain(counted: Counted) -> dict[str, float]:
+    """What the label maps reach under every convention that says something of them."""
+    values = {name: of(counted) for name, of in CONVENTIONS.items()}
+    return {name: value for name, value in values.items() if not (math.isnan(value) and "foreground" in name)}
+
+
 CONVENTIONS: dict[str, Callable[[Counted], float]] = {
     "one matrix over all pixels; absent classes left out (segbench, Cityscapes, VOC, mmsegmentation)": lambda c: c.scores.miou,
     "the same; an absent class has IoU 0 (ADE20K's, BDD100K's and SegNet's scripts)": lambda c: absent_as(c, 0),
@@ -71,9 +128,14 @@ CONVENTIONS: dict[str, Callable[[Counted], float]] = {
     "the same; only classes of the targets (detectron2, COCO-Stuff)": of_targets,
     "the same; predictions on void are false positives (void not masked)": void_not_masked,
     f"mean over batches of {BATCH} images (many training loops)": of_batches,
-    "mean over images of each one's mIoU (mIoU^I; torchmetrics' MeanIoU averages images too)": of_images,
+    "the same; pixels predicted as no class are left out (fast_hist in many repositories)": without_void_predictions,
+    "mean over images of each one's mIoU over the classes of its target (mIoU^I)": of_images,
+    "mean over images of each one's mIoU over the classes of its target or prediction (torchmetrics' MeanIoU)": of_images_with_predictions,
     "mean over the images of each class, then over classes (mIoU^C)": of_images_by_class,
     "hits and unions of all classes at once (micro)": of_all_classes_at_once,
-    "mean Dice (F1) instead of IoU": lambda c: mean_of_defined(c.scores.class_dice),
+    "mean Dice (F1) instead of IoU": lambda c: c.scores.dice,
+    "Dice of the foreground, over the pixels of all images": foreground_dice,
+    "Dice of the foreground, mean over images; images without it are left out": foreground_dice_of_images,
+    "Dice of the foreground, mean over images; images without it count as 1": lambda c: foreground_dice_of_images(c, empty=1.0),
 }
 """What is called mIoU: description to function of a :class:`Counted`, fractions; NaN where it is undefined. The first is the rule here."""

@@ -28,6 +28,7 @@ STATISTICS: dict[str, Statistic] = {"boundary": BOUNDARY, "instances": INSTANCES
 OF_PAIRS: dict[str, Kind] = {
     **dict.fromkeys(("acc", "acc_cls", "miou", "fwiou"), "one"),
     **dict.fromkeys(("class_iou", "class_acc", "class_precision", "class_dice"), "class"),
+    **dict.fromkeys(("dice", "precision"), "one"),
     "category_miou": "one",
     "category_iou": "category",
 }
@@ -124,6 +125,7 @@ def scores_of(labels: LabelSpace, sums: Floats, extras: Sequence[str] = ()) -> d
 def _scores_of_pairs(sums: Sums) -> dict[str, Floats]:
     hits, targets, preds = sums.hits, sums.targets, sums.preds
     class_iou, class_acc = divide(hits, targets + preds - hits), divide(hits, targets)
+    class_precision, class_dice = divide(hits, preds), divide(2 * hits, targets + preds)
     scores = {
         "acc": divide(hits.sum(axis=0), targets.sum(axis=0)),
         "acc_cls": mean_of_rows(class_acc),
@@ -131,8 +133,10 @@ def _scores_of_pairs(sums: Sums) -> dict[str, Floats]:
         "fwiou": divide((np.nan_to_num(class_iou) * targets).sum(axis=0), targets.sum(axis=0)),
         "class_iou": class_iou,
         "class_acc": class_acc,
-        "class_precision": divide(hits, preds),
-        "class_dice": divide(2 * hits, targets + preds),
+        "class_precision": class_precision,
+        "class_dice": class_dice,
+        "dice": mean_of_rows(class_dice),
+        "precision": mean_of_rows(class_precision),
     }
     if len(sums.inside):
         category_iou = divide(sums.category_hits, sums.inside @ (targets + preds) - sums.category_hits)

@@ -8,6 +8,7 @@ classes (Long, Shelhamer, Darrell 2015, section 5):
     IoU_i    = n_ii / (t_i + p_i - n_ii)             0 for a class that is only predicted, NaN for one that is neither
     mIoU     = mean_i IoU_i                          over classes whose IoU is defined
     fwIoU    = sum_i t_i IoU_i / sum_i t_i
+    Dice_i   = 2 n_ii / (t_i + p_i)                  F1 of the class; its precision is n_ii / p_i, its recall n_ii / t_i
 
 Class IoU, category IoU and their means equal cityscapesScripts 2.3.0 to the last bit: means are summed left to right, in label order.
 """
@@ -48,6 +49,16 @@ class Scores:
     class_dice: NDArray[np.float64]
     category_iou: dict[str, float]
     category_miou: float
+
+    @property
+    def dice(self) -> float:
+        """The mean of the classes' Dice (F1), over the classes that have one."""
+        return mean_of_defined(self.class_dice)
+
+    @property
+    def precision(self) -> float:
+        """The mean of the classes' precision, over the classes that are predicted; the mean recall is ``acc_cls``."""
+        return mean_of_defined(self.class_precision)
 
     @property
     def class_recall(self) -> NDArray[np.float64]:

@@ -38,6 +38,7 @@ LEVEL = 0.95
 REPLICATES = 10_000
 SEED = 0
 
+_LATER = ("dice", "precision")  # records from before have none
 _BLOCK = 1 << 19  # weights that are held at once: 4 MB
 _TIE = 1e-12  # two exchanges that differ by rounding alone
 
@@ -75,7 +76,8 @@ class Intervals:
         :raises KeyError, TypeError, ValueError: something is missing or no pair of numbers.
         """
         extras = [name for name, statistic in STATISTICS.items() if any(score in data for score in statistic.names)]
-        bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in score_names(labels, extras)}
+        names = [name for name in score_names(labels, extras) if name in data or name not in _LATER]
+        bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in names}
         return cls(bounds, float(data["level"]), int(data["replicates"]), int(data["seed"]), int(data["units"]), str(data["unit"]))
 
 

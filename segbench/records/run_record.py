@@ -3,8 +3,9 @@
 ``segbench.run/1`` is one JSON object: ``model`` (``changed`` are those of its ``arguments`` that are not the default), ``dataset``,
 ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
 class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
-(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, where they were asked for; and ``segments``, the means of
-V_rand and V_info, where the dataset has them. A record without these is read as one that has none.
+(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, where they were asked for; ``segments``, the means of
+V_rand and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it was asked for. A record
+without these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 
@@ -62,6 +63,7 @@ class RunRecord:
     intervals: Intervals | None = None
     boundary: Boundaries | None = None
     segments: SegmentScores | None = None
+    explained: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -150,6 +152,7 @@ class RunRecord:
             "iiou": dict(self.iiou),
             **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
             **({"segments": asdict(self.segments)} if self.segments else {}),
+            **({"explained": dict(self.explained)} if self.explained else {}),
             "confusion": self.confusion.counts.tolist(),
         }
         return dump_json(data)
@@ -168,6 +171,8 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         "acc_cls": scores.acc_cls,
         "miou": scores.miou,
         "fwiou": scores.fwiou,
+        "dice": scores.dice,
+        "precision": scores.precision,
         "class_iou": by_name(scores.class_iou),
         "class_acc": by_name(scores.class_acc),
         "class_precision": by_name(scores.class_precision),
@@ -212,7 +217,9 @@ def read_run(path: Path) -> RunRecord:
         facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
         cm, intervals = ConfusionMatrix(labels, counts), _intervals(data.get("intervals"), labels)
         segments = _segments(data.get("segments"))
-        record = RunRecord(**facts, confusion=cm, iiou=iiou, intervals=intervals, boundary=boundary, segments=segments)
+        explained = {name: math.nan if value is None else float(value) for name, value in data.get("explained", {}).items()}
+        counted: dict[str, Any] = {"iiou": iiou, "intervals": intervals, "boundary": boundary, "segments": segments}
+        record = RunRecord(**facts, confusion=cm, explained=explained, **counted)
         _ = record.name, record.signature
     except KeyError as error:
         raise RecordError(f"{path}: the record has no {error}") from error

@@ -16,6 +16,7 @@ RUN: Shape = {
     "environment": {"device": TEXT, "threads": WHOLE},
     "labels": FACTS,
     "iiou": FACTS,
+    "explained": FACTS,
     "command": TEXT,
 }
 PAPER: Shape = {"title": TEXT, "authors": TEXT, "year": WHOLE, "url": TEXT}

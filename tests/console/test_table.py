@@ -11,6 +11,7 @@ from segbench.cli.main import main
 from segbench.files.json_text import write_text
 from segbench.metrics.per_image import PerImage
 from segbench.records.per_image import write_per_image
+from segbench.records.run_record import read_run
 from tests.report.fakes import FAIR, GOOD, POOR, profile, run_record
 from tests.report.pages.test_board_files import matrices
 
@@ -89,6 +90,23 @@ def test_rows_are_sorted_by_the_column_that_was_asked_for_costs_ascending(board:
     assert order("--sort", "params") == ["c", "b", "a"]
     assert order("--sort", "model") == ["a", "b", "c"]
     assert order("--sort", "network_ms", "--columns", "acc")[0] == "b"
+
+
+def test_dice_precision_and_recall_are_columns_and_scores_of_classes(board: Path) -> None:
+    rows = list(csv.DictReader(table(board, "--format", "csv", "--columns", "Dice,precision,recall,F1").output.splitlines()))
+    record = read_run(board / "records" / "a.json")
+    by_name = {row["model"][0]: row for row in rows}
+    assert float(by_name["a"]["precision"]) == record.scores.precision
+    assert float(by_name["a"]["recall"]) == record.scores.acc_cls
+    for name, values in (
+        ("Dice", record.scores.class_dice),
+        ("precision", record.scores.class_precision),
+        ("recall", record.scores.class_acc),
+    ):
+        shown = csv.DictReader(table(board, "--format", "csv", "--per-class", "--of", name).output.splitlines())
+        found = [row[next(key for key in row if key.startswith("a"))] for row in shown]
+        assert [float(value or "nan") for value in found] == pytest.approx(values.tolist(), rel=0, abs=0, nan_ok=True)
+    assert "goes with --per-class" in table(board, "--of", "Dice").stderr
 
 
 def test_a_column_that_is_not_there_is_named_with_the_nearest_one(board: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from segbench.labels.decoding import Decoding
-from segbench.metrics.conventions import BATCH, CONVENTIONS
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.metrics.conventions import BATCH, CONVENTIONS, explain, foreground
 from segbench.metrics.counting import count_maps
 from segbench.metrics.image_counts import Counted, Counting
 from tests.strategies import plain_labels
@@ -76,18 +77,49 @@ ORACLES = {
     "void not masked": lambda made: np.nanmean([iou(made, label, mask_void=False) for label in range(3)]),
     "batches": lambda made: np.mean([miou(made[start : start + BATCH]) for start in range(0, len(made), BATCH)]),
     "mIoU^I": lambda made: np.mean([np.nanmean(of_image(pair)) for pair in made if (pair[0] != 255).any()]),
+    "torchmetrics": lambda made: np.mean([miou([pair]) for pair in made if (pair[0] != 255).any()]),
+    "predicted as no class": lambda made: miou([(np.where(pred == 255, np.uint8(255), target), pred) for target, pred in made]),
     "mIoU^C": lambda made: np.mean([np.nanmean([of_image(pair)[label] for pair in made]) for label in (0, 1)]),
     "micro": _micro,
-    "Dice": lambda made: np.nanmean([2 * iou(made, label) / (1 + iou(made, label)) for label in range(4)]),
+    "mean Dice": lambda made: np.nanmean([2 * iou(made, label) / (1 + iou(made, label)) for label in range(4)]),
 }
 
 
+OF_CLASSES = [name for name in CONVENTIONS if "foreground" not in name]
+
+
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("name", OF_CLASSES)
 def test_a_convention_is_what_its_name_says(name: str, seed: int) -> None:
     (oracle,) = (of for part, of in ORACLES.items() if part in name)
     made = pairs(19, seed)
     assert CONVENTIONS[name](counted(made)) == pytest.approx(float(oracle(made)), abs=1e-12)
+
+
+def circles() -> list[Pair]:
+    """Polyps of several sizes, predicted two pixels beside where they are; the last image has none."""
+    y, x = np.mgrid[:64, :64]
+    targets = [((y - 32) ** 2 + (x - 32) ** 2 < radius**2).astype(np.uint8) for radius in (3, 5, 8, 12, 20, 0)]
+    return [(target, np.roll(target, 2, 1)) for target in targets]
+
+
+@pytest.mark.parametrize("names", [("background", "polyp"), ("tissue", "polyp"), ("polyp", "BG", "tool")])
+def test_dice_of_the_foreground_is_said_by_every_rule_for_images_without_it(names: tuple[str, ...]) -> None:
+    labels = LabelSpace("polyps", tuple(LabelClass(name, (index,), (0, 0, 0)) for index, name in enumerate(names)))
+    made = circles() if len(names) == 2 else [(1 - target, 1 - pred) for target, pred in circles()]
+    counting = Counting(Decoding.of_files(labels))
+    found = explain(Counted.of(counting, ((str(i), count_maps(counting, *pair)) for i, pair in enumerate(made))))
+    values = {name.partition("foreground, ")[2]: 100 * value for name, value in found.items() if "foreground" in name}
+    assert {name: round(value, 1) for name, value in values.items()} == {
+        "over the pixels of all images": 90.8,
+        "mean over images; images without it are left out": 80.3,
+        "mean over images; images without it count as 1": 83.6 if len(names) == 2 else 91.8,
+    }
+
+
+def test_without_a_background_there_is_no_foreground() -> None:
+    assert foreground(LABELS) == []
+    assert not any("foreground" in name for name in explain(counted(pairs(5, 0))))
 
 
 def test_the_first_convention_is_the_score_that_is_recorded() -> None:

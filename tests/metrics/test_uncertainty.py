@@ -21,7 +21,7 @@ from tests.metrics.test_per_image import CATEGORISED, matrices
 from tests.strategies import plain_labels
 
 THREE = plain_labels(3)
-SCALARS = ("acc", "acc_cls", "miou", "fwiou", "category_miou")
+SCALARS = ("acc", "acc_cls", "miou", "fwiou", "dice", "precision", "category_miou")
 
 
 def street(rng: np.random.Generator, images: int, *, pixels: int = 2000, skill: float = 0.0) -> NDArray[np.int64]:
@@ -50,7 +50,7 @@ def plain_intervals(labels: LabelSpace, counts: NDArray[np.int64], weights: NDAr
     shares = [50 * (1 - level), 50 * (1 + level)]
     return {
         name: np.nanpercentile([getattr(r, name) for r in replicates], shares, axis=0).T
-        for name in ("acc", "acc_cls", "miou", "fwiou", "category_miou", "class_iou", "class_acc", "class_precision", "class_dice")
+        for name in (*SCALARS, "class_iou", "class_acc", "class_precision", "class_dice")
     } | {"category_iou": np.nanpercentile([[*r.category_iou.values()] for r in replicates], shares, axis=0).T}
 
 

@@ -122,7 +122,7 @@ def test_json_holds_the_facts_that_are_printed_as_plain_numbers(tmp_path: Path) 
     facts = json.loads(result.stdout)
     assert (facts["a"], facts["b"], facts["better"], facts["signature"]) == ("good", "fair", "a", found.a.signature)
     by_name = {each["name"]: each for each in facts["metrics"]}
-    assert set(by_name) == {"miou", "acc", "acc_cls", "fwiou", "category_miou"}
+    assert set(by_name) == {"miou", "acc", "acc_cls", "fwiou", "dice", "precision", "category_miou"}
     assert by_name["miou"] == {
         "name": "miou",
         "a": found.a.scores.miou,

@@ -18,6 +18,7 @@ import rich.markup
 from segbench.errors import UnknownNameError, nearest
 from segbench.report.tables.frames import BOUNDS, SIZES, SPEEDS
 from segbench.report.tables.intervals import plus_minus
+from segbench.report.tables.metrics import OTHERWISE
 from segbench.report.tables.numbers import count, percent
 
 DASH = "–"
@@ -108,10 +109,13 @@ def texts_of(table: pd.DataFrame, markup: Markup = TERMINAL, **options: Any) -> 
 def arranged(table: pd.DataFrame, columns: Sequence[str] = (), sort: str | None = None) -> pd.DataFrame:
     """The table with these columns behind the first one, in this order, and with its rows sorted by a column, the best first.
 
-    Costs and names ascend, everything else descends; undefined values come last. An interval stays with its mIoU.
+    Costs and names ascend, everything else descends; undefined values come last. An interval stays with its mIoU. Columns may be asked for
+    by other names that they have, and are called so then.
 
     :raises UnknownNameError: there is no such column.
     """
+    table = table.assign(**{name: table[OTHERWISE[name]] for name in columns if OTHERWISE.get(name) in table})
+    sort = OTHERWISE.get(sort or "", sort)
     known = [str(name) for name in table.columns if name not in BOUNDS]
     for name in (*columns, *([sort] if sort else [])):
         if name not in known:

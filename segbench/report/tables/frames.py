@@ -17,7 +17,7 @@ from segbench.errors import RecordError
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.metrics import ALWAYS, METRICS
+from segbench.report.tables.metrics import ALWAYS, CLASS_SCORES, METRICS
 
 # Without Boundary IoU: records with bands of other widths have the same signature.
 SCORES = {name: metric.of for name, metric in METRICS.items() if name != "boundary IoU"}
@@ -113,17 +113,18 @@ def plain_rows(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> lis
     return [row for group in comparable(records) for row in plain(score_table(group.records, profiles), group.signature)]
 
 
-def per_class(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """IoU as fractions: classes (the index) times models, ranked, and called by their names alone where these are different.
+def per_class(records: Sequence[RunRecord], score: str = "IoU") -> pd.DataFrame:
+    """A score of :data:`CLASS_SCORES` as fractions: classes (the index) times models, ranked, and called by their names alone where these
+    are different.
 
     :raises RecordError: the signatures of the records differ.
     """
-    return _by_class(records, lambda record: record.scores.class_iou)
+    return _by_class(records, lambda record: getattr(record.scores, CLASS_SCORES[score]))
 
 
-def class_half_widths(records: Sequence[RunRecord]) -> pd.DataFrame:
+def class_half_widths(records: Sequence[RunRecord], score: str = "IoU") -> pd.DataFrame:
     """Half the widths of the intervals of :func:`per_class`, in the same shape; NaN where there is none."""
-    return _by_class(records, lambda record: half_width(record, "class_iou"))
+    return _by_class(records, lambda record: half_width(record, CLASS_SCORES[score]))
 
 
 def _by_class(records: Sequence[RunRecord], values: Callable[[RunRecord], Any]) -> pd.DataFrame:

@@ -101,7 +101,7 @@ def test_two_profiles_of_one_network_are_refused():
 
 def test_columns_that_no_record_has_are_left_out():
     table = score_table([run_record("folder", GOOD, params=None, macs=None)])
-    assert list(table.columns) == ["model", "mIoU", "acc", "acc_cls", "fwIoU", "category mIoU"]
+    assert list(table.columns) == ["model", "mIoU", "acc", "acc_cls", "fwIoU", "Dice", "precision", "category mIoU"]
     assert "params" in score_table([run_record("folder", GOOD, params=None), run_record("a", FAIR)])
 
 
@@ -123,7 +123,7 @@ def test_nan_is_a_dash():
 
 def test_missing_sizes_are_dashes():
     rows = rows_of(to_markdown(score_table([run_record("a", GOOD), run_record("b", FAIR, params=None)])))
-    assert [row[6] for row in rows[2:]] == ["1.2 M", "–"]
+    assert [row[8] for row in rows[2:]] == ["1.2 M", "–"]
 
 
 def test_the_best_is_bold_and_the_second_best_underlined():
