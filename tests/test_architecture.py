@@ -33,7 +33,7 @@ DIRECTION = {
         < png jpeg library < stored photographs < files colors < label_maps""",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
-    "models": """outputs checkpoints inlined < segmenter < layers finite < zoo weights < adapters sources
+    "models": """outputs checkpoints inlined fused < segmenter < layers finite < zoo weights < adapters sources
         < size loading public_weights exporting < facts anatomy""",
     "models.layers": "layers blocks pooling < resnet vgg xception",
     "models.adapters": "base < description hf_networks hf_processors < frozen < *",
@@ -45,8 +45,8 @@ DIRECTION = {
     "training": "recipe log losses border_losses cpu_workarounds checkpoint planes < batches optimizers < objective < trainer",
     "profiling": "timing backends device_state < profiler < fresh_process",
     "report": "tables < plots < pages",
-    "report.tables": "cautions intervals metrics < numbers frames < formats < speed",
-    "report.plots": "style pareto < placing samples < gallery < *",
+    "report.tables": "cautions intervals macs metrics < numbers frames < formats < speed",
+    "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
     "benchmark": "suite events pictures < command < run_suite",
@@ -97,6 +97,7 @@ PACKAGES = {
     "profiling": "torch",
     "report.tables": "pandas rich",
     "report.tables.intervals": "",
+    "report.tables.macs": "",
     "report.tables.numbers": "",
     "report.plots": "matplotlib",
     "report.plots.pareto": "",

@@ -16,6 +16,7 @@ from typing import Any
 
 from segbench.console.terminal import console, progress_bar, table
 from segbench.models import MODELS
+from segbench.report.tables.macs import macs_text
 from segbench.report.tables.numbers import count
 
 TABLE_CLASSES = 19
@@ -37,7 +38,7 @@ def list_models(classes: int, *, as_json: bool) -> None:
         for r in rows
     ]
     console().print(table(header, cells, text=("input", "paper")))
-    console().print(f"{classes} classes; MACs at 1024x2048", style="dim")
+    console().print(f"{classes} classes; MACs at 1024x2048; {macs_text()}", style="dim", soft_wrap=True)
 
 
 def registered(classes: int) -> list[Facts]:

@@ -21,6 +21,7 @@ from segbench.profiling.profiler import Runner, measure, measuring, runner
 from segbench.profiling.timing import Effort
 from segbench.records.profile import Profile, joined, read_profile
 from segbench.report.pages.board_files import write as write_board
+from segbench.report.tables.macs import macs_note
 from segbench.report.tables.speed import by_machine, readable_speeds, speed_note, speed_table
 
 Size = tuple[int, int]
@@ -172,6 +173,8 @@ def print_profiles(profiles: Sequence[Profile]) -> None:
     for title, members in by_machine(profiles).items():
         show.print(table(*readable_speeds(speed_table(members)), text=("network",)))
         show.print(f"{title}; {speed_note(members)}", style="dim")
+        if note := macs_note(profiles=members):
+            show.print(note, style="dim", markup=False, soft_wrap=True)
         for profile in members:
             if profile.throughput_end:
                 best = max(profile.throughput, key=lambda each: each[1])

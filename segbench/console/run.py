@@ -19,6 +19,7 @@ from segbench.report.tables.cautions import notes, warnings
 from segbench.report.tables.formats import texts_of
 from segbench.report.tables.frames import comparable, per_class, plain_rows, score_table
 from segbench.report.tables.intervals import interval_note
+from segbench.report.tables.macs import macs_note
 
 
 def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False) -> None:
@@ -85,8 +86,9 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
         console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)
     for note in notes(records):
         show.print(note, style="dim", markup=False, soft_wrap=True)
-    if note := interval_note(records):
-        show.print(note, style="dim")
+    for note in (macs_note(records), interval_note(records)):
+        if note:
+            show.print(note, style="dim", markup=False, soft_wrap=True)
     show.print(records[0].signature, style="dim")
 
 

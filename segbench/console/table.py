@@ -18,6 +18,7 @@ from segbench.records.profile import Profile
 from segbench.report.tables.formats import arranged, page_of, texts_of, to_csv
 from segbench.report.tables.frames import Group, by_setting, class_half_widths, comparable, per_class, plain, score_table
 from segbench.report.tables.intervals import interval_note
+from segbench.report.tables.macs import macs_note
 
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json"}
 
@@ -79,6 +80,8 @@ def _options(group: Group, classes: str | None) -> dict[str, Any]:
 def _notes(group: Group, profiles: Sequence[Profile], classes: str | None) -> Iterator[str]:
     yield f"{classes} of each class, in per cent." if classes else "Scores in per cent."
     if note := interval_note(group.records):
+        yield f"{note}."
+    if not classes and (note := macs_note(group.records)):
         yield f"{note}."
     if not classes and (settings := by_setting(group.records, profiles)):
         yield f"Speed: {next(iter(settings))}."

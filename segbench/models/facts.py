@@ -13,12 +13,14 @@ from segbench.models.size import count_pass, size_facts
 
 def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
     """What a record says of a model: name, arguments, size, grid, where its weights come from, paper. MACs at (height, width)."""
+    counted = count_pass(segmenter, size)
     return {
         "name": segmenter.title,
         **({"architecture": segmenter.name} if segmenter.called else {}),
         "arguments": dict(segmenter.arguments),
         "changed": changed_arguments(segmenter),
-        **size_facts(segmenter, count_pass(segmenter, size)),
+        **size_facts(segmenter, counted),
+        **({"uncounted": dict(counted.uncounted)} if counted else {}),
         "macs_input": list(size),
         "grid": segmenter.grid,
         "weights_sha256": segmenter.weights_sha256,

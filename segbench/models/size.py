@@ -1,7 +1,7 @@
 """How large a network is: parameters, multiply-accumulates, activations, weights.
 
-MACs come from ``FlopCounterMode`` on the meta device (half its FLOPs), where fused attention is counted too. What it does not count (norms,
-activations, resizes, pooling) is named, with the number of calls.
+MACs come from ``FlopCounterMode`` on the meta device (half its FLOPs), fused attention included (:mod:`segbench.models.fused`). What it
+does not count (norms, activations, resizes, pooling) is named, with the number of calls.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from segbench.models import MODELS
+from segbench.models.fused import FUSED
 from segbench.models.inlined import inlined_weights
 from segbench.models.segmenter import Segmenter, example_inputs
 from segbench.models.weights import build
@@ -93,7 +94,7 @@ def count_pass(segmenter: Segmenter, size: tuple[int, int]) -> PassCounts | None
         torch.no_grad(),
         _activations(twin.network) as sizes,
         _Operators() as operators,
-        FlopCounterMode(display=False) as counter,
+        FlopCounterMode(display=False, custom_mapping=FUSED) as counter,
     ):
         twin.network(*inputs)
     macs, activations = int(counter.get_total_flops()) // 2 // images, sum(sizes) // images
@@ -149,7 +150,7 @@ class _Operators(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func._schema.name.partition("::")[2]
         is_view = any(each.alias_info is not None and not each.alias_info.is_write for each in func._schema.returns)
-        if func.overloadpacket not in flop_registry and not is_view and name not in WITHOUT_ARITHMETIC:
+        if func.overloadpacket not in flop_registry and func.overloadpacket not in FUSED and not is_view and name not in WITHOUT_ARITHMETIC:
             self.uncounted[name.rstrip("_")] += 1
         return func(*args, **(kwargs or {}))
 

@@ -171,8 +171,6 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         "acc_cls": scores.acc_cls,
         "miou": scores.miou,
         "fwiou": scores.fwiou,
-        "dice": scores.dice,
-        "precision": scores.precision,
         "class_iou": by_name(scores.class_iou),
         "class_acc": by_name(scores.class_acc),
         "class_precision": by_name(scores.class_precision),

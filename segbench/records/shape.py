@@ -10,7 +10,15 @@ from segbench.files.shapes import FACTS, LIST, MAYBE_FACTS, MAYBE_NUMBER, MAYBE_
 SIZES = dict.fromkeys(("params", "params_trainable", "params_frozen", "params_infer", "macs"), MAYBE_WHOLE)
 
 RUN: Shape = {
-    "model": {"name": TEXT, "arguments": FACTS, **SIZES, "weights_sha256": MAYBE_TEXT, "extra_data": TEXT, "macs_input": LIST},
+    "model": {
+        "name": TEXT,
+        "arguments": FACTS,
+        **SIZES,
+        "weights_sha256": MAYBE_TEXT,
+        "extra_data": TEXT,
+        "macs_input": LIST,
+        "uncounted": FACTS,
+    },
     "dataset": {"name": TEXT, "split": TEXT, "images": WHOLE, "of": WHOLE, "pixels": WHOLE, "targets_sha256": TEXT, "unofficial": LIST},
     "protocol": {"scales": LIST, "flip": (bool,), "precision": TEXT, "tiling": TEXT, "input_size": TEXT},
     "environment": {"device": TEXT, "threads": WHOLE},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,9 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segbench.console.models import read_table
+from segbench.labels.space import numbered_labels
 from segbench.models.anatomy import on_meta
 from segbench.models.segmenter import Runtime, Segmenter
 from segbench.models.size import count_macs, count_params, count_pass, size_facts, weight_bytes
+from segbench.models.weights import build
 from tests.tiny import LABELS
 
 
@@ -79,3 +82,49 @@ def test_a_network_on_a_device_is_counted_without_being_run_there() -> None:
     from segbench.models.weights import build
 
     assert count_pass(build("enet", meta.labels), (64, 64)) == count_pass(meta, (64, 64))
+
+
+class Attention(nn.Module):
+    """Attention to itself of 24 places of width 16 with 4 heads, in one of torch's ways."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.places = way, nn.Conv2d(3, 16, 4, stride=4)
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        places = self.places(x)
+        rows = places.flatten(2).transpose(1, 2)
+        if self.way == "sdpa":
+            heads = rows.unflatten(2, (4, 4)).transpose(1, 2)
+            rows = nn.functional.scaled_dot_product_attention(heads, heads, heads).transpose(1, 2).flatten(2)
+        elif self.way == "attention":
+            rows = self.attention(rows, rows, rows, need_weights=False)[0]
+        else:
+            rows = self.layer(rows)
+        return rows.transpose(1, 2).reshape(places.shape)[:, :3]
+
+
+@pytest.mark.parametrize("scripted", [False, True])
+@pytest.mark.parametrize("way", ["sdpa", "attention", "layer"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_fused_attention_is_counted_as_its_products_are(way: str, scripted: bool, tmp_path: Path) -> None:
+    network = Attention(way).eval()
+    segmenter = Segmenter("attention", network, numbered_labels(3))
+    places = 24
+    products = 2 * places * places * 16
+    expected = {
+        "sdpa": products,
+        "attention": products + 4 * places * 16 * 16,
+        "layer": products + 4 * places * 16 * 16 + 2 * places * 16 * 32,
+    }
+    if scripted:
+        with torch.no_grad():
+            torch.jit.save(torch.jit.trace(network, torch.zeros(1, 3, 16, 24)), tmp_path / "a.pt")
+        (tmp_path / "a.pt.yaml").write_text("labels: [a, b, c]\nnormalize: {mean: [0, 0, 0], std: [1, 1, 1], order: RGB}\n")
+        segmenter = build(f"torchscript:{tmp_path / 'a.pt'}", LABELS)
+    counted = count_pass(segmenter, (16, 24))
+    assert counted is not None
+    assert counted.macs == places * 3 * 16 * 16 + expected[way]
+    assert not [name for name in counted.uncounted if "attention" in name or "encoder" in name]

@@ -65,10 +65,7 @@ def test_a_record_from_before_there_were_intervals_is_read_and_written_as_it_was
     read = read_run(path)
     assert read.intervals is None
     assert read.scores.miou == (90 / 110 + 40 / 55) / 2
-    written = json.loads(read.to_json())
-    assert written["scores"].pop("dice") == read.scores.dice
-    assert written["scores"].pop("precision") == read.scores.precision
-    assert written == json.loads(path.read_text())
+    assert read.to_json() == path.read_text()
 
 
 def test_what_was_explained_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from segbench.records.run_record import RunRecord
 from segbench.report.tables.formats import DASH, escape, markdown_lines
 from segbench.report.tables.frames import Group
 from segbench.report.tables.intervals import interval_note
+from segbench.report.tables.macs import macs_note
 
 RANKS = (
     "Ranks: a model shares the rank of the leader above it unless a paired permutation test of the mIoU on the same images tells the two "
@@ -63,6 +64,7 @@ def notes_of(records: Sequence[RunRecord], speed: str, profiles: Sequence[Profil
         RANKS: ranks,
         f"{intervals}.": intervals,
         f"MACs are for one image of {macs} pixels (height x width).": sizes,
+        f"{macs_note(records)}.": sizes,
         f"Speed: {speed}, median of {runs} runs.": profiles,
     }
     return [text for text, wanted in notes.items() if wanted]

@@ -20,7 +20,8 @@ READING = """\
 - **95 %** is the bootstrap interval of the median of predict_ms, over processes and runs; of fewer than six runs it is about their range.
 - **rank** is one more than the number of rows that are faster for certain, which is where their interval ends before this one begins.
   **~** says that a row's interval overlaps another one: neither may be called faster.
-- **MACs** are multiply-accumulates of convolutions and matrix products of one image. **images/s** is of predict_ms at this batch size.
+- **MACs** are multiply-accumulates of convolutions, matrix products and attention of one image; norms, activations, resizes and pooling are
+  not counted. **images/s** is of predict_ms at this batch size.
 - **peak MB** is, on a CPU, the most memory that a process of its own held, less what it held with torch loaded and no network.
 - Weights are random: they do not change what is computed. Every sample, the state of the machine and what MACs leave out are in the
   records."""

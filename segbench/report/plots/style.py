@@ -25,6 +25,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
+from segbench.report.plots.fonts import FIRST, covered, without_glyph_warnings
+
 BLUE, SKY, ORANGE, VERMILLION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73"
 PAPER, INK, MUTED, RULE, FRAME, EMPTY = "#FFFFFF", "#222222", "#767676", "#E4E4E4", "#9A9A9A", "#F2F2F2"
 ON_PALE, ON_DEEP = "#232323", "#FEFEFE"
@@ -34,7 +36,7 @@ HEAT = LinearSegmentedColormap.from_list("heat", ["#FDFDFD", "#C6DDEE", "#5FA4CF
 BACKING = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.6}
 STYLE: Any = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
+    "font.sans-serif": [FIRST, "Verdana", "Arial", "Helvetica"],
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,
@@ -59,7 +61,7 @@ STYLE: Any = {
 @contextmanager
 def drawing(svg: Path | BinaryIO | None, png: Path | None, width: float, height: float, *, photo: bool = False) -> Iterator[Figure]:
     """A figure in our style, whatever the user's settings are; written when the block ends. A ``photo`` stays light."""
-    with mpl.rc_context():
+    with mpl.rc_context(), without_glyph_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
         page = Figure(figsize=(width, height), layout="constrained", dpi=100)
@@ -69,10 +71,11 @@ def drawing(svg: Path | BinaryIO | None, png: Path | None, width: float, height:
             _write_svg(page, svg, photo)
         if png is not None:
             png.parent.mkdir(parents=True, exist_ok=True)
-            page.savefig(png, format="png", dpi=180, metadata={"Software": None}, **TIGHT)
-            if not photo:
-                _darken(page)
-                page.savefig(dark_twin(png), format="png", dpi=180, metadata={"Software": None}, **TIGHT)
+            with covered(page):
+                page.savefig(png, format="png", dpi=180, metadata={"Software": None}, **TIGHT)
+                if not photo:
+                    _darken(page)
+                    page.savefig(dark_twin(png), format="png", dpi=180, metadata={"Software": None}, **TIGHT)
 
 
 TIGHT: Any = {"bbox_inches": "tight", "pad_inches": 0.08}
