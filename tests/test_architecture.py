@@ -36,7 +36,7 @@ DIRECTION = {
     "models": """outputs checkpoints inlined fused < segmenter < layers finite < zoo weights < adapters sources
         < size loading public_weights exporting < facts anatomy""",
     "models.layers": "layers blocks pooling < resnet vgg xception",
-    "models.adapters": "base < description hf_networks hf_processors < frozen < *",
+    "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": "data_facts environment groups device provenance portable shape < run_record profile < per_image < comparison",
     "evaluation": "parsing graphs transfer meter < protocol < execution precision multi_view < inference < resume < run",
@@ -50,7 +50,7 @@ DIRECTION = {
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
     "benchmark": "suite events pictures < command < run_suite",
-    "console": "terminal readme < *",
+    "console": "terminal readme < code_note < *",
     "cli": "options numba_start < data evaluation networks results speed < main",
 }
 

@@ -46,6 +46,7 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
     from segbench.benchmark.run_suite import run_suite
     from segbench.console import run as running
+    from segbench.console.code_note import say_code_runs
     from segbench.console.terminal import be_quiet
 
     if quiet:
@@ -54,6 +55,7 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any
     wanted = (read_suite(suite) if suite else Suite()).overridden(flags)
     if not wanted.models:
         raise click.UsageError("no models: give --models NAMES (see `segbench models`), or name them in the suite")
+    say_code_runs(wanted.models)
     events = run_suite(wanted, dataset_named(wanted.dataset, wanted.data, wanted.split), device_named(device))
     running.print_run(events, per_class=wanted.per_class, as_json=as_json)
 

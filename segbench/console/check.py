@@ -10,6 +10,7 @@ import torch
 
 from segbench.checks.findings import Finding
 from segbench.checks.model_contract import check_dataset, check_model
+from segbench.console.code_note import say_code_runs
 from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import is_dataset
@@ -75,6 +76,7 @@ def reduced(factory: Factory, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _check_model(name: str, labels: LabelSpace, arguments: dict[str, Any]) -> Iterator[Finding]:
     torch.manual_seed(0)
+    say_code_runs([name])
     try:
         segmenter = model_of(name, labels, **arguments)
     except SegbenchError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from segbench.console.code_note import say_code_runs
 from segbench.console.terminal import console
 from segbench.errors import WeightsError
 from segbench.models.adapters.base import feeds
@@ -23,6 +24,7 @@ def export_model(model: str, weights: Path, kind: str, out: Path, size: tuple[in
 
     :raises WeightsError: the file gives other class maps than the network; it is not kept.
     """
+    say_code_runs([model])
     segmenter, prefix = on_device(load(weights, expected_model=model), device), ADAPTERS[kind]
     export(segmenter, prefix, out, size)
     moved = difference(segmenter, prefix, out, size)

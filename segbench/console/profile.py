@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from segbench.console.code_note import say_code_runs
 from segbench.console.terminal import console, progress_bar, table
 from segbench.errors import ProtocolError, SegbenchError
 from segbench.files.atomic import require_writable
@@ -86,6 +87,7 @@ def run_profiles(plan: Plan, out: Path | None) -> None:
         require_writable(out)
         done.profiles |= {case: read_profile(case.file(out)) for case in cases if case.file(out).is_file()}
     say = console(stderr=True)
+    say_code_runs(plan.names)
     if done.profiles:
         say.print(f"{len(done.profiles)} of {len(cases)} are in {out} already; remove their files to measure them again", style="dim")
     for case, profile in _in_turns(plan, cases, done) if plan.restarts else _together(plan, cases, done):

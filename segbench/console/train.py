@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import yaml
 
+from segbench.console.code_note import say_code_runs
 from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
@@ -66,6 +67,7 @@ def train_with_progress(
 ) -> None:
     """Train, showing loss, speed and the mIoU of every validation; then say what the written file reaches."""
     torch.manual_seed(recipe.seed)
+    say_code_runs([start.model])
     segmenter = start.build(dataset.labels)
     require_writable(out.parent)
     segmenter.network.to(device)

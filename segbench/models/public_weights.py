@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -59,6 +59,9 @@ SOURCES = Registry(
     },
 )
 
+FIRST = 10
+"""Tensors of a foreign file that are shown."""
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -82,7 +85,8 @@ def sources_of(model: str) -> tuple[Source, ...]:
     :raises UnknownNameError: there is no map for it.
     """
     if model not in SOURCES.table:
-        raise UnknownNameError(f"no public weights are known for model {model!r}; they are for {', '.join(SOURCES.table)}")
+        way_out = "a network of yours runs as it is, as file.py:function"
+        raise UnknownNameError(f"no public weights are known for model {model!r}; they are for {', '.join(SOURCES.table)}; {way_out}")
     found: tuple[Source, ...] = SOURCES.resolve(model)
     return found
 
@@ -100,12 +104,28 @@ def identify(model: str, state: State, file: object, settings: Mapping[str, Any]
         reason = f"its tensors are those of {len(fitting)} networks that compute otherwise; say with --set"
         lines = [f"{_shown(source.arguments)} for {source.name}" for source in fitting]
         raise WeightsError("\n  ".join([f"{file}: {reason}", *lines]))
+    if best.problems and not best.source.differs and 2 * len(best.unknown) > len(state):
+        raise WeightsError(_foreign(model, state, file, [fit.source.name for fit in fits if not fit.source.differs]))
     if best.problems:
         reason = best.source.differs or f"these are not the weights that {model!r} takes from {best.source.name}"
         known = "; ".join(fit.source.name for fit in fits if not fit.source.differs)
         lines = [f"{file}: {reason}. {len(best.problems)} tensors do not fit:", *best.problems]
         raise WeightsError("\n  ".join(lines) + f"\n{model!r} can take: {known}")
     return best.source
+
+
+def _foreign(model: str, state: State, file: object, known: Sequence[str]) -> str:
+    """What is said of a file of another network: its first tensors, by which a person knows it, and what to do with it."""
+    first = [f"  {key} {list(value.shape)}" for key, value in list(state.items())[:FIRST]]
+    more = [f"  and {len(state) - FIRST} more"] if len(state) > FIRST else []
+    return "\n".join(
+        [
+            f"{file}: these are tensors of another network than {model!r}, which can take: {'; '.join(known)}. It begins with",
+            *first,
+            *more,
+            "a network of yours runs as it is: write a function net(labels) that returns a Segmenter around it, and name it as file.py:net",
+        ]
+    )
 
 
 def _agreeing(model: str, settings: Mapping[str, Any]) -> list[Source]:

@@ -125,12 +125,22 @@ def test_a_normalisation_that_is_none_is_refused(text: str) -> None:
         parse_normalize(text)
 
 
+def test_a_foreign_network_shows_its_first_ten_tensors_and_how_it_runs_as_it_is(resnet18: Path, tmp_path: Path) -> None:
+    result = segbench("weights", "import", "fast_scnn", resnet18, "--out", tmp_path / "w.safetensors")
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert lines[1] == "  conv1.weight [64, 3, 7, 7]"
+    assert [line.startswith("  ") for line in lines[1:13]] == [True] * 11 + [False]
+    assert lines[11].startswith("  and ")
+    assert "name it as file.py:net" in lines[12]
+
+
 def test_what_does_not_fit_is_named_and_nothing_is_written(fast_scnn: Path, resnet18: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.yaml"
     labels.write_text(json.dumps(LABELS.to_dict()))
     out = tmp_path / "ours.safetensors"
     for arguments, message in (
-        (("fast_scnn", resnet18), "left over: layer4.1.bn2.running_var"),
+        (("fast_scnn", resnet18), "these are tensors of another network than 'fast_scnn', which can take: "),
         (("fast_scnn", tmp_path / "absent.pth"), "the weights file is missing"),
         (("fast_scnn", fast_scnn, "--labels", labels), "gives 19 scores, and label space 'tiny-3' has 3 classes"),
         (("fast_scnn", fast_scnn, "--labels", "cityscape"), "label space 'cityscape' is not registered"),

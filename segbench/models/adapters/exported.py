@@ -14,6 +14,7 @@ from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import existing_file
 from segbench.models.adapters.description import KEY, Description, read_description
 from segbench.models.adapters.frozen import Accepts, Frozen, Side, accepted, frozen_segmenter
+from segbench.models.adapters.pt2_contents import refuse_code
 from segbench.models.finite import infinite, said
 from segbench.models.segmenter import Segmenter
 
@@ -52,7 +53,10 @@ def open_model(reference: str, labels: LabelSpace) -> Segmenter:
     path = existing_file(reference, "exported")
     extra = {f"{KEY}.json": ""}
     try:
+        refuse_code(path)
         program = torch.export.load(path, extra_files=extra)
+    except WeightsError:
+        raise
     except Exception as error:  # torch raises whatever the archive makes it stumble over
         raise WeightsError(f"{path}: torch.export cannot read it ({type(error).__name__}: {error})") from error
     if problems := infinite(_weights(program)):

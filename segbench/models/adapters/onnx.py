@@ -23,6 +23,7 @@ from segbench.models.outputs import MAIN
 from segbench.models.segmenter import Segmenter
 
 EXAMPLE = "segbench run --models onnx:enet.onnx --dataset cityscapes --data DIR"
+FATAL = 4
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(double)": torch.float64}
 # Operators whose constant operands are weights; others have masks too, which may hold minus infinity.
@@ -76,6 +77,7 @@ def start(path: Path, device: torch.device) -> Any:
     """
     runtime, name = _runtime(), provider(path.name, device)
     options = runtime.SessionOptions()
+    options.log_severity_level = FATAL  # its warnings would stand before our message; what goes wrong is raised
     options.intra_op_num_threads = torch.get_num_threads()  # as many as profiles say
     providers = [(name, {"device_id": device.index or 0}) if device.type == "cuda" else name]
     try:

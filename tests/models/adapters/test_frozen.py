@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor, nn
 
+from segbench.cli.main import main
 from segbench.errors import NetworkError, ProtocolError, SegbenchError, WeightsError
 from segbench.models.adapters.base import feeds
 from segbench.models.adapters.description import sidecar
@@ -210,3 +212,25 @@ def test_external_data_that_are_not_there_are_named(tmp_path: Path) -> None:
     (file.parent / "net.data").unlink()
     with pytest.raises(WeightsError, match=r"net\.data"):
         build(f"onnx:{file}", LABELS)
+
+
+def test_onnxruntime_says_nothing_before_our_message(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from segbench.models.adapters.onnx import start
+
+    onnx = pytest.importorskip("onnx")
+    write("onnx", tmp_path / "n.onnx", Head())
+    model = onnx.load(tmp_path / "n.onnx")
+    for number in range(5):  # initialisers that nothing uses are warned of one by one
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(3, np.float32), f"unused{number}"))
+    onnx.save(model, tmp_path / "n.onnx")
+    capfd.readouterr()
+    start(tmp_path / "n.onnx", torch.device("cpu"))
+    assert capfd.readouterr().err == ""
+
+
+def test_what_runs_code_of_its_own_is_said_once_on_standard_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["profile", "tests/tiny.py:tiny,enet", "--size", "32x64", "--repeats", "1", "--seconds", "0.01"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("tests/tiny.py:tiny: runs its own code") == 1
+    assert "runs its own code" not in result.stdout
+    assert "enet: runs" not in result.stderr
