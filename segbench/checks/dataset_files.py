@@ -8,7 +8,7 @@ before there is a dataset to check.
 from __future__ import annotations
 
 import hashlib
-import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,6 @@ from segbench.checks.dataset_contract import (
 from segbench.checks.findings import Finding, problem_of, some, title
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.errors import DataError
-from segbench.images.folders import files_below
 from segbench.images.library import UPRIGHT, orientation_in
 from segbench.kernels.counting import count_pairs
 from segbench.labels.encodings import suspect_target
@@ -170,8 +169,8 @@ def strays(dataset: Dataset) -> list[str]:
     images = [sample.image for sample in dataset.samples if isinstance(sample.image, Path)]
     known = {path for s in dataset.samples for path in (s.image, s.target, *s.extras.values())}
     suffixes, folders = {path.suffix.lower() for path in images}, {path.parent for path in images}
-    if len(folders) > 1 and dataset.root in (common := Path(os.path.commonpath(folders))).parents:
-        folders = {path.parent for path in files_below(common)}
+    above = Counter(folder.parent for folder in folders)  # one folder says nothing of those beside it
+    folders |= {path for folder, number in above.items() if number > 1 for path in folder.iterdir() if path.is_dir()}
     beside = (path for folder in sorted(folders) if folder.is_dir() for path in sorted(folder.iterdir()))
     return [str(path) for path in beside if path.suffix.lower() in suffixes and not path.name.startswith(".") and path not in known]
 

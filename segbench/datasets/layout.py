@@ -5,8 +5,9 @@ Whatever is missing is an error that names every missing file at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 
 from segbench.datasets.base import Sample, require
 from segbench.errors import DataError
@@ -38,12 +39,13 @@ def require_split(name: str, split: str, splits: Iterable[str]) -> None:
 
 
 def read_list(name: str, path: Path, way_out: str) -> list[str]:
-    """The ids of a list, sorted, each once: of each line the first word, without folders and suffix.
+    """The ids of a list, sorted, each once: of each line the first word or cell, without folders (as any system writes them) and suffix.
 
     :raises DataError: the list is missing or empty.
     """
     require({"list of the split": path}, name, way_out)
-    ids = {PurePosixPath(line.split()[0]).stem for line in read_text(path).splitlines() if line.strip()}
+    words = (re.split(r"[\s;,]", line.strip())[0].strip('"') for line in read_text(path).splitlines())
+    ids = {PureWindowsPath(word).stem for word in words if word}
     if not ids:
         raise DataError(f"{path}: the list of the split is empty", way_out=way_out)
     return sorted(ids)

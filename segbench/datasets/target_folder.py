@@ -9,7 +9,8 @@ from segbench.datasets import cityscapes, isbi2012
 from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.wildcards import files_named
 from segbench.errors import DataError
-from segbench.images.folders import files_below, label_map_files, what_lies_in
+from segbench.files.names import bare
+from segbench.images.folders import by_kind, files_below, what_lies_in
 from segbench.labels.space import LabelSpace
 
 GTS = "GTS is the folder with the targets (ground truth), or the file of one"
@@ -66,7 +67,12 @@ def _targets(root: Path, names: str | None) -> dict[str, Path]:
     if names is not None:
         return files_named(root, names)
     targets: dict[str, Path] = {}
-    paths = [(path.relative_to(root).with_suffix("").as_posix(), path) for path in label_map_files(root)]
+    usual, rare = by_kind(files_below(root))
+    beside = {bare(path.name) for path in usual}
+    if usual and (left_out := [str(path) for path in rare if bare(path.name) not in beside]):
+        way_out = "move what is no target elsewhere, or say which are with --target-names '*.png' for instance"
+        raise DataError(f"{root}: {len(left_out)} files of a rare kind would be left out", left_out, way_out)
+    paths = [(path.relative_to(root).with_suffix("").as_posix(), path) for path in usual or rare]
     if twins := [f"{first} and {path.name}" for name, path in paths if (first := targets.setdefault(name, path)) is not path]:
         raise DataError(
             f"{root}: {len(twins)} targets stand there twice", twins, "keep one of each, or say which with --target-names '*.png'"

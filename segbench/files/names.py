@@ -7,7 +7,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".pgm", ".webp", ".npy", ".npz"})
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".pgm", ".webp", ".npy", ".npz", ".ppm"})
 LONGEST = 150  # characters; file systems take 255 bytes, and endings come behind
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from segbench.errors import DataError
 
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".pgm"})
-RARE_SUFFIXES = frozenset({".webp", ".npy", ".npz"})
+RARE_SUFFIXES = frozenset({".webp", ".npy", ".npz", ".ppm", ".pnm", ".pbm", ".apng", ".jp2"})
 """Of label maps where there is none of the others: what lies beside these with such an ending is usually something else."""
 
 SHOWN = 4

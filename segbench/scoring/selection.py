@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePath
 
 from segbench.datasets.base import Dataset
@@ -58,7 +59,8 @@ def _listed(path: Path, dataset: Dataset) -> set[str]:
             by_stem.setdefault(stem, []).append(sample.id)
     chosen, problems = set(), []
     for number, name in enumerate(names, 1):
-        found = _found(name, ids, by_stem, dataset)
+        first = re.split(r"[;,\t]", name)[0].strip().strip('"')
+        found = _found(name, ids, by_stem, dataset) or _found(first, ids, by_stem, dataset)
         if len(found) == 1:
             chosen |= set(found)
         else:

@@ -149,6 +149,7 @@ def test_one_prediction_that_fits_no_target_is_told_to_name_it(pairs: Pairs) -> 
     [
         (["--only", "predicted"], ["im2"]),
         (["--only", "list.txt"], ["im2"]),
+        (["--only", "cells.csv"], ["im2"]),
         (["--limit", "2", "--only", "predicted"], ["im2"]),
     ],
 )
@@ -158,6 +159,7 @@ def test_some_pairs_are_scored_and_the_record_says_which(
     monkeypatch.chdir(pairs.root)
     (pairs.preds / "im1.png").unlink()
     (pairs.preds / "im3.png").unlink()
+    Path("cells.csv").write_bytes('\ufeff"im2";"chur"\r\n'.encode())
     Path("list.txt").write_bytes("g\\im2.png\r\n".encode("utf-16"))
     result = segbench("score", pairs.preds, pairs.gts, "--labels", pairs.labels, *options, "--json", "r.json")
     assert pairs.miou(*names) in scored(result)
@@ -218,6 +220,21 @@ def test_targets_that_stand_there_twice_are_named(pairs: Pairs) -> None:
     assert "im1.png and im1.tif" in said
     assert pairs.preds.exists()
     scored(segbench("score", pairs.preds, pairs.gts, "--labels", pairs.labels, "--target-names", "*.png"))
+
+
+def test_targets_of_a_rare_kind_are_not_left_out_beside_others(pairs: Pairs) -> None:
+    np.save(pairs.gts / "im3.npy", read_labels(pairs.gts / "im3.png"))
+    arguments = ("score", pairs.preds, pairs.gts, "--labels", pairs.labels)
+    assert pairs.miou() in scored(segbench(*arguments))
+    (pairs.gts / "im3.png").unlink()
+    said = refused(segbench(*arguments))
+    assert "1 files of a rare kind would be left out" in said
+    assert "im3.npy" in said
+    assert pairs.miou("im1", "im2") in scored(segbench(*arguments, "--target-names", "*.png"))
+    for name in ("im1", "im2"):
+        np.save(pairs.gts / f"{name}.npy", read_labels(pairs.gts / f"{name}.png"))
+        (pairs.gts / f"{name}.png").unlink()
+    assert pairs.miou() in scored(segbench(*arguments))
 
 
 def test_folders_without_label_maps_say_what_they_hold(pairs: Pairs) -> None:

@@ -81,6 +81,12 @@ def test_every_reader_of_text_takes_what_windows_writes(tmp_path: Path, kind: st
     assert read(path) == plain
 
 
+@pytest.mark.parametrize("line", ["C:\\data\\val\\a1.png", "val/a1.jpg val/a1.png", "a1;bern", '"a1","bern"', "a1", "/data/a1.png\t1"])
+def test_a_line_of_a_list_is_a_name_however_a_system_writes_it(tmp_path: Path, line: str) -> None:
+    (tmp_path / "val.txt").write_text(line + "\r\n")
+    assert _list(tmp_path / "val.txt") == ["a1"]
+
+
 @pytest.mark.parametrize("kind", READERS)
 def test_every_reader_of_text_names_a_file_in_the_ansi_code_page(tmp_path: Path, kind: str) -> None:
     name, text, read = READERS[kind]
