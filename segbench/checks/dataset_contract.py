@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.checks.findings import Finding, problem_of, require, some, title
-from segbench.datasets.base import Dataset, Sample, read_photograph
-from segbench.images.library import TURNED, orientation_in
+from segbench.datasets.base import Dataset, Sample, read_photograph, turned_by_exif
 
 SHOWN = 3
 
@@ -104,10 +103,10 @@ def has_target_and_image_of_one_size(dataset: Dataset, sample: Sample, read: Rea
     """Target, image and depth have one size."""
     sizes = {what: array.shape[:2] for what, array in vars(read).items() if array is not None}
     problem = ", ".join(f"{what} {size[0]}x{size[1]}" for what, size in sizes.items())
-    if read.image is not None and sample.image is not None and read.image.shape[1::-1] == read.target.shape:
-        orientation = orientation_in(sample.image)
-        problem += f"; EXIF turns the image ({orientation}), its target is drawn on what is stored" if orientation in TURNED else ""
-    require(len(set(sizes.values())) == 1, problem)
+    differ = len(set(sizes.values())) > 1
+    if differ and read.image is not None:
+        problem += turned_by_exif(sample, read.image.shape[:2], read.target.shape)
+    require(not differ, problem)
 
 
 def has_known_labels(dataset: Dataset, sample: Sample, read: Read) -> None:

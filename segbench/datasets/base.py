@@ -13,6 +13,7 @@ from segbench.errors import DataError, ImageError, UsageError
 from segbench.images.buffers import Allocate
 from segbench.images.files import Picture, read_image, read_uint16
 from segbench.images.label_maps import LabelMaps
+from segbench.images.library import TURNED, orientation_in
 from segbench.labels.space import LabelSpace
 from segbench.metrics.instance_iou import InstanceRule
 
@@ -141,6 +142,13 @@ def read_photograph(sample: Sample, allocate: Allocate | None = None) -> NDArray
             f"{sample.id}: this dataset has targets but no images", way_out="its label maps can be scored, models cannot run on it"
         )
     return read_image(sample.image, allocate)
+
+
+def turned_by_exif(sample: Sample, image: tuple[int, ...], target: tuple[int, ...]) -> str:
+    """Why an image and its target, of these (height, width), do not fit, if it is that EXIF turns the image; else nothing."""
+    if sample.image is None or image[1::-1] != target or (orientation := orientation_in(sample.image)) not in TURNED:
+        return ""
+    return f"; EXIF turns the image ({orientation}), its target is drawn on what is stored"
 
 
 def read_depth(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> NDArray[np.float32]:

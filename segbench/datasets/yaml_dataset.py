@@ -112,6 +112,8 @@ def _samples(path: Path, root: Path, image_pattern: str | None, target_pattern: 
 def _reading(path: Path, own: OwnData) -> Callable[[Sample], NDArray[np.uint8]]:
     """How a target becomes label ids uint8[H, W]."""
     advice = {encoding: f"say `encoding: {encoding}` in {path}" for encoding in ENCODINGS}
+    if own.labels.name == own.name:  # and not those of a builtin dataset
+        advice["void"] = f"add {{}} to `ignore` in {path}"
     maps = LabelMaps(own.labels, own.encoding, insists=own.insists, advice=advice)
     if own.encoding == "color":
         return TargetFiles(maps)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph
+from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph, turned_by_exif
 from segbench.errors import DataError, ImageError, LabelError, ProtocolError
 from segbench.evaluation.graphs import Outputs, ReplayedPass
 from segbench.evaluation.multi_view import protocol_scores
@@ -211,7 +211,8 @@ def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.devi
         raise DataError(str(error), way_out=f"`segbench data check {dataset.reference}` names every file that cannot be read") from error
     if image.shape[:2] != target.shape:
         raise DataError(
-            f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)",
+            f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)"
+            + turned_by_exif(sample, image.shape[:2], target.shape),
             way_out="segbench scores at the target's own size and never resizes a target",
         )
     depth = read_depth(dataset, sample, target.shape) if with_depth else None

@@ -41,7 +41,8 @@ class LabelMaps:
     """How files of label maps are read: in whose labels, and how these are encoded.
 
     ``insists``: somebody said that the numbers are ids, whatever a palette shows. ``predicted``: of predictions, in which colours that a
-    class shares with void mean the class. ``advice``: encoding to how this command or file is told it; errors name those that help.
+    class shares with void mean the class. ``advice``: encoding to how this command or file is told it, and ``void`` to how it is told
+    which values are void; errors name those that help.
     """
 
     labels: LabelSpace
@@ -156,7 +157,9 @@ class LabelMaps:
         """How to say that values are void."""
         void = [i for label in self.labels.void for i in label.byte_ids]
         instead = f"write {void[0]} ({self.labels.name!r} has it as void) instead, or " if void else ""
-        return f"{instead}declare them in a label space of your own: void: [{{name: nodata, ids: {unknown[:4]}}}]"
+        if "void" in self.advice:
+            return instead + self.advice["void"].format(unknown[:SHOWN])
+        return f"{instead}declare them in a label space of your own: void: [{{name: nodata, ids: {unknown[:SHOWN]}}}]"
 
     @cached_property
     def _palettes(self) -> Palettes:

@@ -202,6 +202,9 @@ def test_values_beyond_a_byte_are_void_where_the_file_says_so(write: Write) -> N
     Image.fromarray(np.int32([[0, 1, 300, 7, -2]])).save(target.with_name("2.tif"))
     maps = LabelMaps(labels)
     assert labels.index_of_id[maps.read(target.with_suffix(".tif"))].tolist() == [[0, 1, 2, 2, 2]]
+    dataset = open_dataset(str(write("targets: t/2*.tif\nclasses: [a, b]\n")))
+    with pytest.raises(ImageError, match=r"values -2, 300 do not fit .*\n.*add \[-2, 300\] to `ignore` in .*mydata\.yaml"):
+        dataset.read_target(dataset.samples[0])
     with pytest.raises(ImageError, match=r"values -2, 300 do not fit .*\n.*void: \[\{name: nodata, ids: \[-2, 300\]\}\]"):
         maps.read(target.with_name("2.tif"))
 
