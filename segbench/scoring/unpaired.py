@@ -21,7 +21,7 @@ def way_out_of_unpaired(preds: Path, files: Sequence[Path], dataset: Dataset, pa
     if unused:
         example = _nearest(missing[0], unused)
         lines.append(f"a target is called {missing[0].target}, a label map that belongs to none {example}")
-        lines += _affixes([bare(Path(sample.id).name) for sample in missing], [bare(path.name) for path in unused])
+        lines += _ways(missing, unused, preds, dataset)
     if pairs:
         lines.append(
             f"{len(pairs)} of {len(dataset)} targets have a prediction: --only predicted scores these alone, and the record says so"
@@ -35,26 +35,38 @@ def _nearest(sample: Sample, files: Sequence[Path]) -> Path:
     return max(files[:TRIED], key=lambda path: (name in path.stem or bare(path.name) in name, -abs(len(path.stem) - len(name))))
 
 
-def _affixes(targets: Sequence[str], preds: Sequence[str]) -> Iterable[str]:
-    """The option that tells what names of one side have beside those of the other, if it is the same everywhere."""
-    there = set(preds)
+def _ways(missing: Sequence[Sample], unused: Sequence[Path], preds: Path, dataset: Dataset) -> Iterable[str]:
+    """How names that differ everywhere in the same way are paired, with what this dataset can be told."""
+    targets, names = [bare(Path(sample.id).name) for sample in missing], [bare(path.name) for path in unused]
+    folders = {path.parent.name for path in unused if path.parent.parent == preds}
+    if len(set(names)) == 1 and folders.issuperset(targets):
+        yield f"score them with --pred-names '*/{unused[0].name}': what stands for * is a target's name"
+    elif {name.casefold() for name in names}.issuperset(name.casefold() for name in targets) and not set(targets) <= set(names):
+        yield "the names differ in upper and lower case alone: rename one side"
+    elif (affixes := _affixes(targets, names)) is not None:
+        target, pred = (f"{before}*{after}" for before, after in affixes)
+        options = [f"--pred-names '{pred}.*'"] if pred != "*" else []
+        if target != "*" and dataset.is_described:
+            yield f"write {target} for the name in `targets` of {dataset.reference}: what stands for * pairs them"
+        elif target != "*" and not dataset.opened_as:
+            options.insert(0, f"--target-names '{target}.*'")
+        if options:
+            yield f"score them with {' '.join(options)}: what stands for * pairs them"
+
+
+def _affixes(targets: Sequence[str], preds: Sequence[str]) -> tuple[tuple[str, str], tuple[str, str]] | None:
+    """What names of targets, and of predictions, begin and end with beside what pairs them, if that is the same everywhere."""
+    there, none = set(preds), ("", "")
     for pred in preds[:TRIED]:
         before, found, after = targets[0].partition(pred)
-        if found and all(_inner(name, before, after) in there for name in targets):
-            yield f"score them with --target-names '{before}*{after}.*': what stands for * is a prediction's name"
-            return
+        if found and (before or after) and all(_inner(name, before, after) in there for name in targets):
+            return (before, after), none
         before, found, after = pred.partition(targets[0])
         if found and (before or after) and all(f"{before}{name}{after}" in there for name in targets):
-            yield f"score them with --pred-names '{before}*{after}.*': what stands for * is a target's name"
-            return
-    folded = {name.casefold() for name in there}
-    if all(name.casefold() in folded for name in targets):
-        yield "the names differ in upper and lower case alone: rename one side"
-        return
-    (before, after), (pred_before, pred_after) = _own(targets, preds), _own(preds, targets)
-    if {_inner(name, before, after) for name in targets} <= {_inner(name, pred_before, pred_after) for name in preds} - {None}:
-        options = f"--target-names '{before}*{after}.*' --pred-names '{pred_before}*{pred_after}.*'"
-        yield f"score them with {options}: what stands for * pairs them"
+            return none, (before, after)
+    of_targets, of_preds = _own(targets, preds), _own(preds, targets)
+    inner = {_inner(name, *of_preds) for name in preds} - {None}
+    return (of_targets, of_preds) if {_inner(name, *of_targets) for name in targets} <= inner else None
 
 
 def _own(names: Sequence[str], others: Sequence[str]) -> tuple[str, str]:

@@ -38,7 +38,9 @@ class Pairs(NamedTuple):
     def rename(self, side: Path, form: str) -> None:
         """Files of a side as ``form.format(name)``."""
         for name in self.counts:
-            (side / f"{name}.png").rename(side / form.format(name))
+            to = side / form.format(name)
+            to.parent.mkdir(exist_ok=True)
+            (side / f"{name}.png").rename(to)
 
 
 @pytest.fixture
@@ -100,6 +102,7 @@ def test_an_umlaut_in_one_character_is_the_same_as_in_two(pairs: Pairs) -> None:
         ("{}_mask.png", "{}.jpg.png", "--target-names '*_mask.*'"),
         ("{}.png", "{}_pred.png", "--pred-names '*_pred.*'"),
         ("{}.png", "pred-{}.png", "--pred-names 'pred-*.*'"),
+        ("{}.png", "{}/mask.png", "--pred-names '*/mask.png'"),
         ("gt_{}.png", "pred_{}.png", "--target-names 'gt_*.*' --pred-names 'pred_*.*'"),
     ],
 )
@@ -114,6 +117,22 @@ def test_names_that_differ_in_what_stands_beside_them_are_told_the_option_that_p
     assert option in said
     options = option.replace("'", "").split()
     assert pairs.miou() in scored(segbench("score", pairs.preds, pairs.gts, "--labels", pairs.labels, *options))
+
+
+def test_targets_of_a_yaml_file_are_told_its_pattern_and_not_an_option_that_is_for_folders(pairs: Pairs) -> None:
+    pairs.rename(pairs.gts, "{}_mask.png")
+    (pairs.root / "d.yaml").write_text("targets: g/*.png\nclasses: [a, b, c]\n")
+    said = refused(segbench("score", pairs.preds, "--dataset", pairs.root / "d.yaml"))
+    assert "write *_mask for the name in `targets` of" in said
+    assert "--target-names" not in said
+    (pairs.root / "d.yaml").write_text("targets: g/*_mask.png\nclasses: [a, b, c]\n")
+    assert pairs.miou() in scored(segbench("score", pairs.preds, "--dataset", pairs.root / "d.yaml"))
+
+
+def test_a_pattern_that_pairs_nothing_gets_no_advice_that_changes_nothing(pairs: Pairs) -> None:
+    said = refused(segbench("score", pairs.preds, pairs.gts, "--labels", pairs.labels, "--pred-names", "im*.png"))
+    assert "score them with" not in said
+    assert "im1.png" in said
 
 
 def test_names_that_differ_in_case_alone_are_said_to(pairs: Pairs) -> None:
