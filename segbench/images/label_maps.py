@@ -91,7 +91,8 @@ class LabelMaps:
         colors = np.frombuffer(palette, np.uint8)[: len(palette) // 3 * 3].reshape(1, -1, 3)
         if used[-1] < colors.shape[1] and not refusal_of_colors(colors[:, used], self.labels, predicted=self.predicted):
             ways.append("color")
-        return "; ".join(self.advice[way] for way in [*ways, "ids"] if way in self.advice)
+        ways += ["ids"] if self.encoding == "ids" else []  # of train ids it would insist on another meaning
+        return "; ".join(self.advice[way] for way in ways if way in self.advice)
 
     def _of_colors(self, path: Picture, stored: Stored) -> NDArray[np.uint8]:
         """Of three channels, if they are equal and each holds ids."""

@@ -96,6 +96,10 @@ def test_a_palette_of_train_ids_is_told_as_one(tmp_path: Path) -> None:
     path = indexed(tmp_path / "p.png", IDS, np.uint8([label.color for label in city.classes]))
     assert "--encoding train-ids" in refusal(path, city).way_out
     assert np.array_equal(read(path, city, encoding="train-ids"), IDS)
+    swapped = indexed(tmp_path / "q.png", IDS, np.uint8([label.color for label in city.classes[::-1]]))
+    with pytest.raises(ImageError, match="its palette is not in the order") as caught:
+        read(swapped, city, encoding="train-ids")
+    assert caught.value.way_out == "--encoding color reads them by their colours"
 
 
 @pytest.mark.parametrize("name", ["voc", "random", "ramp", "rainbow"])
