@@ -28,7 +28,7 @@ from segbench.datasets.yaml_dataset import LABEL_KEYS, check_labels, labels_of
 from segbench.errors import DataError, ImageError, LabelError, MissingPackageError, SegbenchError
 from segbench.files.settings import text
 from segbench.files.text import read_text
-from segbench.files.yaml_schema import plain, read_yaml, section
+from segbench.files.yaml_schema import Key, plain, read_yaml, section
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.labels.tables import voc_color
 
@@ -37,7 +37,11 @@ TARGETS = ("annotation", "label", "labels", "mask", "segmentation_mask", "semant
 SPLITS = ("validation", "val", "test", "train")
 """Where no split is asked for, the first of these that there is."""
 NAMES_FILE = "id2label.json"
-_KEYS = {"image": plain(text), "target": plain(text), **LABEL_KEYS}
+KEYS = {
+    "image": Key(plain(text), "text", "The column of the images, where it has no usual name."),
+    "target": Key(plain(text), "text", "The column of the label maps, where it has no usual name."),
+    **LABEL_KEYS,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +122,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return check_labels(said) if said.keys() & LABEL_KEYS.keys() else said
 
     try:
-        said: dict[str, Any] = read_yaml(path, section("columns and labels", _KEYS, checked))
+        said: dict[str, Any] = read_yaml(path, section("columns and labels", KEYS, checked))
     except FileNotFoundError:
         raise DataError(
             f"{path}: there is no such file", way_out="--data of hf-dataset: is YAML that says which classes there are"

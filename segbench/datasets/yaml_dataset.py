@@ -33,7 +33,7 @@ from segbench.datasets.opening import label_space
 from segbench.datasets.wildcards import matches, partners, wildcards
 from segbench.errors import DataError, ImageError
 from segbench.files.settings import one_of, text
-from segbench.files.yaml_schema import each, named, plain, read_yaml, section
+from segbench.files.yaml_schema import Key, each, named, plain, read_yaml, section
 from segbench.images.label_maps import LabelMaps
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
 from segbench.labels.files import byte_ids, classes_reader, color, ids, label_reader
@@ -81,7 +81,7 @@ def read_own(path: Path) -> OwnData:
     :raises DataError: it is missing, or has problems: each is named with its line.
     """
     try:
-        said = read_yaml(path, section("dataset", _KEYS, _checked))
+        said = read_yaml(path, section("dataset", KEYS, _checked))
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file", way_out="--dataset takes a registered name, or a YAML file") from None
     name = said.get("name", path.stem)
@@ -201,18 +201,40 @@ def _palette(value: object) -> Sequence[tuple[int, ...]]:
 
 _TEXT = plain(text)
 LABEL_KEYS = {
-    "labels": plain(lambda value: label_space(text(value))),
-    "classes": classes_reader(label_reader(byte_ids)),
-    "palette": plain(_palette),
-    "void": each(label_reader(ids)),
-    "ignore": plain(ids),
+    "labels": Key(
+        plain(lambda value: label_space(text(value))),
+        "the name of a dataset",
+        "Takes the classes of a builtin dataset instead of `classes`.",
+    ),
+    "classes": Key(
+        classes_reader(label_reader(byte_ids)),
+        "a list of labels, or of names",
+        "The classes; names alone are the bytes 0, 1, ... in their order.",
+    ),
+    "palette": Key(plain(_palette), "a list of [red, green, blue]", "A colour for each class, where classes are names alone."),
+    "void": Key(each(label_reader(ids)), "a list of labels with ids", "Labels whose pixels are not evaluated."),
+    "ignore": Key(plain(ids), "a whole number, or a list of them", "Label ids that are not evaluated and need no name."),
 }
-_KEYS = {
-    "name": _TEXT,
-    "root": _TEXT,
-    "images": _TEXT,
-    "targets": _TEXT,
-    "splits": named(section("split", {"images": _TEXT, "targets": _TEXT}, _check_patterns)),
+_IMAGES = Key(
+    _TEXT, "a path with wildcards", "Where images are, e.g. `val/*.jpg`. Without images label maps can be scored, and models cannot run."
+)
+_TARGETS = Key(
+    _TEXT, "a path with wildcards", "Where targets are; an image and a target belong together if the same text stands for their wildcards."
+)
+SPLIT_KEYS = {"images": _IMAGES, "targets": _TARGETS}
+KEYS = {
+    "name": Key(_TEXT, "text", "What records call the dataset. Default: the file's name without its ending."),
+    "root": Key(_TEXT, "a folder", "Where the patterns start. Default: the folder of the file; `--data` overrides it."),
+    **SPLIT_KEYS,
+    "splits": Key(
+        named(section("split", SPLIT_KEYS, _check_patterns)),
+        "a name: its images and targets",
+        "Several splits by name, each with `images` and `targets` of its own; without it there is one split, `val`.",
+    ),
     **LABEL_KEYS,
-    "encoding": plain(one_of(*ENCODINGS)),
+    "encoding": Key(
+        plain(one_of(*ENCODINGS)),
+        "`ids`, `train-ids` or `color`",
+        "How targets are written: bytes that are ids, positions of classes with 255 for void, or colours. Default: ids.",
+    ),
 }

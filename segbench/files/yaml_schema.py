@@ -11,6 +11,7 @@ The keys of a dataclass that declares settings are :func:`readers_of` it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ from segbench.files.text import read_text
 Problems = list[str]
 Reader = Callable[[yaml.Node, Problems], Any]
 Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A reader that says what stands behind its key: ``form``, how the value is written, and ``help``, what it does."""
+
+    read: Reader
+    form: str
+    help: str
+
+    def __call__(self, node: yaml.Node, problems: Problems) -> Any:
+        """The value of a node."""
+        return self.read(node, problems)
 
 
 def read_yaml(path: Path, reader: Reader) -> Any:

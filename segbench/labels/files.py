@@ -8,7 +8,7 @@ from typing import Any
 
 from segbench.errors import DataError
 from segbench.files.settings import Truth, text
-from segbench.files.yaml_schema import Reader, each, plain, read_yaml, section
+from segbench.files.yaml_schema import Key, Reader, each, plain, read_yaml, section
 from segbench.labels.space import LabelSpace
 
 
@@ -17,9 +17,8 @@ def read_label_space(path: Path) -> LabelSpace:
 
     :raises DataError: the file is missing or has problems: each is named with its line.
     """
-    keys = {"name": plain(str), "classes": classes_reader(label_reader(ids)), "void": each(label_reader(ids))}
     try:
-        space: LabelSpace = read_yaml(path, section("label space", keys, LabelSpace.from_dict))
+        space: LabelSpace = read_yaml(path, section("label space", SPACE_KEYS, LabelSpace.from_dict))
     except FileNotFoundError:
         raise DataError(f"{path}: the label file is missing") from None
     return space
@@ -27,20 +26,29 @@ def read_label_space(path: Path) -> LabelSpace:
 
 def label_reader(read_ids: Callable[[Any], list[int]]) -> Reader:
     """A reader of a label: a mapping of its name, its ids and how it is drawn, or its name alone."""
-    keys: dict[str, Reader] = {
-        "name": plain(text),
-        "ids": plain(read_ids),
-        "id": plain(read_ids),
-        "color": plain(color),
-        "category": plain(text),
-        "has_instances": plain(Truth()),
-    }
-    whole = section("label", keys, lambda entry: _named({("ids" if key == "id" else key): value for key, value in entry.items()}))
+    whole = section(
+        "label", label_keys(read_ids), lambda entry: _named({("ids" if key == "id" else key): value for key, value in entry.items()})
+    )
 
     def read(node: Any, problems: list[str]) -> Any:
         return {"name": str(node.value)} if isinstance(node.value, str) else whole(node, problems)
 
     return read
+
+
+def label_keys(read_ids: Callable[[Any], list[int]]) -> dict[str, Key]:
+    """The keys of a label, and how they are read."""
+    ids_key = Key(
+        plain(read_ids), "a whole number, or a list of them", "The bytes that stand for the label. Default: its place in the list."
+    )
+    return {
+        "name": Key(plain(text), "text", "What tables call the label. Required."),
+        "ids": ids_key,
+        "id": Key(ids_key.read, ids_key.form, "Another spelling of `ids`."),
+        "color": Key(plain(color), "[red, green, blue]", "The colour in pictures, and in targets that are written in colours."),
+        "category": Key(plain(text), "text", "The group of classes that it belongs to; category IoU is printed where there are groups."),
+        "has_instances": Key(plain(Truth()), "true or false", "Whether instance maps tell its objects apart (for iIoU)."),
+    }
 
 
 def classes_reader(label: Reader) -> Reader:
@@ -91,3 +99,10 @@ def _named(entry: dict[str, Any]) -> dict[str, Any]:
     if "name" not in entry:
         raise ValueError(f"{entry} has no name")
     return entry
+
+
+SPACE_KEYS = {
+    "name": Key(plain(str), "text", "What records call the label space. Default: `custom`."),
+    "classes": Key(classes_reader(label_reader(ids)), "a list of labels", "The classes that are scored. Required."),
+    "void": Key(each(label_reader(ids)), "a list of labels with ids", "Labels whose pixels are not evaluated."),
+}

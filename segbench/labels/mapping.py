@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from segbench.errors import DataError, LabelError, nearest
 from segbench.files.settings import Truth, one_of
-from segbench.files.yaml_schema import Reader, named, plain, read_yaml, section
+from segbench.files.yaml_schema import Key, named, plain, read_yaml, section
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
 from segbench.labels.space import LabelSpace
 
@@ -179,14 +179,8 @@ def read_mapping(source: str) -> MappingRule:
     if source == BY_NAME:
         return MappingRule()
     path = Path(source)
-    keys: dict[str, Reader] = {
-        "by_name": plain(Truth()),
-        "classes": named(plain(_class_names), empty=True),
-        "drop": plain(_class_names),
-        "uncovered": plain(one_of("void", "wrong")),
-    }
     try:
-        rule: MappingRule = read_yaml(path, section("mapping", keys, lambda said: MappingRule(path.stem, **said)))
+        rule: MappingRule = read_yaml(path, section("mapping", KEYS, lambda said: MappingRule(path.stem, **said)))
     except FileNotFoundError:
         raise DataError(f"{source}: no such file", way_out=f"--map takes a YAML file, or {BY_NAME}") from None
     return rule
@@ -197,6 +191,28 @@ def _class_names(value: Any) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         raise ValueError(f"{value!r} is not a list of class names")
     return tuple(given)
+
+
+KEYS = {
+    "by_name": Key(
+        plain(Truth()),
+        "true or false",
+        "Whether classes of one name stand for each other; case, spaces, hyphens and underscores do not matter. Default: true.",
+    ),
+    "classes": Key(
+        named(plain(_class_names), empty=True),
+        "a class of the dataset: a list of classes of the model",
+        "Which classes of the model stand for a class of the dataset. An empty list: none, whatever their names.",
+    ),
+    "drop": Key(
+        plain(_class_names), "a list of classes of the model", "Classes that stand for nothing, although the dataset has one of their name."
+    ),
+    "uncovered": Key(
+        plain(one_of("void", "wrong")),
+        "`void` or `wrong`",
+        "Classes of the dataset that no class of the model stands for: not evaluated, or never right. Default: void.",
+    ),
+}
 
 
 def _plain(name: str) -> str:

@@ -31,7 +31,7 @@ from segbench.errors import DataError
 from segbench.files.foreign import visible, web_address
 from segbench.files.settings import Whole, one_of, text
 from segbench.files.text import read_text
-from segbench.files.yaml_schema import Reader, plain, read_yaml, section
+from segbench.files.yaml_schema import Key, plain, read_yaml, section
 
 Scales = Literal["single", "multi", "unstated"]
 
@@ -96,7 +96,7 @@ def read_rules(folder: Path) -> Rules:
     path, title = folder / RULES, folder.resolve().name
     if not path.is_file():
         return Rules(title)
-    return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", _KEYS)))
+    return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", KEYS)))
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -106,13 +106,27 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 _TEXT = plain(lambda given: visible(" ".join(text(given).split())))
-_KEYS: dict[str, Reader] = {
-    **dict.fromkeys(("title", "about", "dataset", "split"), _TEXT),
-    "images": plain(Whole(1)),
-    **dict.fromkeys(("labels", "targets_sha256"), _TEXT),
-    "protocol": plain(_mapping),
-    "data": plain(one_of("dataset", "stated")),
-    **dict.fromkeys(("measured", "command", "closed"), _TEXT),
+KEYS = {
+    "title": Key(_TEXT, "text", "The headline of the board. Default: the folder's name."),
+    "about": Key(_TEXT, "text", "What is compared here, in a sentence or two."),
+    "dataset": Key(_TEXT, "text", "The dataset that every record must be of."),
+    "split": Key(_TEXT, "text", "The split that every record must be of."),
+    "images": Key(plain(Whole(1)), "a whole number from 1 on", "How many images every record must have."),
+    "labels": Key(_TEXT, "text", "The name of the label space that every record must have."),
+    "targets_sha256": Key(_TEXT, "64 hexadecimal digits", "The checksum of the targets, as records hold it."),
+    "protocol": Key(
+        plain(_mapping),
+        "a mapping",
+        "Facts of the protocol that every record must have; records that differ in others get tables of their own.",
+    ),
+    "data": Key(
+        plain(one_of("dataset", "stated")),
+        "`dataset` or `stated`",
+        "What models may have been trained on: the dataset alone, or anything that the record states. Default: stated.",
+    ),
+    "measured": Key(_TEXT, "text", "Who measured, and how."),
+    "command": Key(_TEXT, "text", "The command that makes a record for this board."),
+    "closed": Key(_TEXT, "text", "Why no record can be added; `segbench submit` refuses with this sentence."),
 }
 
 

@@ -91,36 +91,54 @@ class Recipe:
     :raises RecordError: naming every field that cannot be.
     """
 
-    steps: int = setting(2000, Whole(1))
-    batch_size: int = setting(8, Whole(1))
-    crop: tuple[int, int] = setting((256, 512), parse_size, metavar="HxW", write=size_text)
-    scale: tuple[float, float] = setting((0.75, 1.5), _range)
-    flip: bool = setting(True, Truth())
-    optimizer: Literal["adamw", "adam", "sgd"] = setting("adamw", one_of("adamw", "adam", "sgd"))
-    learning_rate: float = setting(1e-3, Number())
-    weight_decay: float = setting(1e-4, Number())
-    momentum: float = setting(0.9, Number())
-    power: float = setting(0.9, Number())
-    warmup: int = setting(50, Whole(0))
-    clip_norm: float | None = setting(5.0, Maybe(Number(above=True)))
-    class_weights: Literal["none", "enet", "median"] = setting("enet", one_of("none", "enet", "median"))
-    precision: Literal["auto", "fp32", "bf16"] = setting("auto", one_of("auto", "fp32", "bf16"))
-    seed: int = setting(0, Whole(0))
-    schedule: Literal["poly", "step", "constant"] = setting("poly", one_of("poly", "step", "constant"))
-    step_every: int = setting(1000, Whole(1))
-    step_factor: float = setting(0.1, Number(above=True))
-    learning_rate_factors: Mapping[str, float] = setting({}, _factors)
-    decay_all: bool = setting(False, Truth())
-    loss: Literal["cross_entropy", "ohem"] = setting("cross_entropy", one_of("cross_entropy", "ohem"))
-    reduction: Literal["mean", "sum"] = setting("mean", one_of("mean", "sum"))
-    ohem_threshold: float = setting(0.7, Number(above=True))
-    ohem_min_kept: float = setting(0.0625, Number(high=1))
-    ohem_heads: Literal["all", "main"] = setting("all", one_of("all", "main"))
-    pixel_weights: Literal["none", "unet_border"] = setting("none", one_of("none", "unet_border"))
-    accumulate: int = setting(1, Whole(1))
-    ema: float = setting(0.0, Number(high=1))
-    keep: Literal["last", "best"] = setting("last", one_of("last", "best"))
-    patience: int = setting(0, Whole(0))
+    steps: int = setting(2000, Whole(1), "How many steps the training takes.")
+    batch_size: int = setting(8, Whole(1), "Images in a batch.")
+    crop: tuple[int, int] = setting(
+        (256, 512), parse_size, "Size of the random crops that the network sees.", metavar="HxW", write=size_text
+    )
+    scale: tuple[float, float] = setting((0.75, 1.5), _range, "Range of the random enlargement before the crop.")
+    flip: bool = setting(True, Truth(), "Mirror half of the crops.")
+    optimizer: Literal["adamw", "adam", "sgd"] = setting("adamw", one_of("adamw", "adam", "sgd"), "What turns gradients into steps.")
+    learning_rate: float = setting(1e-3, Number(), "The highest learning rate.")
+    weight_decay: float = setting(1e-4, Number(), "Of weights; biases and norms are left out unless `decay_all` says otherwise.")
+    momentum: float = setting(0.9, Number(), "Of sgd.")
+    power: float = setting(0.9, Number(), "Of the schedule `poly`.")
+    warmup: int = setting(50, Whole(0), "Steps in which the learning rate rises to its highest.")
+    clip_norm: float | None = setting(5.0, Maybe(Number(above=True)), "The largest norm of a gradient; null for any.")
+    class_weights: Literal["none", "enet", "median"] = setting(
+        "enet", one_of("none", "enet", "median"), "Weights of classes in the loss: by log frequency (enet), by median frequency, or none."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto", one_of("auto", "fp32", "bf16"), "Of the forward pass; auto is mixed precision on a GPU, fp32 elsewhere."
+    )
+    seed: int = setting(0, Whole(0), "Of the first weights, the crops and their order.")
+    schedule: Literal["poly", "step", "constant"] = setting("poly", one_of("poly", "step", "constant"), "How the learning rate falls.")
+    step_every: int = setting(1000, Whole(1), "Of the schedule `step`: steps between two falls.")
+    step_factor: float = setting(0.1, Number(above=True), "Of the schedule `step`: what each fall multiplies the learning rate with.")
+    learning_rate_factors: Mapping[str, float] = setting(
+        {}, _factors, "What the learning rate is multiplied with in a part of the network, by its name."
+    )
+    decay_all: bool = setting(False, Truth(), "Let biases and norms decay too.")
+    loss: Literal["cross_entropy", "ohem"] = setting(
+        "cross_entropy", one_of("cross_entropy", "ohem"), "Cross entropy of all pixels, or of hard ones alone (ohem)."
+    )
+    reduction: Literal["mean", "sum"] = setting("mean", one_of("mean", "sum"), "Mean or sum of the loss over pixels.")
+    ohem_threshold: float = setting(0.7, Number(above=True), "Of ohem: a pixel is hard if its class is less probable than this.")
+    ohem_min_kept: float = setting(0.0625, Number(high=1), "Of ohem: the least share of pixels that counts.")
+    ohem_heads: Literal["all", "main"] = setting(
+        "all", one_of("all", "main"), "Of ohem: in all heads, or in the main one while the others see every pixel."
+    )
+    pixel_weights: Literal["none", "unet_border"] = setting(
+        "none", one_of("none", "unet_border"), "Weights of pixels between touching objects, as U-Net's paper has them, or none."
+    )
+    accumulate: int = setting(1, Whole(1), "Batches whose gradients are added up in a step.")
+    ema: float = setting(
+        0.0, Number(high=1), "Decay of a running mean of the weights, which is then what is validated and written; 0 for none."
+    )
+    keep: Literal["last", "best"] = setting(
+        "last", one_of("last", "best"), "Write the weights of the last step, or those of the best validation."
+    )
+    patience: int = setting(0, Whole(0), "End after so many validations without a better one; 0 for never.")
 
     def __post_init__(self) -> None:
         if problems := misfits(self):
