@@ -50,7 +50,7 @@ DIRECTION = {
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
     "benchmark": "suite events pictures < command < run_suite",
-    "console": "terminal readme < code_note < *",
+    "console": "terminal registered < code_note < *",
     "cli": "options numba_start < data evaluation networks results speed < main",
 }
 

@@ -12,39 +12,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
 import segbench
+from docs.extension.example_folder import write_example_folder
 from segbench.cli.main import main
-from segbench.images.files import write_image, write_labels
 from segbench.models.weights import save
 
 ROOT = Path(__file__).parents[1]
 NAMES = [name for name in segbench.__all__ if not name.startswith("_")]
-MY_DATA = """images: images/*.png
-targets: gts/*.png
-classes: [road, car, person]
-ignore: [255]
-"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the examples find in their folder: three images, their targets and predictions, two records, weights, a board."""
     root = tmp_path_factory.mktemp("examples")
-    rng = np.random.default_rng(0)
-    for name in "abc":
-        target = np.kron(rng.integers(0, 3, (3, 4), dtype=np.uint8), np.ones((8, 8), np.uint8))
-        write_image(root / "images" / f"{name}.png", rng.integers(0, 256, (24, 32, 3), dtype=np.uint8))
-        for kind, share in (("preds", 0.1), ("others", 0.15)):
-            wrong = rng.random(target.shape) < share
-            write_labels(root / kind / f"{name}.png", np.where(wrong, (target + 1) % 3, target).astype(np.uint8))
-        target[0] = 255
-        write_labels(root / "gts" / f"{name}.png", target)
-    (root / "mydata.yaml").write_text(MY_DATA)
+    write_example_folder(root)
     for kind, record in (("preds", "ours"), ("others", "theirs")):
         arguments = ["score", str(root / kind), "--dataset", str(root / "mydata.yaml"), "--json", str(root / f"{record}.json")]
         done = CliRunner().invoke(main, arguments)
@@ -107,3 +92,13 @@ def test_readme_and_docs_import_from_the_door_alone() -> None:
 
 def test_records_of_the_examples_are_what_the_command_wrote(folder: Path) -> None:
     assert json.loads((folder / "ours.json").read_text())["scores"]["miou"] == segbench.read_run(folder / "ours.json").scores.miou
+
+
+def test_folders_and_files_may_be_named_as_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    dataset = segbench.open_dataset("mydata.yaml", ".")
+    assert len(segbench.target_folder("gts", dataset.labels)) == 3
+    assert segbench.score_folder("preds", dataset).scores.miou == segbench.read_run("ours.json").scores.miou
+    assert segbench.compare_records("ours.json", "theirs.json").better in ("a", "b", None)
+    assert segbench.load_model("enet.safetensors").labels == dataset.labels
+    assert [board.name for board in segbench.read_boards("boards")] == ["mine"]

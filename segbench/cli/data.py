@@ -59,13 +59,9 @@ def data_check(name: str, data: Path | None, split: str | None, workers: int) ->
 
 
 @data.command("list")
-@click.option("--refresh", is_flag=True, help="In a checkout: rewrite README.md's table of datasets.")
-def data_list(refresh: bool) -> None:
+def data_list() -> None:
     """List the registered datasets."""
-    from segbench.console.readme import datasets_table, rewrite
-    from segbench.datasets import DATASETS
+    from segbench.console.registered import dataset_lines
 
-    if refresh:
-        click.echo(f"wrote {rewrite({'datasets': datasets_table()})}")
-    for name in () if refresh else DATASETS.names():
-        click.echo(name)
+    for line in dataset_lines():
+        click.echo(line)

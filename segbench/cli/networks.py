@@ -14,15 +14,14 @@ from segbench.training.recipe import Recipe, read_recipe
 @click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table.")
 @click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
-@click.option("--refresh", is_flag=True, help="In a checkout: count again, and rewrite the committed table and README.md's.")
+@click.option("--refresh", is_flag=True, help="In a checkout: count again, and rewrite the committed table.")
 @click.pass_context
 def models(ctx: click.Context, as_json: bool, classes: int, refresh: bool) -> None:
     """List the registered models with paper, year, parameters and MACs at 1024x2048."""
     from segbench.console import models as command
 
     if refresh:
-        for path in command.refresh():
-            click.echo(f"wrote {path}")
+        click.echo(f"wrote {command.refresh()}")
     elif ctx.invoked_subcommand is None:
         command.list_models(classes, as_json=as_json)
 

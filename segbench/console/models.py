@@ -65,21 +65,15 @@ def read_table() -> list[Facts]:
         return [{key: int(value) if key in NUMBERS else value for key, value in row.items()} for row in csv.DictReader(file)]
 
 
-def refresh() -> list[Path]:
-    """Count the builtin models anew and rewrite the table, and those in README.md; returns the files.
-
-    :raises DataError: this is no checkout, so there is no README.md to rewrite.
-    """
-    from segbench.console.readme import adapters_table, datasets_table, readme, rewrite
-
-    readme("models", "adapters", "datasets")
+def refresh() -> Path:
+    """Count the builtin models anew and rewrite the table; returns its file."""
     rows = count_facts(list(MODELS.table), TABLE_CLASSES)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     TABLE.write_text(text.getvalue(), encoding="utf-8")
-    return [TABLE, rewrite({"models": markdown(rows), "adapters": adapters_table(), "datasets": datasets_table()})]
+    return TABLE
 
 
 def markdown(rows: Sequence[Facts]) -> str:

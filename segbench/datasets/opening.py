@@ -15,7 +15,7 @@ USUAL_SPLITS = ("train", "val", "test")
 """Splits that share no images, as nearly all datasets have them."""
 
 
-def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
+def open_dataset(name: str, data: Path | str | None = None, split: str | None = None) -> Dataset:
     """A registered dataset, or the one that a YAML file describes; ``split=None`` is the one that it is evaluated on.
 
     :raises UnknownNameError: no such dataset.
@@ -27,6 +27,7 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
     (3, ('road', 'car', 'person'))
     """
     factory = DATASETS.resolve(located(name))
+    data = None if data is None else Path(data)
     dataset = factory(data) if split is None else factory(data, split)
     if not isinstance(dataset, Dataset):
         raise UnknownNameError(f"{name!r} gave a {type(dataset).__name__}; a dataset factory returns a Dataset")

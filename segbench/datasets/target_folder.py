@@ -16,7 +16,7 @@ from segbench.labels.space import LabelSpace
 GTS = "GTS is the folder with the targets (ground truth), or the file of one"
 
 
-def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "val", names: str | None = None) -> Dataset:
+def target_folder(root: Path | str, labels: LabelSpace | None = None, split: str = "val", names: str | None = None) -> Dataset:
     """Targets below ``root``, or one in a file. Without a label space it must be Cityscapes: the official layout, or files named so.
 
     Otherwise each label map below the folder is a target, whose id is its relative path without the suffix. In the labels of ISBI 2012 its
@@ -26,11 +26,11 @@ def target_folder(root: Path, labels: LabelSpace | None = None, split: str = "va
     :raises DataError: there is no such folder, there are no targets, or nothing says which label space they are in.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> dataset = segbench.target_folder(Path("gts"), segbench.open_dataset("mydata.yaml").labels)
+    >>> dataset = segbench.target_folder("gts", segbench.open_dataset("mydata.yaml").labels)
     >>> [sample.id for sample in dataset.samples]
     ['a', 'b', 'c']
     """
+    root = Path(root)
     if not root.exists():
         raise DataError(f"{root}: there is no such folder", way_out=GTS)
     if names is None and labels in (None, cityscapes.LABELS):

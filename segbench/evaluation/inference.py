@@ -67,8 +67,7 @@ def evaluate(
     :raises NetworkError: a network holds weights that are NaN or infinite, or gives something else than finite scores for each class.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> for image in segbench.evaluate([segbench.load_model(Path("enet.safetensors"))], segbench.open_dataset("mydata.yaml")):
+    >>> for image in segbench.evaluate([segbench.load_model("enet.safetensors")], segbench.open_dataset("mydata.yaml")):
     ...     print(image.sample.id, image.counts[0].pairs.pixels.sum())
     a 768
     b 768

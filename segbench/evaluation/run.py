@@ -67,8 +67,7 @@ def run(
     :param unfinished: where counts are kept, so that the same run goes on where it was killed. Whoever writes the records removes it.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> (outcome,) = segbench.run([segbench.load_model(Path("enet.safetensors"))], segbench.open_dataset("mydata.yaml"))
+    >>> (outcome,) = segbench.run([segbench.load_model("enet.safetensors")], segbench.open_dataset("mydata.yaml"))
     >>> outcome.record.signature.split("|")[:2]
     ['data:mydata-val', 'n:3']
     >>> 0 <= outcome.record.scores.miou <= 1

@@ -62,18 +62,18 @@ def is_board(folder: Path) -> bool:
     return (folder / "records").is_dir() or (folder / RULES).is_file() or (folder / REPORTED).is_file()
 
 
-def read_boards(root: Path) -> list[Board]:
+def read_boards(root: Path | str) -> list[Board]:
     """The boards of ``root``, by name: ``root`` itself, or the folders in it.
 
     :raises RecordError: naming every record, file of rules and file of published numbers that cannot be read.
     :raises DataError: there is nothing to show.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> (board,) = segbench.read_boards(Path("boards"))
+    >>> (board,) = segbench.read_boards("boards")
     >>> [measured.record.name for measured in board.measured]
     ['preds']
     """
+    root = Path(root)
     folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if is_board(path))
     problems: list[str] = []
     boards = [_read_board(folder, problems) for folder in folders]
@@ -83,6 +83,17 @@ def read_boards(root: Path) -> list[Board]:
         way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
         raise DataError(f"{root}: no records/*.json here or one folder down", way_out=way_out)
     return boards
+
+
+def read_board(folder: Path) -> Board:
+    """One board, which may be empty as yet.
+
+    :raises RecordError: naming every file of it that cannot be read.
+    """
+    problems: list[str] = []
+    board = _read_board(folder, problems)
+    _raise(problems)
+    return board
 
 
 def read_files(paths: Iterable[Path]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:

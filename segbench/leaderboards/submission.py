@@ -15,7 +15,7 @@ import numpy as np
 from segbench.errors import DataError, RecordError
 from segbench.files.json_text import dump_json
 from segbench.files.text import read_text
-from segbench.leaderboards.board import Board, is_board, read_boards
+from segbench.leaderboards.board import Board, is_board, read_board
 from segbench.leaderboards.rules import Rules
 from segbench.metrics.per_image import totals
 from segbench.metrics.scores import METRICS_VERSION
@@ -34,7 +34,7 @@ def submit(path: Path, folder: Path) -> list[Path]:
         raise DataError(
             f"{folder} is no board", way_out="a board has records/ or board.yaml; name the board itself, not the folder of boards"
         )
-    (board,) = read_boards(folder)
+    board = read_board(folder)
     record = read_run(path)
     if problems := [*_of_file(path, record), *_of_rules(record, board.rules), *_of_matrices(path, record), *_of_neighbours(record, board)]:
         raise RecordError("\n  ".join([f"{path} does not keep to the rules of {folder}:", *problems]))

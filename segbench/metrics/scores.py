@@ -33,8 +33,7 @@ class Scores:
     """Fractions in 0..1, NaN = undefined. Arrays are float64[C] in the label space's class order.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> scores = segbench.read_run(Path("ours.json")).scores
+    >>> scores = segbench.read_run("ours.json").scores
     >>> f"{scores.miou:.3f} {scores.acc:.3f}"
     '0.813 0.897'
     """

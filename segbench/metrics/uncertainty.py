@@ -112,8 +112,7 @@ def bootstrap(
     :raises ValueError: shapes, level or replicates make no sense.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> counted = segbench.score_folder(Path("preds"), segbench.open_dataset("mydata.yaml"))
+    >>> counted = segbench.score_folder("preds", segbench.open_dataset("mydata.yaml"))
     >>> intervals = segbench.bootstrap(counted.labels, counted.confusions)
     >>> low, high = intervals.bounds["miou"]
     >>> low < counted.scores.miou < high

@@ -107,17 +107,17 @@ def describe(path: Path) -> dict[str, Any]:
     return description
 
 
-def load(path: Path, expected_model: str | None = None) -> Segmenter:
+def load(path: Path | str, expected_model: str | None = None) -> Segmenter:
     """The segmenter that a weights file describes, in evaluation mode, float32.
 
     :raises WeightsError: the file is foreign, holds another model than expected or an unknown grid; or a tensor does not fit, or is NaN or
         infinite: all are named.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> segbench.load_model(Path("enet.safetensors")).labels.class_names
+    >>> segbench.load_model("enet.safetensors").labels.class_names
     ('road', 'car', 'person')
     """
+    path = Path(path)
     description = describe(path)
     name = description["model"]
     if expected_model is not None and name != expected_model:

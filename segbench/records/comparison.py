@@ -83,7 +83,7 @@ class Compared:
         return [i for i in order[:count] if change[i] > 0]
 
 
-def compare_records(a: Path, b: Path, groups: str | None = None) -> Compared:
+def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> Compared:
     """Compare two records, given as their JSON files.
 
     :param groups: what is drawn and exchanged, by a key of :data:`segbench.records.groups.GROUPS`; images by default.
@@ -91,11 +91,11 @@ def compare_records(a: Path, b: Path, groups: str | None = None) -> Compared:
     :raises DataError: the images' names have no such groups.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> compared = segbench.compare_records(Path("ours.json"), Path("theirs.json"))
+    >>> compared = segbench.compare_records("ours.json", "theirs.json")
     >>> round(compared.metric("miou").difference, 3)
     0.087
     """
+    a, b = Path(a), Path(b)
     first, second = read_run(a), read_run(b)
     if differing := _differences(first, second):
         raise RecordError("\n  ".join([f"{a} and {b} are not comparable; their signatures differ in", *differing]))

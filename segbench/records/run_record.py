@@ -47,8 +47,7 @@ class RunRecord:
     """One model (or one folder of label maps) on one dataset under one protocol.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> record = segbench.read_run(Path("ours.json"))
+    >>> record = segbench.read_run("ours.json")
     >>> record.name, record.dataset["images"]
     ('preds', 3)
     """
@@ -187,16 +186,16 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
     return result
 
 
-def read_run(path: Path) -> RunRecord:
+def read_run(path: Path | str) -> RunRecord:
     """Read a run record of any schema version that was ever written.
 
     :raises RecordError: the file is missing, no JSON, of an unknown schema, or its contents do not fit together.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> segbench.read_run(Path("ours.json")).confusion.counts.shape
+    >>> segbench.read_run("ours.json").confusion.counts.shape
     (3, 4)
     """
+    path = Path(path)
     try:
         data = read_json(path)
     except FileNotFoundError:

@@ -16,7 +16,7 @@ from segbench.scoring.selection import select
 
 
 def score_folder(
-    preds: Path,
+    preds: Path | str,
     dataset: Dataset,
     *,
     encoding: Encoding = "auto",
@@ -34,8 +34,7 @@ def score_folder(
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
 
     >>> import segbench
-    >>> from pathlib import Path
-    >>> counted = segbench.score_folder(Path("preds"), segbench.open_dataset("mydata.yaml"))
+    >>> counted = segbench.score_folder("preds", segbench.open_dataset("mydata.yaml"))
     >>> round(counted.scores.miou, 3)
     0.813
     >>> counted.worst(1)
@@ -44,7 +43,7 @@ def score_folder(
     dataset = select(dataset, preds)
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
     counting = Counting(decoding, boundary, dataset.instances, dataset.segments)
-    counted = Counted.of(counting, count_folder(preds, dataset, counting, workers=workers))
+    counted = Counted.of(counting, count_folder(Path(preds), dataset, counting, workers=workers))
     require_scorable(counted)
     return counted
 

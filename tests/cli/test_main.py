@@ -220,7 +220,7 @@ def test_models_and_datasets_are_listed(monkeypatch: pytest.MonkeyPatch) -> None
     assert fcn8s["params_trainable"] == 134_362_751
     assert fcn8s["year"] == 2015
     assert "134 M" in segbench("models").output
-    assert "camvid\n" in segbench("data", "list").output
+    assert "camvid  " in segbench("data", "list").output
 
 
 def test_the_stages_of_a_model_are_shown_with_their_sizes() -> None:

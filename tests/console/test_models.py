@@ -1,4 +1,4 @@
-"""The committed table of models: it is what counting gives, README.md is made of it, and listing it builds nothing."""
+"""The committed table of models: it is what counting gives, the documents are made of it, and listing it builds nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli.main import main
-from segbench.console import models, readme
+from segbench.console import models
 from segbench.models import MODELS
 from segbench.models.anatomy import facts
 from segbench.models.weights import bundled
@@ -35,52 +35,26 @@ def test_the_table_is_what_counting_gives(name: str) -> None:
     assert TABLE.get(name) == facts(name, models.TABLE_CLASSES), STALE
 
 
-def test_the_readme_is_made_of_the_table() -> None:
-    text = readme.readme("models")
-    assert text == readme.with_tables(text, {"models": models.markdown(models.read_table())}), STALE
-
-
-def test_the_readme_says_for_which_data_there_are_weights() -> None:
+def test_the_table_says_for_which_data_there_are_weights() -> None:
     weights = models.bundled_weights()
     assert weights["segnet"] == ["minicity"]
     assert all(bundled(name, dataset) for name, datasets in weights.items() for dataset in datasets)
     assert sum(map(len, weights.values())) == len(list((models.TABLE.parent / "bundled").glob("*.safetensors")))
 
 
-def test_only_what_stands_between_the_markers_is_replaced() -> None:
-    start, end = readme.markers("models")
-    table = models.markdown([TABLE["segnet"], TABLE["pidnet_s"]])
-    text = readme.with_tables(f"before\n{start}old\n{end}after\n", {"models": table})
-    assert text.startswith(f"before\n{start}| model |")
-    assert text.endswith(f"{end}after\n")
-    assert "old" not in text
+def test_models_in_markdown_are_linked_to_their_papers() -> None:
+    text = models.markdown([TABLE["segnet"], TABLE["pidnet_s"]])
     assert "| `segnet` | [SegNet: A Deep Convolutional Encoder-Decoder Architecture" in text
     assert "| 2017 | 29.5 M | 1.3 T | minicity |" in text
     assert "| 2023 | 7.72 M (7.63 M) | 47.2 G |  |" in text
 
 
-def test_refreshing_counts_again_and_rewrites_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table, page = tmp_path / "table.csv", tmp_path / "README.md"
-    page.write_text("text\n" + "".join("stale\n".join(readme.markers(name)) for name in ("models", "adapters", "datasets")))
+def test_refreshing_counts_again_and_rewrites_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "table.csv"
     monkeypatch.setattr(models, "TABLE", table)
     monkeypatch.setattr(models, "MODELS", Registry("model", {"enet": "", "segnet": ""}))
-    monkeypatch.setattr(readme, "README", page)
-    result = listed("--refresh")
-    assert result.output == f"wrote {table}\nwrote {page}\n"
+    assert listed("--refresh").output == f"wrote {table}\n"
     assert models.read_table() == [TABLE["enet"], TABLE["segnet"]]
-    assert "stale" not in page.read_text()
-    for row in ("| `enet` |", "| `onnx:FILE` |", "| `camvid` |"):
-        assert row in page.read_text()
-
-
-def test_refreshing_outside_a_checkout_is_refused_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "TABLE", tmp_path / "table.csv")
-    monkeypatch.setattr(models, "MODELS", Registry("model", {"enet": ""}))
-    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
-    result = listed("--refresh")
-    assert result.exit_code == 2
-    assert "run this in a checkout of segbench" in result.stderr
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_plugin_and_another_number_of_classes_are_counted_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,3 +197,10 @@ def test_what_is_no_record_is_one_clear_error(tmp_path: Path, board: Path) -> No
     result = command(tmp_path / "net.json", "--board", board)
     assert result.exit_code == 2
     assert "this segbench reads 'segbench.run/1'" in result.stderr
+
+
+def test_a_new_board_takes_its_first_record(tmp_path: Path) -> None:
+    (tmp_path / "boards" / "new" / "records").mkdir(parents=True)
+    submit(record_file(tmp_path, good()), tmp_path / "boards" / "new")
+    (board,) = read_boards(tmp_path / "boards")
+    assert [record.name for record in board.records] == ["net"]

@@ -1,22 +1,17 @@
-"""The tables of README.md that are made from what is registered: each stands between two markers, and a test makes it again."""
+"""What is registered, as tables in Markdown for the documents and as lines for a terminal: adapters of models, and datasets."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import re
-from collections.abc import Mapping
 from importlib.metadata import metadata
-from importlib.resources import files
-from pathlib import Path
 
 from segbench.datasets import DATASETS
 from segbench.datasets.opening import label_space
-from segbench.errors import DataError
 from segbench.models import MODELS
 from segbench.registry import load
 
-README = Path(str(files("segbench"))).parent / "README.md"
 FUNCTIONS = {
     "file.py:attr": (
         "a function of a Python file: `f(labels, **arguments) -> Segmenter`",
@@ -27,43 +22,6 @@ FUNCTIONS = {
 PACKAGE = "segbench"
 RUN = "segbench run --models NAMES --dataset"
 BUILT_IN = ("minicity",)  # drawn by segbench itself: needs no folder
-
-
-def markers(name: str) -> tuple[str, str]:
-    """The two lines between which a table stands."""
-    command = "segbench data list --refresh" if name == "datasets" else "segbench models --refresh"
-    return f"<!-- {name}: written by `{command}` -->\n", f"<!-- /{name} -->\n"
-
-
-def readme(*names: str) -> str:
-    """The text of README.md.
-
-    :raises DataError: there is none beside the package, or it has no place for one of the tables.
-    """
-    text = README.read_text(encoding="utf-8") if README.is_file() else ""
-    if absent := [name for name in names if not all(marker in text for marker in markers(name))]:
-        raise DataError(
-            f"{README}: there is no place for the table of {' and '.join(absent)}", way_out="run this in a checkout of segbench"
-        )
-    return text
-
-
-def with_tables(text: str, tables: Mapping[str, str]) -> str:
-    """A text with what stands between the markers of each table replaced."""
-    for name, table in tables.items():
-        start, end = markers(name)
-        before, _, rest = text.partition(start)
-        text = before + start + table + end + rest.partition(end)[2]
-    return text
-
-
-def rewrite(tables: Mapping[str, str]) -> Path:
-    """Put tables into README.md.
-
-    :raises DataError: it has no place for one of them.
-    """
-    README.write_text(with_tables(readme(*tables), tables), encoding="utf-8")
-    return README
 
 
 def adapters_table() -> str:
@@ -84,10 +42,24 @@ def datasets_table() -> str:
     for name, target in DATASETS.table.items():
         where = "" if name in BUILT_IN else " --data DIR"
         lines.append(f"| `{name}` | {_sentence(load(target))} | {len(label_space(name).classes)} | `{RUN} {name}{where}` |")
-    for prefix, target in DATASETS.adapters.items():
-        form = f"{prefix}:{next(iter(inspect.signature(load(target)).parameters)).upper()}"
-        lines.append(f"| `{form}` | {_sentence(load(target))} | its own | `{RUN} {form}` |")
+    for form, what in _described().items():
+        lines.append(f"| `{form}` | {what} | its own | `{RUN} {form}` |")
     return "\n".join(lines) + "\n"
+
+
+def dataset_lines() -> list[str]:
+    """A line for each registered dataset, those of plugins too: its name and what it is."""
+    said = {name: _sentence(DATASETS.resolve(name)) for name in DATASETS.names()} | _described()
+    width = max(map(len, said))
+    return [f"{name:{width}}  {what}".rstrip() for name, what in said.items()]
+
+
+def _described() -> dict[str, str]:
+    """Every way to name a dataset that is described elsewhere, and what it is."""
+    return {
+        f"{prefix}:{next(iter(inspect.signature(load(target)).parameters)).upper()}": _sentence(load(target))
+        for prefix, target in DATASETS.adapters.items()
+    }
 
 
 def _sentence(documented: object) -> str:

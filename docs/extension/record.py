@@ -1,0 +1,151 @@
+"""The page of the records: what stands under each key, its type from the code, and a whole record."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from docs.extension.text import fenced, markdown, table
+from segbench.files.shapes import Kinds, Shape
+from segbench.records import profile
+from segbench.records.profile import PROFILE_SCHEMA, Profile
+from segbench.records.run_record import RUN_SCHEMA
+from segbench.records.shape import PAPER, PROFILE, RUN, TRAINED
+
+HEAD = f"""# Records
+
+A record is one JSON object. Integers and facts are what counts: scores and intervals in it are a courtesy for other programs, and are
+computed again when the record is read. Scores are fractions, `null` is undefined. Keys that are not listed here are kept and mean nothing
+to segbench. A reader in another language needs `confusion` and `labels` alone.
+
+## {RUN_SCHEMA}
+
+`segbench run` writes `records/NAME.json`, and `segbench score --json FILE` the same. Beside it lies `NAME.npz` with what was counted in
+every image, which `segbench compare` needs: `ids`, and `counts` int64[N, C, C+1].
+
+"""
+SHAPES: dict[str, Shape] = {"model": {**RUN["model"], "paper": PAPER, "trained_on": TRAINED}}  # type: ignore[dict-item]
+MEANINGS = {
+    "schema": f"`{RUN_SCHEMA}`.",
+    "model": "What was evaluated: a network, or a folder of label maps.",
+    "model.name": "What tables call it.",
+    "model.kind": "`label maps` where no network was run.",
+    "model.architecture": "The network's own name, where tables call it otherwise (`--name`).",
+    "model.arguments": "The arguments that build the network again.",
+    "model.changed": "Those of them that are not the default.",
+    "model.params": "Parameters of the network.",
+    "model.params_trainable": "Those that a training changes.",
+    "model.params_frozen": "Those that it does not.",
+    "model.params_infer": "Those that inference uses.",
+    "model.macs": "Multiply-accumulates of one pass at `macs_input`.",
+    "model.macs_input": "Height and width of the image that MACs were counted at.",
+    "model.grid": "Where scores lie among the pixels: `half_pixel`, `align_corners` or `asymmetric`.",
+    "model.weights_sha256": "The checksum of the weights.",
+    "model.trained_on": "What the weights were trained on, as far back as it is known.",
+    "model.paper": "Where the architecture was published.",
+    "model.extra_data": "What the model has seen beside the dataset; `none`, `unknown` or names.",
+    "model.mapping": "Which classes of the model stand for which of the dataset, if it knows others.",
+    "dataset": "What it was evaluated on.",
+    "dataset.name": "The dataset.",
+    "dataset.split": "The split.",
+    "dataset.images": "How many images were scored.",
+    "dataset.of": "How many the split has.",
+    "dataset.pixels": "How many pixels their targets have, void included.",
+    "dataset.targets_sha256": "Checksum of the images' ids and of their labels: which targets were scored, however they are stored.",
+    "dataset.unofficial": "In what the data differ from what is handed out.",
+    "protocol": "How the network was run; each entry is part of the signature.",
+    "protocol.input": "What was scored, where no network was run.",
+    "protocol.tiling": "`whole`, or the windows.",
+    "protocol.input_size": "`native`, or what images were resized to.",
+    "protocol.scales": "The enlargements whose scores were averaged.",
+    "protocol.flip": "Whether the mirrored image was averaged too.",
+    "protocol.precision": "The network's arithmetic.",
+    "protocol.post": "Post-processing, where there was some.",
+    "protocol.void": "`masked`, where scores of no class were left out before the argmax.",
+    "protocol.map": "The mapping of classes, where there was one.",
+    "signature": "What must be equal for two numbers to be comparable.",
+    "scores": "Every score, from `confusion`.",
+    "intervals": "Two bounds for every score, and how they were drawn.",
+    "environment": "Versions, processor and device; not part of the signature.",
+    "command": "The command that makes the record again.",
+    "labels": "The label space: `name`, `classes` and `void`, each label with `name`, `ids` and `color`.",
+    "iiou": "iIoU by class, where the dataset has instances.",
+    "boundary": "The counts of Boundary IoU, where they were asked for.",
+    "segments": "V_rand and V_info, where regions are scored (ISBI 2012).",
+    "confusion": "Whole numbers: a row for each class of the target, a column for each predicted class, and a last one for no class.",
+}
+REQUIRED = ("schema", "model", "dataset", "protocol", "environment", "command", "labels", "confusion")
+TYPES = {str: "text", int: "whole number", float: "number", dict: "object", list: "list", bool: "true or false", None: "null"}
+JSON_TYPES = {str: "string", int: "integer", float: "number", dict: "object", list: "array", bool: "boolean", None: "null"}
+LISTS = ("confusion",)
+TEXTS = ("schema", "signature")
+
+
+def page() -> str:
+    """Keys and types of a run record, its JSON Schema, and the keys of a profile."""
+    rows = [[f"`{path}`", _type(path), "yes" if path in REQUIRED else "", meaning] for path, meaning in MEANINGS.items()]
+    profile_rows = [[f"`{each.name}`", _kinds(PROFILE.get(each.name))] for each in fields(Profile)]
+    return "\n".join(
+        [
+            HEAD + table(["key", "type", "required", "meaning"], rows),
+            "### JSON Schema\n",
+            fenced("json", json.dumps(json_schema(), indent=2)),
+            f"## {PROFILE_SCHEMA}\n",
+            markdown((inspect.getdoc(profile) or "").partition("\n\n")[2]) + "\n",
+            markdown((inspect.getdoc(Profile) or "").partition(">>>")[0]) + "\n",
+            table(["key", "type"], profile_rows),
+        ]
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a run record: what :func:`segbench.read_run` asks for before it looks at what the numbers say."""
+    properties: dict[str, Any] = {"schema": {"const": RUN_SCHEMA}}
+    for path in MEANINGS:
+        if "." not in path and path != "schema":
+            shape = SHAPES.get(path, RUN.get(path))
+            properties[path] = _object(shape) if isinstance(shape, Mapping) else {"type": _json_type(path, shape)}
+    integers = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+    properties["confusion"] = {"type": "array", "items": integers}
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, "title": RUN_SCHEMA, "type": "object", "required": list(REQUIRED), "properties": properties}
+
+
+def leaves(data: Mapping[str, Any]) -> Iterator[str]:
+    """The keys of a record, and of the objects in it whose keys have a meaning of their own."""
+    for name, value in data.items():
+        yield name
+        if name in ("model", "dataset", "protocol"):
+            yield from (f"{name}.{inner}" for inner in value)
+
+
+def _object(shape: Shape) -> dict[str, Any]:
+    properties = {name: _object(each) if isinstance(each, Mapping) else {"type": _json_types(each)} for name, each in shape.items()}
+    nullable = ["object", "null"] if shape in (PAPER, TRAINED) else "object"
+    return {"type": nullable, "properties": properties}
+
+
+def _json_types(kinds: Kinds) -> Any:
+    names = [JSON_TYPES[kind] for kind in kinds]
+    return names[0] if len(names) == 1 else names
+
+
+def _json_type(path: str, kinds: Any) -> Any:
+    return _json_types(kinds) if kinds else "array" if path in LISTS else "string" if path in TEXTS else "object"
+
+
+def _type(path: str) -> str:
+    outer, _, inner = path.partition(".")
+    shape: Any = SHAPES.get(outer, RUN.get(outer))
+    if inner:
+        shape = shape.get(inner) if isinstance(shape, Mapping) else None
+    if isinstance(shape, Mapping):
+        return "object"
+    return _kinds(shape) or ("" if inner else TYPES[list] if path in LISTS else TYPES[str] if path in TEXTS else TYPES[dict])
+
+
+def _kinds(kinds: Any) -> str:
+    return " or ".join(TYPES[kind] for kind in kinds) if kinds else ""
