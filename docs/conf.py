@@ -18,6 +18,7 @@ extensions = ["docs.extension", "myst_parser", "sphinx.ext.autodoc", "sphinx_cop
 exclude_patterns = ["extension"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
+smartquotes = False  # -- is the beginning of an option
 nitpicky = True
 # What is named in signatures and docstrings must be found if it is public; inner modules and other packages have no page here.
 nitpick_ignore_regex = [(r"py:.*", r"(?!segbench\.[A-Za-z_]+$).*")]

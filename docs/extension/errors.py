@@ -23,8 +23,8 @@ from segbench.errors import SegbenchError
 HEAD = """# Errors
 
 Every error that is the input's fault is a `segbench.SegbenchError`: one clear message that names each bad file or value, and a way out that
-exists in the command at hand. The command line prints it without a traceback and exits with status 2; nothing was written then. A traceback
-is a fault of segbench itself. The classes are in the module `segbench.errors`; catch `segbench.SegbenchError` for all of them.
+exists in the command at hand. The command line prints it without a traceback and exits with status 2. A traceback is a fault of segbench
+itself. The classes are in the module `segbench.errors`; catch `segbench.SegbenchError` for all of them.
 
 The messages below were made while this page was built.
 
@@ -125,7 +125,9 @@ def page() -> str:
             if example.kind == kind.__name__:
                 shown = example.what.startswith("segbench ")
                 code = fenced("text", f"$ {example.what}") if shown else fenced("python", example.what)
-                parts.append(f"{code}\n{fenced('text', message)}\n**Way out.** {example.way_out}\n")
+                parts.append(
+                    f"{code}\n{fenced('{code-block} text', f':class: message{chr(10)}{chr(10)}{message}')}\n**Way out.** {example.way_out}\n"
+                )
     return "\n".join(parts)
 
 

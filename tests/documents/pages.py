@@ -35,8 +35,8 @@ class Block:
 
     @property
     def lines(self) -> list[str]:
-        """Commands, without comments."""
-        return [line for line in self.text.splitlines() if line and not line.startswith("#")]
+        """Commands, without comments; one that goes on in the next line is whole."""
+        return [line for line in self.text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
 
 
 def name_of(page: Path) -> str:
