@@ -117,17 +117,16 @@ EXAMPLES = (
 
 def page() -> str:
     """A section for each class of errors, with its docstring and its examples."""
-    said = messages()
+    found = messages()
     parts = [HEAD]
     for kind in kinds():
         parts.append(f"## {kind.__name__}\n\n{markdown((kind.__doc__ or '').strip())}\n")
-        for example, message in said:
+        for example, message in found:
             if example.kind == kind.__name__:
-                shown = example.what.startswith("segbench ")
-                code = fenced("text", f"$ {example.what}") if shown else fenced("python", example.what)
-                parts.append(
-                    f"{code}\n{fenced('{code-block} text', f':class: message{chr(10)}{chr(10)}{message}')}\n**Way out.** {example.way_out}\n"
-                )
+                is_command = example.what.startswith("segbench ")
+                code = fenced("text", f"$ {example.what}") if is_command else fenced("python", example.what)
+                answer = fenced("{code-block} text", f":class: message\n\n{message}")
+                parts.append(f"{code}\n{answer}\n**Way out.** {example.way_out}\n")
     return "\n".join(parts)
 
 

@@ -35,7 +35,7 @@ SampleProperty = Callable[[Dataset, Sample, Read], None]
 
 
 def check_dataset(dataset: Dataset, on_sample: Callable[[], None] = lambda: None) -> Iterator[Finding]:
-    """One finding for each property: of the list of samples first, then of what is in the files of every one of them.
+    """Check a dataset: one finding for each property, of the list of samples first, then of what is in every file.
 
     >>> import segbench
     >>> all(finding.holds for finding in segbench.check_dataset(segbench.open_dataset("mydata.yaml")))

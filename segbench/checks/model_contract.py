@@ -46,7 +46,7 @@ Property = Callable[[Segmenter], None]
 
 
 def check_model(segmenter: Segmenter, properties: Iterable[Property] | None = None) -> Iterator[Finding]:
-    """One finding for each of ``properties``, by default all of :data:`MODEL_PROPERTIES`, in turn.
+    """Check a model: one finding for each of ``properties``, by default all of :data:`MODEL_PROPERTIES`, in turn.
 
     >>> import segbench
     >>> segmenter = segbench.build_model("enet", segbench.label_space("camvid"), width=0.125)

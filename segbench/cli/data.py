@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from segbench.cli.options import FILE, FOLDER, cores, dataset_named
+from segbench.cli.options import FILE, FOLDER, WORKERS_OPTION, dataset_named
 
 
 @click.group()
@@ -47,7 +47,7 @@ def data_show(name: str, data: Path | None, split: str | None, samples: int, out
 @click.argument("name", metavar="DATASET")
 @click.option("--data", type=FOLDER, help="The dataset's folder.")
 @click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]")
-@click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
+@WORKERS_OPTION
 def data_check(name: str, data: Path | None, split: str | None, workers: int) -> None:
     """Check a download: number of images, pairs, sizes, ids, pictures that occur twice, also in other splits; prints class frequencies."""
     from segbench.console.data import check_data

@@ -18,7 +18,7 @@ from segbench.cli.options import (
     GROUPS_OPTION,
     MAP_OPTION,
     QUIET_OPTION,
-    cores,
+    WORKERS_OPTION,
     dataset_named,
     device_named,
     number,
@@ -67,8 +67,16 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any
 @click.option("--labels", type=FILE, help="YAML with a label space of your own: name, classes, void.")
 @MAP_OPTION
 @click.option("--pred-labels", metavar="NAME|YAML", help="With --map: the label space that PREDS are in.")
-@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="Of PREDS.")
-@click.option("--target-encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True)
+@click.option(
+    "--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="How PREDS are written."
+)
+@click.option(
+    "--target-encoding",
+    type=click.Choice(["auto", "ids", "train-ids", "color"]),
+    default="auto",
+    show_default=True,
+    help="How the targets are written.",
+)
 @click.option("--target-names", metavar="PATTERN", help="What targets in GTS are called, e.g. '*_mask.png': what stands for * pairs them.")
 @click.option("--pred-names", metavar="PATTERN", help="What predictions in PREDS are called, e.g. '*_pred.png'.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N pairs; the record says so.")
@@ -79,10 +87,16 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any
 @click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
 @click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
 @click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
-@click.option("--boundary-ratio", default=0.02, **number(above=True, high=1), show_default=True, help="Of the diagonal.")
+@click.option(
+    "--boundary-ratio",
+    default=0.02,
+    **number(above=True, high=1),
+    show_default=True,
+    help="Width of that band, as a share of the diagonal.",
+)
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @GROUPS_OPTION
-@click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
+@WORKERS_OPTION
 @QUIET_OPTION
 @quick_start()
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
@@ -133,10 +147,12 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
 @click.argument("preds", type=FOLDER)
 @click.option("--server", required=True, metavar="NAME", help="The dataset whose test server it is: cityscapes, pascal_voc2012.")
 @click.option("--data", type=FOLDER, required=True, help="The dataset's folder, with the test images.")
-@click.option("--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="Of PREDS.")
+@click.option(
+    "--encoding", type=click.Choice(["auto", "ids", "train-ids", "color"]), default="auto", show_default=True, help="How PREDS are written."
+)
 @click.option("--out", type=FILE, help="The archive.  [default: PREDS-NAME.zip or .tgz, as the server has it]")
-@click.option("--check", is_flag=True, help="Write nothing.")
-@click.option("--workers", type=click.IntRange(min=1), default=cores, show_default="cores")
+@click.option("--check", is_flag=True, help="Check only; write nothing.")
+@WORKERS_OPTION
 def pack(preds: Path, server: str, data: Path, out: Path | None, **options: Any) -> None:
     """Check the label maps in PREDS and pack them for a test server, as label ids; every map that it would refuse is named."""
     from segbench.console.pack import pack_with_progress

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from segbench.cli.options import DATASET_OPTIONS, DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, number, options_of, size_in
+from segbench.benchmark.suite import Suite
+from segbench.cli.options import DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, number, options_of, size_in
 from segbench.training.recipe import Recipe, read_recipe
 
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table.")
-@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True, help="How many classes.")
 @click.option("--refresh", is_flag=True, help="In a checkout: count again, and rewrite the committed table.")
 @click.pass_context
 def models(ctx: click.Context, as_json: bool, classes: int, refresh: bool) -> None:
@@ -28,8 +29,8 @@ def models(ctx: click.Context, as_json: bool, classes: int, refresh: bool) -> No
 
 @models.command("show")
 @click.argument("name")
-@click.option("--size", default="1024x2048", show_default=True, metavar="HxW")
-@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
+@click.option("--size", default="1024x2048", show_default=True, metavar="HxW", help="Size of the image.")
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True, help="How many classes.")
 def models_show(name: str, size: str, classes: int) -> None:
     """Print the stages of model NAME with their output sizes."""
     from segbench.console.anatomy import show_model
@@ -42,7 +43,10 @@ def models_show(name: str, size: str, classes: int) -> None:
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.25; repeatable.")
 @click.option("--full", is_flag=True, help="Check networks as wide as published, not at an eighth of it.")
 @click.option(
-    "--classes", type=click.IntRange(min=2), default=19, help="Of models.  [default: those of a dataset that is named too, or 19]"
+    "--classes",
+    type=click.IntRange(min=2),
+    default=19,
+    help="How many classes models have.  [default: those of a dataset that is named too, or 19]",
 )
 @click.option("--data", type=FOLDER, help="The dataset's folder.")
 @click.option("--split", help="The dataset's split.  [default: the one that it is evaluated on]")
@@ -58,17 +62,18 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 
 @click.command()
 @click.argument("model")
-@DATASET_OPTIONS
+@options_of(Suite, "dataset", "data")
+@click.option("--split", help="The split to train on.  [default: train]")
 @click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
 @click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
 @click.option("--recipe", metavar="NAME|FILE", help="paper, minicity, fair-camvid, or YAML; the options below override its fields.")
 @options_of(Recipe, "steps", "batch_size", "crop", "learning_rate", "optimizer", "class_weights", "precision", "seed")
-@click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps between two validations.")
 @click.option(
     "--time-budget",
     metavar="MINUTES",
-    help="End then; the learning rate falls till then.",
+    help="End after so many minutes; the learning rate falls until then.",
     **number(above=True),
 )
 @click.option("--resume", is_flag=True, help="Continue from OUT.ckpt.")
@@ -122,9 +127,9 @@ def weights_sources() -> None:
 @click.command()
 @click.argument("model")
 @click.option("--weights", type=FILE, required=True, help="Weights of MODEL, as `segbench train` writes them.")
-@click.option("--format", "kind", type=click.Choice(["onnx", "torchscript", "pt2"]), required=True)
+@click.option("--format", "kind", type=click.Choice(["onnx", "torchscript", "pt2"]), required=True, help="The runtime that reads the file.")
 @click.option("--out", type=FILE, required=True, help="The file to write.")
-@click.option("--size", default="1024x2048", show_default=True, metavar="HxW", help="Of the images that it will be given.")
+@click.option("--size", default="1024x2048", show_default=True, metavar="HxW", help="Size of the images that it will be given.")
 @DEVICE_OPTION
 def export(model: str, weights: Path, kind: str, out: Path, size: str, device: str) -> None:
     """Write MODEL as one file for another runtime; it says itself what it must be fed, and is compared with the network."""

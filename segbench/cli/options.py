@@ -87,6 +87,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+DATASET_OPTIONS = options_of(Suite, "dataset", "data", "split")
+MAP_OPTION = options_of(Suite, "map")
+GROUPS_OPTION = options_of(Suite, "groups")
+WORKERS_OPTION = click.option(
+    "--workers", type=click.IntRange(min=1), default=cores, show_default="cores", help="Threads that read and count."
+)
+DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
+
+
 def dataset_named(name: str | None, data: Path | None, split: str | None) -> Dataset:
     """The dataset that was asked for; without a name Cityscapes where its folder is known, else the built-in data."""
     from segbench.datasets.opening import open_dataset

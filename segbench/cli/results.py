@@ -14,7 +14,10 @@ from segbench.errors import DataError
 @click.command()
 @click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
 @click.option(
-    "--format", "form", type=click.Choice(["terminal", "markdown", "csv", "latex", "html", "json"]), help="[default: by OUT's ending]"
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "markdown", "csv", "latex", "html", "json"]),
+    help="How the table is written.  [default: by OUT's ending]",
 )
 @click.option("--out", type=FILE, help="Write the table here (.md .csv .tex .html .json).  [default: standard output]")
 @click.option("--sort", metavar="COLUMN", help="The best of this column first.  [default: mIoU]")

@@ -12,10 +12,16 @@ from segbench.cli.options import DEVICE_OPTION, FOLDER, device_named, names_in, 
 
 @click.command()
 @click.argument("names", required=False, metavar="[NAMES]")
-@click.option("--models", help="Names, separated by commas, or `all` that are registered; may stand without `--models` too.")
-@click.option("--sizes", "--size", "sizes", default="512x1024", show_default=True, metavar="HxW,...", help="Of the images.")
+@click.option("--models", help="Names, separated by commas, or `all` that are registered; --models itself may be left out.")
+@click.option("--sizes", "--size", "sizes", default="512x1024", show_default=True, metavar="HxW,...", help="Sizes of the images.")
 @click.option(
-    "--batch", "--batch-size", "batch", default="1", show_default=True, metavar="N,...|auto", help="auto: double it while that gains."
+    "--batch",
+    "--batch-size",
+    "batch",
+    default="1",
+    show_default=True,
+    metavar="N,...|auto",
+    help="Images in a batch; auto doubles it while that gains.",
 )
 @click.option(
     "--backends",
@@ -23,17 +29,21 @@ from segbench.cli.options import DEVICE_OPTION, FOLDER, device_named, names_in, 
     show_default=True,
     help="Ways to run: eager, amp, channels-last, compile, cuda-graphs, tf32-graphs, bf16-graphs, onnx; or `all`.",
 )
-@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True)
-@click.option("--repeats", type=click.IntRange(min=1), default=500, show_default=True, help="Timed passes of each, at most.")
+@click.option("--classes", type=click.IntRange(min=1), default=19, show_default=True, help="How many classes.")
+@click.option("--repeats", type=click.IntRange(min=1), default=500, show_default=True, help="Most timed passes of each network.")
 @click.option(
     "--seconds",
     default=10,
     show_default=True,
-    help="Of timed passes for each; three at least.",
+    help="Seconds of timed passes for each network; three passes at least.",
     **number(above=True),
 )
 @click.option(
-    "--restarts", type=click.IntRange(min=0), default=0, show_default=True, help="Fresh processes for each; 0: all in turn in this one."
+    "--restarts",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Fresh processes for each network; 0: all in turn in this one.",
 )
 @click.option("--out", type=FOLDER, help="A board: records, table and plots. What is measured there already is kept.")
 @DEVICE_OPTION

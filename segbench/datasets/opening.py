@@ -16,7 +16,7 @@ USUAL_SPLITS = ("train", "val", "test")
 
 
 def open_dataset(name: str, data: Path | str | None = None, split: str | None = None) -> Dataset:
-    """A registered dataset, or the one that a YAML file describes; ``split=None`` is the one that it is evaluated on.
+    """Open a registered dataset, or the one that a YAML file describes; ``split=None`` is the one that it is evaluated on.
 
     :raises UnknownNameError: no such dataset.
     :raises DataError: its files are not where they should be.
@@ -56,7 +56,7 @@ def is_dataset(name: str) -> bool:
 
 
 def label_space(name: str) -> LabelSpace:
-    """The label space of a builtin dataset, without its files.
+    """The label space of a builtin dataset; none of its files is needed.
 
     :raises UnknownNameError: no such dataset, or one that says itself where its targets are.
 

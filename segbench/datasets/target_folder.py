@@ -17,7 +17,9 @@ GTS = "GTS is the folder with the targets (ground truth), or the file of one"
 
 
 def target_folder(root: Path | str, labels: LabelSpace | None = None, split: str = "val", names: str | None = None) -> Dataset:
-    """Targets below ``root``, or one in a file. Without a label space it must be Cityscapes: the official layout, or files named so.
+    """Open a folder of targets, or the file of one, for scoring label maps.
+
+    Without a label space it must be Cityscapes: the official layout, or files named so.
 
     Otherwise each label map below the folder is a target, whose id is its relative path without the suffix. In the labels of ISBI 2012 its
     segments are scored too.

@@ -95,7 +95,7 @@ def _samples(path: Path, root: Path, image_pattern: str | None, target_pattern: 
     targets = matches(root, target_pattern)
     if not targets:
         raise DataError(
-            f"{path}: no file is named like targets: {root / target_pattern}", way_out="patterns start at root, or at --data DIR"
+            f"{path}: no file fits the pattern of targets, {root / target_pattern}", way_out="patterns start at root, or at --data DIR"
         )
     if image_pattern is None:
         return tuple(Sample(key, None, target) for key, target in targets.items())
@@ -163,7 +163,7 @@ def _check_patterns(said: Mapping[str, Any]) -> tuple[str | None, str]:
     """
     images, targets = said.get("images"), said.get("targets")
     if targets is None:
-        raise ValueError("targets must be said")
+        raise ValueError("targets are missing: say where they are, e.g. targets: masks/*.png")
     if not wildcards(targets) or (images is not None and wildcards(images) != wildcards(targets)):
         raise ValueError(
             f"images {images!r} and targets {targets!r} need the same wildcards, at least one: what they stand for pairs the files"

@@ -17,7 +17,9 @@ Void = Literal["predictable", "masked"]
 
 @dataclass(frozen=True)
 class Protocol:
-    """By default: whole images at their own size, one scale, no flip; logits are brought to the target's size before the argmax.
+    """How images are shown to a network. By default whole, at their own size, once and not mirrored.
+
+    Logits are brought to the target's size before the argmax.
 
     Sizes are (height, width) in pixels. Whatever is chosen, class maps come out at the image's own size and are scored there.
 
@@ -40,7 +42,9 @@ class Protocol:
     6
     """
 
-    precision: Precision = setting("fp32", one_of("fp32", "tf32", "bf16", "fp16"), "Of the network's arithmetic.  [default: fp32]")
+    precision: Precision = setting(
+        "fp32", one_of("fp32", "tf32", "bf16", "fp16"), "Precision of the network's arithmetic.  [default: fp32]"
+    )
     input_size: Size | int | None = setting(
         None,
         parse_input_size,
@@ -51,7 +55,7 @@ class Protocol:
     crop: Size | None = setting(
         None, parse_size, "Sliding windows of this size; logits are averaged where they overlap.", metavar="HxW", write=size_text
     )
-    stride: Size | None = setting(None, parse_size, "From window to window.", metavar="HxW", write=size_text)
+    stride: Size | None = setting(None, parse_size, "Pixels from one window to the next, with --crop.", metavar="HxW", write=size_text)
     scales: tuple[float, ...] = setting(
         (1.0,),
         parse_scales,
@@ -61,7 +65,11 @@ class Protocol:
     )
     flip: bool = setting(False, Truth(), "Also average over the mirrored image.")
     post: Post = setting("none", one_of("none", "dense-crf"), "Post-processing; it is part of the signature.  [default: none]")
-    void: Void = setting("predictable", one_of("predictable", "masked"), "What --map maps to no class.  [default: predictable, wrong]")
+    void: Void = setting(
+        "predictable",
+        one_of("predictable", "masked"),
+        "Classes that --map leaves out: predictable, and wrong then, or masked before the argmax.  [default: predictable]",
+    )
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -73,13 +81,13 @@ class Protocol:
             if size is not None and min(size if isinstance(size, tuple) else (size,)) < 1:
                 yield f"{name} {_text(size)} is empty"
         if (self.crop is None) != (self.stride is None):
-            yield "crop and stride go together: windows of the one every other pixels"
+            yield "crop and stride go together: windows of the size of crop, one every stride pixels; give both"
         if self.crop and self.stride and any(step > side for step, side in zip(self.stride, self.crop, strict=True)):
             yield f"stride {_text(self.stride)} is larger than crop {_text(self.crop)}: pixels between the windows would have no prediction"
         if not self.scales or not all(0 < scale <= LARGEST_SCALE for scale in self.scales):
             yield f"scales {list(self.scales)} must be positive, at most {LARGEST_SCALE}, and at least one"
         if len(set(self.scales)) < len(self.scales):
-            yield f"scales {list(self.scales)} name one twice"
+            yield f"scales {list(self.scales)} hold a number twice"
 
     @property
     def views(self) -> tuple[tuple[float, bool], ...]:

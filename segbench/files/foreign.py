@@ -61,7 +61,7 @@ def visible(text: str) -> str:
     :raises ValueError: it is longer than any name, command or sentence.
     """
     if len(text) > LONGEST_TEXT:
-        raise ValueError(f"a text of {len(text)} characters, which begins with {text[:40]!r}")
+        raise ValueError(f"a text of {len(text)} characters is too long; it begins with {text[:40]!r}")
     if text.isascii() and text.isprintable():
         return text
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in HIDDEN and c not in JOINERS else c for c in text)

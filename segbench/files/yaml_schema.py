@@ -94,7 +94,7 @@ def section(what: str, readers: Mapping[str, Reader], build: Callable[[Values], 
             if key not in readers:
                 problems.append(f"{line}: {what} has no key {key!r}; {nearest(key, readers, 'its keys are')}")
             elif key in seen:
-                problems.append(f"{line}: {key!r} stands here for the second time")
+                problems.append(f"{line}: {key!r} is given twice")
             else:
                 values[key] = _caught(readers[key], value_node, problems, f"{line}: {key}")
             seen.add(key)

@@ -26,7 +26,7 @@ MAX_CLASSES = 254
 
 @dataclass(frozen=True)
 class LabelClass:
-    """One name, the label ids that stand for it, and how it is drawn.
+    """A class or a void label: its name, the label ids that stand for it, and how it is drawn.
 
     ``ids`` may hold ids outside 0..255 (Cityscapes' license plate is -1): they own no byte, and only wider files can hold them.
     ``other_colors`` are those that other tools draw it in. ``own_color``: the colour is the label's own, and not one that was made up.

@@ -63,7 +63,7 @@ def is_board(folder: Path) -> bool:
 
 
 def read_boards(root: Path | str) -> list[Board]:
-    """The boards of ``root``, by name: ``root`` itself, or the folders in it.
+    """Read the boards of a folder, by name: ``root`` itself, or the folders in it.
 
     :raises RecordError: naming every record, file of rules and file of published numbers that cannot be read.
     :raises DataError: there is nothing to show.

@@ -30,7 +30,7 @@ METRICS_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Fractions in 0..1, NaN = undefined. Arrays are float64[C] in the label space's class order.
+    """Every score of a data set: fractions in 0..1, NaN where undefined. Arrays are float64[C] in the label space's class order.
 
     >>> import segbench
     >>> scores = segbench.read_run("ours.json").scores

@@ -96,7 +96,7 @@ def wanted_models(
             if file is not None and arguments.get(name):
                 raise WeightsError(f"--set changes {name}, but {file} says what it is; leave --set out")
     if arguments.get("") and all(each.weights is not None for each in wanted):
-        raise WeightsError("--set is for models without a file of weights; these say in their files what they are")
+        raise WeightsError("--set is for models without a weights file; the files of these models say what they are")
     return wanted
 
 

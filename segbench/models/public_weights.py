@@ -135,7 +135,9 @@ def _agreeing(model: str, settings: Mapping[str, Any]) -> list[Source]:
     agreeing = [source for source in sources if settings.items() <= (settings | dict(source.arguments)).items()]
     if not agreeing:
         known = "; ".join(f"{_shown(source.arguments)} ({source.name})" for source in sources)
-        raise WeightsError(f"--set {_shown(settings)}: no public weights of {model!r} are so; they are {known}")
+        raise WeightsError(
+            f"--set {_shown(settings)}: no public weights of {model!r} have these arguments; those that are known have {known}"
+        )
     return [replace(source, arguments=dict(source.arguments) | settings) for source in agreeing]
 
 

@@ -34,7 +34,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Normalize:
-    """Bytes to what the network was trained on: ``(value - mean) / std`` per channel, in units of a byte (0..255), channels in ``order``.
+    """Turns bytes into what the network was trained on: ``(value - mean) / std`` of bytes (0..255), channels in ``order``.
 
     The defaults are ImageNet's statistics for RGB.
 

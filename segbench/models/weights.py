@@ -108,7 +108,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def load(path: Path | str, expected_model: str | None = None) -> Segmenter:
-    """The segmenter that a weights file describes, in evaluation mode, float32.
+    """Load the segmenter that a weights file describes, in evaluation mode, float32.
 
     :raises WeightsError: the file is foreign, holds another model than expected or an unknown grid; or a tensor does not fit, or is NaN or
         infinite: all are named.
@@ -124,13 +124,15 @@ def load(path: Path | str, expected_model: str | None = None) -> Segmenter:
         raise WeightsError(f"{path}: these are weights of {name!r}, not of {expected_model!r}")
     if name != expected_model and name not in MODELS.names():
         way_out = f"if you trust it, name it yourself: --models {name} --weights {name}={path}"
-        raise WeightsError(f"{path}: these are weights of {name!r}, whose code would be run because a file says so; {way_out}")
+        raise WeightsError(f"{path}: these are weights of {name!r}; no code is run because a file names it; {way_out}")
     try:
         labels = LabelSpace.from_dict(description["labels"])
         _require_fit(path, name, labels, description["arguments"])
         segmenter = build(name, labels, **description["arguments"])
     except (TypeError, ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
-        raise WeightsError(f"{path}: no {name} can be built as it says, {description['arguments']}: {error}") from error
+        raise WeightsError(
+            f"{path}: {name} cannot be built with the arguments that the file gives, {description['arguments']}: {error}"
+        ) from error
     grid = description.get("grid", "half_pixel")
     if grid not in GRIDS:
         raise WeightsError(f"{path}: its logits lie on a grid {grid!r}; this segbench knows {', '.join(GRIDS)}")

@@ -70,7 +70,7 @@ class Compared:
 
     @property
     def better(self) -> Literal["a", "b"] | None:
-        """Whose mIoU is higher for certain, at the level of the intervals."""
+        """The record whose mIoU is higher beyond chance, at the level of the intervals; ``None`` if the images do not tell."""
         miou = self.metric("miou")
         if miou is None or not miou.difference or not miou.p <= 1 - self.found.intervals.level:  # an undefined one has no p-value
             return None

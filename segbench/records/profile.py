@@ -57,7 +57,7 @@ class Timing:
         named = {key: float(value) for key, value in data.items() if key.startswith("p")}
         samples = tuple(tuple(map(float, process)) for process in data["samples"])
         if not all(samples):
-            raise ValueError("a process without samples")
+            raise ValueError("a process has no samples")
         if "p50" not in named or (samples and percentiles(samples)["p50"] != named["p50"]):
             raise ValueError("p50 is missing, or not the median of the samples")
         if data["interval"] is None:
@@ -194,7 +194,7 @@ def read_profile(path: Path) -> Profile:
     try:
         data = read_json(path)
         if not isinstance(data, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not a JSON object")
         while (schema := data.pop("schema")) != PROFILE_SCHEMA:
             if schema not in UPGRADES:
                 raise ValueError(f"schema {schema!r}; this segbench reads {PROFILE_SCHEMA!r}")

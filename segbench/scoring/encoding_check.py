@@ -27,7 +27,7 @@ def refuse_suspects(raw: NDArray[np.int64], decoding: Decoding, problems: list[s
     suspects = {"targets": (targets, "--target-encoding"), "predictions": (preds, "--encoding")}
     summary = "; ".join(f"these {role} look like {e.replace('-', ' ')}, not like label ids" for role, (e, _) in suspects.items() if e)
     options = " ".join(f"{option} {e}" for e, option in suspects.values() if e)
-    raise DataError(summary, problems, f"score them with {options}, or insist on label ids with the same option and the value ids")
+    raise DataError(summary, problems, f"score them with {options}; if they are label ids after all, give the same option the value ids")
 
 
 def refuse_misreading(raw: NDArray[np.int64], decoding: Decoding, problems: list[str]) -> None:
@@ -43,7 +43,7 @@ def refuse_misreading(raw: NDArray[np.int64], decoding: Decoding, problems: list
     raise DataError(
         f"these predictions do not look like label ids of {labels.name!r}: {other}",
         problems,
-        "write label ids; or say in YAML which ids they are (--pred-labels FILE --map by-name); or insist on label ids with --encoding ids",
+        "write label ids; or say in YAML which ids they are (--pred-labels FILE --map by-name); if they are label ids, give --encoding ids",
     )
 
 

@@ -1,4 +1,4 @@
-"""Pairs of label maps to counts: each pair is read and counted once, on threads, and what is wrong with one is told with it."""
+"""Counts pairs of label maps: each pair is read and counted once, on threads; a pair that cannot be scored comes with its problem."""
 
 from __future__ import annotations
 

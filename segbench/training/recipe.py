@@ -59,7 +59,7 @@ def _range(value: Any) -> tuple[float, float]:
         raise ValueError(f"{value!r} is not a list of two numbers")
     low, high = map(Number(above=True), value)
     if low > high:
-        raise ValueError(f"{value!r} is not from low to high")
+        raise ValueError(f"{value!r}: the first number is larger than the second")
     return low, high
 
 
@@ -100,21 +100,21 @@ class Recipe:
     flip: bool = setting(True, Truth(), "Mirror half of the crops.")
     optimizer: Literal["adamw", "adam", "sgd"] = setting("adamw", one_of("adamw", "adam", "sgd"), "What turns gradients into steps.")
     learning_rate: float = setting(1e-3, Number(), "The highest learning rate.")
-    weight_decay: float = setting(1e-4, Number(), "Of weights; biases and norms are left out unless `decay_all` says otherwise.")
-    momentum: float = setting(0.9, Number(), "Of sgd.")
-    power: float = setting(0.9, Number(), "Of the schedule `poly`.")
+    weight_decay: float = setting(1e-4, Number(), "Weight decay; biases and norms are left out unless `decay_all` says otherwise.")
+    momentum: float = setting(0.9, Number(), "Momentum of sgd.")
+    power: float = setting(0.9, Number(), "Power of the schedule `poly`.")
     warmup: int = setting(50, Whole(0), "Steps in which the learning rate rises to its highest.")
     clip_norm: float | None = setting(5.0, Maybe(Number(above=True)), "The largest norm of a gradient; null for any.")
     class_weights: Literal["none", "enet", "median"] = setting(
         "enet", one_of("none", "enet", "median"), "Weights of classes in the loss: by log frequency (enet), by median frequency, or none."
     )
     precision: Literal["auto", "fp32", "bf16"] = setting(
-        "auto", one_of("auto", "fp32", "bf16"), "Of the forward pass; auto is mixed precision on a GPU, fp32 elsewhere."
+        "auto", one_of("auto", "fp32", "bf16"), "Precision of the forward pass; auto is mixed precision on a GPU, fp32 elsewhere."
     )
-    seed: int = setting(0, Whole(0), "Of the first weights, the crops and their order.")
+    seed: int = setting(0, Whole(0), "Seed of the first weights, the crops and their order.")
     schedule: Literal["poly", "step", "constant"] = setting("poly", one_of("poly", "step", "constant"), "How the learning rate falls.")
-    step_every: int = setting(1000, Whole(1), "Of the schedule `step`: steps between two falls.")
-    step_factor: float = setting(0.1, Number(above=True), "Of the schedule `step`: what each fall multiplies the learning rate with.")
+    step_every: int = setting(1000, Whole(1), "Steps between two falls of the learning rate, with schedule `step`.")
+    step_factor: float = setting(0.1, Number(above=True), "What each fall multiplies the learning rate with, with schedule `step`.")
     learning_rate_factors: Mapping[str, float] = setting(
         {}, _factors, "What the learning rate is multiplied with in a part of the network, by its name."
     )
@@ -123,10 +123,10 @@ class Recipe:
         "cross_entropy", one_of("cross_entropy", "ohem"), "Cross entropy of all pixels, or of hard ones alone (ohem)."
     )
     reduction: Literal["mean", "sum"] = setting("mean", one_of("mean", "sum"), "Mean or sum of the loss over pixels.")
-    ohem_threshold: float = setting(0.7, Number(above=True), "Of ohem: a pixel is hard if its class is less probable than this.")
-    ohem_min_kept: float = setting(0.0625, Number(high=1), "Of ohem: the least share of pixels that counts.")
+    ohem_threshold: float = setting(0.7, Number(above=True), "A pixel is hard (ohem) if its class is less probable than this.")
+    ohem_min_kept: float = setting(0.0625, Number(high=1), "The least share of pixels that counts (ohem).")
     ohem_heads: Literal["all", "main"] = setting(
-        "all", one_of("all", "main"), "Of ohem: in all heads, or in the main one while the others see every pixel."
+        "all", one_of("all", "main"), "Hard pixels alone (ohem) in all heads, or in the main one while the others see every pixel."
     )
     pixel_weights: Literal["none", "unet_border"] = setting(
         "none", one_of("none", "unet_border"), "Weights of pixels between touching objects, as U-Net's paper has them, or none."
@@ -188,7 +188,7 @@ def _read_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             problems.append(f"{key}: {error}")
     if problems:
-        raise RecordError("\n  ".join(["a recipe cannot be so:", *problems]))
+        raise RecordError("\n  ".join(["these fields of a recipe cannot be read:", *problems]))
     return values
 
 

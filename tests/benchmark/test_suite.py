@@ -77,7 +77,7 @@ def test_every_problem_is_named_with_its_line_and_the_nearest_key(tmp_path: Path
             ":2: limit: 'many' is not a whole number",
             ":4: protocol has no key 'scalse'; did you mean 'scales'?",
             ":5: crop: 12 is not HxW",
-            ":6: 'limit' stands here for the second time",
+            ":6: 'limit' is given twice",
             ":7: suite has no key 'zzz'; its keys are models, weights",
         ),
         strict=True,

@@ -66,7 +66,7 @@ def test_splits_are_named_and_val_is_the_one_to_evaluate_on(write: Write) -> Non
 
 def test_patterns_start_at_root_or_at_the_folder_that_is_given(write: Write, tmp_path: Path) -> None:
     path = write("root: elsewhere\n" + PAIRS + CLASSES + "ignore: [0]\n")
-    with pytest.raises(DataError, match=r"no file is named like targets: .*elsewhere"):
+    with pytest.raises(DataError, match=r"no file fits the pattern of targets, .*elsewhere"):
         open_dataset(str(path))
     assert len(open_dataset(str(path), tmp_path)) == 6
 
@@ -101,7 +101,9 @@ def test_targets_of_train_ids_and_of_colours_are_read_as_label_ids(write: Write,
 @pytest.mark.parametrize("encoding", ["ids", "train-ids"])
 def test_a_byte_without_a_meaning_is_refused_with_its_file(write: Write, encoding: str) -> None:
     dataset = open_dataset(str(write(PAIRS + CLASSES + f"encoding: {encoding}\n")))
-    with pytest.raises(ImageError, match=rf"s0\.png: the bytes \[.*0?.*\] are no {encoding} of 'mydata'; name them, or `ignore` them"):
+    with pytest.raises(
+        ImageError, match=rf"s0\.png: the bytes \[.*0?.*\] stand for no label of 'mydata' \(encoding {encoding}\); name them"
+    ):
         dataset.read_target(dataset.samples[0])
 
 
@@ -141,7 +143,7 @@ def test_every_problem_is_named_with_its_line_and_the_nearest_key(write: Write) 
         (PAIRS + "labels: camvd\n", r"3: labels: label space 'camvd' is not registered; did you mean 'camvid"),
         ("images: a/*/*.png\ntargets: b/*.png\n" + CLASSES, "1: images .* need the same wildcards"),
         ("splits:\n  val: {targets: b.png}\n" + CLASSES, "2: val: images None and targets 'b.png' need the same wildcards, at least one"),
-        ("splits:\n  val: {images: b/*}\n" + CLASSES, "2: val: targets must be said"),
+        ("splits:\n  val: {images: b/*}\n" + CLASSES, "2: val: targets are missing"),
         (PAIRS + "classes: [a, a]\n", "3: classes: label space 'classes' names a more than once"),
         (PAIRS + "classes: [a, b]\nignore: 1\n", r"1: label space .* gives the ids \[1\] to more than one label"),
         (PAIRS + "classes: [a, b]\nencoding: color\n", "1: encoding: color needs a color for a, b"),

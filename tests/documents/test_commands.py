@@ -81,6 +81,13 @@ def test_the_reference_of_the_command_line_holds_every_command() -> None:
     assert all(command.help for _, command, _ in cli_commands(main, "segbench"))
 
 
+def test_every_option_says_what_it_does() -> None:
+    for name, command, _ in cli_commands(main, "segbench"):
+        for option in (each for each in command.params if isinstance(each, click.Option)):
+            said = (option.help or "").partition("[default")[0].strip()
+            assert len(said) > 8, f"{name} {option.opts[0]}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_yaml_file_that_is_shown_can_be_read(page: Path, tmp_path: Path) -> None:
     for each in blocks(page):

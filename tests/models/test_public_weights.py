@@ -334,7 +334,10 @@ def test_a_file_of_two_networks_that_compute_otherwise_is_refused_until_it_is_sa
 
 def test_a_setting_that_no_source_has_is_refused_with_those_that_they_have() -> None:
     state = standins.on_meta(standins.shapes("torchseg_x39"))
-    with pytest.raises(WeightsError, match=r"--set port=coincheung: no public weights of 'bisenet_x39' are so; they are port=speed \("):
+    with pytest.raises(
+        WeightsError,
+        match=r"--set port=coincheung: no public weights of 'bisenet_x39' have these arguments; those that are known have port=speed \(",
+    ):
         identify("bisenet_x39", state, "file", {"port": "coincheung"})
 
 

@@ -72,7 +72,7 @@ def test_every_problem_of_a_recipe_is_named_in_one_pass(tmp_path: Path) -> None:
     for part in (
         "5 problems",
         "recipe.yaml:1: recipe has no key 'stepz'; did you mean 'steps'?",
-        "recipe.yaml:2: scale: [2, 1] is not from low to high",
+        "recipe.yaml:2: scale: [2, 1]: the first number is larger than the second",
         "recipe.yaml:3: class_weights: 'all' is none of none, enet, median",
         "recipe.yaml:4: ohem_min_kept: 2 is not at most 1",
         "recipe.yaml:5: batch_size: True is not a whole number",

@@ -96,7 +96,7 @@ def read_description(path: Path, embedded: str | None) -> Description:
 def _built(said: dict[str, Any]) -> Description:
     known = {key: value for key, value in said.items() if key != "schema" and value is not None}
     if missing := [key for key in ("labels", "normalize") if key not in known]:
-        raise ValueError(f"{' and '.join(missing)} must be said")
+        raise ValueError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     found = Description(**known)
     if found.threshold is not None and len(found.labels.classes) != 2:
         raise ValueError(f"threshold is for one score of two classes, and labels are {len(found.labels.classes)}")
@@ -111,7 +111,7 @@ def _labels(value: Any) -> LabelSpace:
 
 def _normalize(said: dict[str, Any]) -> Normalize:
     if missing := [key for key in ("mean", "std", "order") if key not in said]:
-        raise ValueError(f"normalize must say {', '.join(missing)}")
+        raise ValueError(f"normalize has no {', '.join(missing)}")
     mean, std = said["mean"], said["std"]
     normalize = Normalize(mean, std, said["order"])
     if max(std) < 1 and max(mean) <= 1:
