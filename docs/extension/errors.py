@@ -40,6 +40,18 @@ class Example:
     way_out: str
 
 
+NETWORK = """import torch
+from segbench import Segmenter
+
+
+class Net(torch.nn.Conv2d):
+    def forward(self, x):
+        return {returned}
+
+
+def net(labels):
+    return Segmenter("net", Net(3, len(labels.classes), 1), labels, trained_on={{"dataset": "mydata"}})
+"""
 DAMAGED = "images: images/*.png\ntargets: damaged/*.png\nclasses: [road, car, person]\nignore: [255]\n"
 EXAMPLES = (
     Example("UsageError", "segbench.Meter(3, ignore_index=1)", "Give a value that is no class index; losses in PyTorch use 255 or -100."),
@@ -87,6 +99,16 @@ EXAMPLES = (
         "ImageError",
         'dataset = segbench.open_dataset("damaged.yaml")\ndataset.read_target(dataset.samples[0])',
         "Write or download the file again. `segbench data check` finds all files of this kind at once.",
+    ),
+    Example(
+        "NetworkError",
+        "segbench run --models argmax.py:net --dataset mydata.yaml",
+        "Return the scores, before the argmax; segbench takes it at the target's size.",
+    ),
+    Example(
+        "NetworkError",
+        "segbench run --models nan.py:net --dataset mydata.yaml",
+        "Look for the first layer whose output is not finite: a diverged training, a division by zero.",
     ),
     Example("WeightsError", 'segbench.load_model(Path("absent.safetensors"))', "Give the file that `segbench train --out FILE` wrote."),
     Example(
@@ -198,6 +220,8 @@ def _prepare(root: Path) -> None:
         whole = (root / "gts" / f"{name}.png").read_bytes()
         (root / "damaged" / f"{name}.png").write_bytes(whole[:60])
     (root / "damaged.yaml").write_text(DAMAGED)
+    (root / "argmax.py").write_text(NETWORK.format(returned="super().forward(x).argmax(1)"))
+    (root / "nan.py").write_text(NETWORK.format(returned="super().forward(x) * float('nan')"))
     labels = segbench.open_dataset("mydata.yaml").labels
     save(root / "enet.safetensors", segbench.build_model("enet", labels, width=0.125), trained_on={"dataset": "mydata"}, recipe={})
     (root / "yard.yaml").write_text((root / "mydata.yaml").read_text())
