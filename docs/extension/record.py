@@ -41,6 +41,7 @@ MEANINGS = {
     "model.params_frozen": "Those that it does not.",
     "model.params_infer": "Those that inference uses.",
     "model.macs": "Multiply-accumulates of one pass at `macs_input`.",
+    "model.uncounted": "The operators that are not in `macs`, with their calls.",
     "model.macs_input": "Height and width of the image that MACs were counted at.",
     "model.grid": "Where scores lie among the pixels: `half_pixel`, `align_corners` or `asymmetric`.",
     "model.weights_sha256": "The checksum of the weights.",

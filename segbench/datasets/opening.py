@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segbench.datasets import DATASETS, LABEL_SPACES
 from segbench.datasets.base import Dataset
-from segbench.errors import DataError, UnknownNameError
+from segbench.errors import SegbenchError, UnknownNameError
 from segbench.labels.space import LabelSpace
 
 USUAL_SPLITS = ("train", "val", "test")
@@ -40,7 +40,7 @@ def other_splits(dataset: Dataset) -> list[Dataset]:
     found = []
     for split in dataset.splits or usual:
         if split != dataset.split:
-            with suppress(DataError):  # it was not downloaded, or has no targets
+            with suppress(SegbenchError):  # it was not downloaded, or has no targets
                 found.append(open_dataset(dataset.reference, dataset.root, split))
     return found
 

@@ -124,7 +124,10 @@ def _reading(path: Path, own: OwnData) -> Callable[[Sample], NDArray[np.uint8]]:
         target = maps.read(sample.target)
         if (unknown := foreign[target]).any():
             found = np.unique(target[unknown]).tolist()
-            raise ImageError(sample.target, f"the bytes {found} are no {own.encoding} of {own.labels.name!r}; name them, or `ignore` them")
+            raise ImageError(
+                sample.target,
+                f"the bytes {found} stand for no label of {own.labels.name!r} (encoding {own.encoding}); name them, or `ignore` them",
+            )
         return target if own.encoding == "ids" else id_of[target]
 
     return read

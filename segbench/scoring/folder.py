@@ -40,10 +40,11 @@ def score_folder(
     >>> counted.worst(1)
     [('c', 0.728)]
     """
+    preds = Path(preds)
     dataset = select(dataset, preds)
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
     counting = Counting(decoding, boundary, dataset.instances, dataset.segments)
-    counted = Counted.of(counting, count_folder(Path(preds), dataset, counting, workers=workers))
+    counted = Counted.of(counting, count_folder(preds, dataset, counting, workers=workers))
     require_scorable(counted)
     return counted
 
