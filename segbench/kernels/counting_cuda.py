@@ -60,7 +60,7 @@ def count_pairs(targets: Tensor, preds: Tensor) -> Tensor:
     counts = torch.zeros((len(targets), 256, 256), dtype=torch.int64, device=targets.device)
     if targets.numel():
         size = targets[0].numel()
-        with torch.cuda.device_of(targets):  # type: ignore[no-untyped-call]  # Triton launches on the current device, whatever tensors say
+        with torch.cuda.device_of(targets):  # Triton launches on the current device, whatever tensors say
             _count[triton.cdiv(size, TILE), len(targets)](
                 targets.contiguous(), preds.contiguous(), counts, size, tile=TILE, most=PAIRS_OF_A_TILE, **LAUNCH
             )

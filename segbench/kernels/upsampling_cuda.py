@@ -94,7 +94,7 @@ def enlarge(
     column_index, column_weight = _axis_on_device(logits_width, enlarged[1], size[1], grid, logits.device)
     classes = torch.empty((images, *size), dtype=torch.uint8, device=logits.device)
     counts = None if targets is None else torch.zeros((images, 256, 256), dtype=torch.int64, device=logits.device)
-    with torch.cuda.device_of(logits):  # type: ignore[no-untyped-call]  # Triton launches on the current device, whatever the tensors say
+    with torch.cuda.device_of(logits):  # Triton launches on the current device, whatever the tensors say
         _enlarge[triton.cdiv(size[0], ROWS), triton.cdiv(size[1], COLUMNS), images](
             logits, row_index, row_weight, column_index, column_weight,
             classes if targets is None else targets.contiguous(), classes, classes if counts is None else counts,

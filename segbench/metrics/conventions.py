@@ -98,7 +98,7 @@ def _of_images(counted: Counted) -> tuple[NDArray[np.int64], NDArray[np.int64], 
 
 
 def _without_last_column(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    return counts * (np.arange(counts.shape[1]) < counts.shape[1] - 1)
+    return np.where(np.arange(counts.shape[1]) < counts.shape[1] - 1, counts, 0)
 
 
 def of_images_by_class(counted: Counted) -> float:

@@ -22,7 +22,7 @@ def device_software(device: torch.device) -> dict[str, Any]:
         return {}
     return {
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        "cudnn": torch.backends.cudnn.version(),
         "driver": (ask_nvidia_smi(device, ["driver_version"]) or [None])[0],
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
