@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import DataError
 from segbench.evaluation.protocol import Protocol
-from segbench.files.settings import Location, Truth, Whole, names, one_of, setting, text
-from segbench.records.groups import GROUPS
+from segbench.files.settings import Location, Truth, Whole, names, setting, text
+from segbench.records.groups import RULES, group_rule
 
 if TYPE_CHECKING:
     from segbench.evaluation.execution import Execution
@@ -91,7 +91,7 @@ def protocol_values(values: dict[str, Any]) -> dict[str, Any]:
 class Suite:
     """The arguments of a run; ``None`` leaves the choice to the run. ``protocol`` holds the fields of a Protocol that were given.
 
-    ``groups`` is a key of :data:`segbench.records.groups.GROUPS`. ``map`` is a file of :mod:`segbench.labels.mapping`, or ``by-name``.
+    ``groups`` is a rule of :mod:`segbench.records.groups`. ``map`` is a file of :mod:`segbench.labels.mapping`, or ``by-name``.
     """
 
     models: tuple[str, ...] = setting(
@@ -124,7 +124,7 @@ class Suite:
     per_class: bool = setting(False, Truth(), "Also print the IoU of every class.")
     save_predictions: bool = setting(False, Truth(), "Also write class maps as label ids under OUT/predictions/MODEL.")
     gallery: bool = setting(False, Truth(), "Also draw, for each class, the image on which a model does worst.")
-    groups: str | None = setting(None, one_of(*GROUPS), "What the intervals draw, by the images' names.  [default: images]")
+    groups: str | None = setting(None, group_rule, f"What the intervals draw: {RULES}.  [default: images]", metavar="RULE")
     channels_last: bool | None = setting(None, Truth(both=True), "Memory order of weights and images.  [default: as they are]")
     compile: bool = setting(False, Truth(), "Run networks through torch.compile.")
     graphs: bool = setting(True, Truth(both=True), "On a GPU, replay passes from CUDA graphs.  [default: where that works]")

@@ -18,7 +18,7 @@ from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import notes, warnings
 from segbench.report.tables.formats import texts_of
 from segbench.report.tables.frames import comparable, per_class, plain_rows, score_table
-from segbench.report.tables.intervals import interval_note
+from segbench.report.tables.intervals import few_groups, interval_note
 from segbench.report.tables.macs import macs_note
 
 
@@ -86,6 +86,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
         console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)
     for note in notes(records):
         show.print(note, style="dim", markup=False, soft_wrap=True)
+    if caution := few_groups(records[0]):
+        console(stderr=True).print(f"warning: {caution}", markup=False, soft_wrap=True)
     for note in (macs_note(records), interval_note(records)):
         if note:
             show.print(note, style="dim", markup=False, soft_wrap=True)

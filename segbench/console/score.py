@@ -17,7 +17,7 @@ from segbench.labels.mapping import LabelMapping, describe_mapping, read_mapping
 from segbench.metrics.image_counts import Counted, Counting
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import averaging, cautions
-from segbench.report.tables.intervals import half_width, interval_note
+from segbench.report.tables.intervals import few_groups, half_width, interval_note, without_interval
 from segbench.report.tables.metrics import ALWAYS, METRICS, OTHERWISE
 from segbench.report.tables.numbers import percent
 from segbench.scoring.folder import require_scorable
@@ -72,8 +72,11 @@ def print_scores(record: RunRecord) -> None:
         show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
     show.print("   ".join(_headline(record)) + "   (per cent)")
     show.print(averaging(record), style="dim", markup=False, soft_wrap=True)
-    if note := interval_note([record]):
-        show.print(note, style="dim")
+    for note in (interval_note([record]), without_interval(record)):
+        if note:
+            show.print(note, style="dim", markup=False, soft_wrap=True)
+    if caution := few_groups(record):
+        console(stderr=True).print(f"warning: {caution}", markup=False, soft_wrap=True)
     if record.boundary:
         pixels = " or ".join(map(str, sorted({record.boundary.widths[0], record.boundary.widths[-1]})))
         show.print(f"boundary IoU within {100 * record.boundary.ratio:g} % of the diagonal ({pixels} px) of an edge", style="dim")

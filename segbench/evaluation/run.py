@@ -62,7 +62,7 @@ def run(
 ) -> list[Outcome]:
     """Evaluate models on a dataset: one record each. Every image is read once for all of them.
 
-    :param groups: what intervals draw instead of images, a key of :data:`segbench.records.groups.GROUPS`.
+    :param groups: what intervals draw instead of images, by a rule of :mod:`segbench.records.groups`.
     :param execution: what the segmenters were prepared for, for the record.
     :param unfinished: where counts are kept, so that the same run goes on where it was killed. Whoever writes the records removes it.
 

@@ -18,7 +18,7 @@ from segbench.errors import RecordError
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.per_image import PerImage, totals
 from segbench.metrics.uncertainty import Comparison, compare, holm
-from segbench.records.groups import GROUPS, groups_of
+from segbench.records.groups import groups_of
 from segbench.records.per_image import images_file, read_per_image
 from segbench.records.run_record import RunRecord, read_run
 
@@ -86,7 +86,7 @@ class Compared:
 def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> Compared:
     """Compare two records, given as their JSON files.
 
-    :param groups: what is drawn and exchanged, by a key of :data:`segbench.records.groups.GROUPS`; images by default.
+    :param groups: what is drawn and exchanged, by a rule of :mod:`segbench.records.groups`; images by default.
     :raises RecordError: a record or its matrices cannot be read or do not fit together, or the two are not comparable.
     :raises DataError: the images' names have no such groups.
 
@@ -106,7 +106,8 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
         raise RecordError(f"{a} and {b} are of different images, or of the same images in another order")
     if first.boundary and second.boundary and first.boundary.ratio != second.boundary.ratio:
         y = replace(y, boundary=None)  # bands of different widths
-    named: dict[str, Any] = {} if groups is None else {"groups": groups_of(ids, groups), "unit": GROUPS[groups][0]}
+    grouped = None if groups is None else groups_of(ids, groups)
+    named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
     found = compare(first.labels, x, y, **named)
     scores_a, scores_b = totals(first.labels, x), totals(first.labels, y)
     image_mious = np.stack([image_miou(x.confusion), image_miou(y.confusion)])

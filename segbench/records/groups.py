@@ -1,47 +1,127 @@
-"""Groups of images that resemble each other, as their names say: what intervals draw instead of single images."""
+r"""Groups of images that resemble each other: what intervals draw instead of single images.
+
+A rule is a name of :data:`BY_NAME`; ``folder``; a regular expression with one pair of parentheses, around the group
+(``(patient\d+)_``); or a CSV file whose rows hold an image and its group, with or without a header.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import DataError
+from segbench.files.text import read_text
 
 if TYPE_CHECKING:
     from segbench.labels.space import LabelSpace
     from segbench.metrics.per_image import PerImage
     from segbench.metrics.uncertainty import Intervals
 
-# How a group's name is taken from the name of an image, without its folders; and what the groups are called.
-GROUPS: dict[str, tuple[str, Callable[[str], str]]] = {
-    "city": ("cities", lambda name: name.partition("_")[0]),
-    "sequence": ("sequences", lambda name: name.rpartition("_")[0]),
+# How a group's name is taken from an image's; and what the groups are called.
+BY_NAME: dict[str, tuple[str, Callable[[str], str]]] = {
+    "city": ("cities", lambda name: name.rpartition("/")[2].partition("_")[0]),
+    "sequence": ("sequences", lambda name: name.rpartition("/")[2].rpartition("_")[0]),
+    "folder": ("folders", lambda name: name.rpartition("/")[0]),
 }
+RULES = f"{', '.join(BY_NAME)}, a pattern with parentheses around the group, or a CSV of images and groups"
 
 
-def groups_of(ids: Sequence[str], how: str) -> list[str]:
-    """The group of each image, by a key of :data:`GROUPS`.
+@dataclass(frozen=True)
+class Groups:
+    """The group of each image, and what to call several of them."""
 
-    :raises DataError: names have no group, or all have the same.
+    unit: str
+    of_images: tuple[str, ...]
+
+
+def group_rule(value: object) -> str:
+    """A rule as people write it.
+
+    :raises ValueError: it is none.
     """
-    unit, group_of = GROUPS[how]
-    groups = [group_of(sample_id.rpartition("/")[2]) for sample_id in ids]
-    if nameless := [sample_id for sample_id, group in zip(ids, groups, strict=True) if not group or group == sample_id]:
-        raise DataError(
-            f"{len(nameless)} of {len(ids)} images have no {how} in their name, e.g. {nameless[0]!r}", way_out="leave out --groups"
+    rule = str(value)
+    if isinstance(value, str) and (rule in BY_NAME or rule.lower().endswith(".csv")):
+        return rule
+    try:
+        parentheses = re.compile(rule).groups if isinstance(value, str) else 0
+    except re.error as error:
+        raise ValueError(f"{rule!r} is no pattern: {error}") from None
+    if parentheses != 1:
+        raise ValueError(f"{rule!r} is none of {RULES}")
+    return rule
+
+
+def groups_of(ids: Sequence[str], rule: str) -> Groups:
+    """The group of each image, by a rule (see :func:`group_rule`).
+
+    :raises DataError: images have no group, all have the same, or each has one of its own; or a file says nothing of some.
+    """
+    if rule in BY_NAME:
+        unit, group_of = BY_NAME[rule]
+        found, where = Groups(unit, tuple(map(group_of, ids))), f"no {rule} in their name"
+    elif rule.lower().endswith(".csv"):
+        found, where = _of_file(Path(rule), ids), f"no group in {rule}"
+    else:
+        matches = [re.search(rule, sample_id) for sample_id in ids]
+        found, where = (
+            Groups("groups", tuple((match[1] or "") if match else "" for match in matches)),
+            f"no group by {rule!r} in their name",
         )
-    if len(set(groups)) < 2:
-        raise DataError(f"there are no {unit} to draw: all {len(ids)} images are of one", way_out="leave out --groups")
-    return groups
+    nameless = [sample_id for sample_id, group in zip(ids, found.of_images, strict=True) if not group or group == sample_id]
+    different = len(set(found.of_images))
+    if nameless:
+        raise DataError(f"{len(nameless)} of {len(ids)} images have {where}, e.g. {nameless[0]!r}", way_out="leave out --groups")
+    if different < 2:
+        raise DataError(f"there are no {found.unit} to draw: all {len(ids)} images are of one", way_out="leave out --groups")
+    if different == len(ids):
+        example = f"{ids[0]!r} is all of {found.of_images[0]!r}"
+        raise DataError(
+            f"each of the {len(ids)} {found.unit} is one image ({example}), so these are no groups", way_out=f"--groups takes {RULES}"
+        )
+    return found
+
+
+def _of_file(path: Path, ids: Sequence[str]) -> Groups:
+    """The groups that a CSV file gives: image names as in records, without folders, or with the file's ending.
+
+    :raises DataError: it is missing or no table of two columns, or it gives an image two groups.
+    """
+    if not path.is_file():
+        raise DataError(f"--groups {path}: there is no such file", way_out=f"--groups takes {RULES}")
+    text = read_text(path)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+    if not rows or any(len(row) < 2 for row in rows):
+        raise DataError(f"--groups {path}: it must hold two columns, an image and its group")
+    spelt = {name: each for each in ids for name in (each.rpartition("/")[2], each)}
+    known = {
+        name: spelt[key] for name in (row[0] for row in rows) for key in (name, _stem(name), _stem(name).rpartition("/")[2]) if key in spelt
+    }
+    unit = "groups" if rows[0][0] in known else f"{rows[0][1]}s"
+    given: dict[str, str] = {}
+    for name, group, *_ in rows:
+        if name in known and given.setdefault(known[name], group) != group:
+            raise DataError(f"--groups {path}: {name} is in {given[known[name]]!r} and in {group!r}", way_out="give each image one group")
+    return Groups(unit, tuple(given.get(each, "") for each in ids))
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\.[A-Za-z]\w{1,4}$", "", name)
 
 
 def intervals_of(labels: LabelSpace, ids: Sequence[str], counted: PerImage, groups: str | None = None) -> Intervals:
-    """Intervals over images, or over groups of them by a key of :data:`GROUPS`.
+    """Intervals over images, or over groups of them by a rule.
 
     :raises DataError: see :func:`groups_of`.
     """
-    from segbench.metrics.uncertainty import bootstrap  # numpy, which the command line does without when it lists GROUPS
+    from segbench.metrics.uncertainty import bootstrap  # numpy, which the command line does without when it reads a rule
 
     if groups is None:
         return bootstrap(labels, counted)
-    return bootstrap(labels, counted, groups=groups_of(ids, groups), unit=GROUPS[groups][0])
+    found = groups_of(ids, groups)
+    return bootstrap(labels, counted, groups=found.of_images, unit=found.unit)

@@ -79,7 +79,7 @@ class RunRecord:
         """The record of what was counted in a dataset, with intervals over its images.
 
         :param machine: facts for the environment, beside those that every record has.
-        :param groups: what the intervals draw instead of images, a key of :data:`segbench.records.groups.GROUPS`.
+        :param groups: what the intervals draw instead of images, by a rule of :mod:`segbench.records.groups`.
         :raises DataError: the names of the images have no such groups.
         """
         if mapping := counted.counting.decoding.mapping:

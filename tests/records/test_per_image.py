@@ -88,9 +88,9 @@ IDS = ["frankfurt_000000_000294", "val/frankfurt/frankfurt_000000_000576", "fran
 
 
 def test_cities_and_sequences_are_read_from_the_images_names() -> None:
-    assert groups_of(IDS, "city") == ["frankfurt", "frankfurt", "frankfurt", "munster"]
-    assert groups_of(IDS, "sequence") == ["frankfurt_000000", "frankfurt_000000", "frankfurt_000001", "munster_000000"]
-    assert groups_of(["0006R0_f00930", "0016E5_07961"], "sequence") == ["0006R0", "0016E5"]
+    assert list(groups_of(IDS, "city").of_images) == ["frankfurt", "frankfurt", "frankfurt", "munster"]
+    assert list(groups_of(IDS, "sequence").of_images) == ["frankfurt_000000", "frankfurt_000000", "frankfurt_000001", "munster_000000"]
+    assert groups_of(["0006R0_f00930", "0006R0_f00960", "0016E5_07961"], "sequence").of_images == ("0006R0", "0006R0", "0016E5")
 
 
 def test_intervals_over_cities_draw_cities_and_say_so() -> None:

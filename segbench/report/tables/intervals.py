@@ -25,6 +25,28 @@ def plus_minus(half_width: float) -> str:
     return "" if math.isnan(half_width) else f" ± {100 * half_width:.1f}"
 
 
+FEW_GROUPS = 20
+
+
+def without_interval(record: RunRecord, names: int = 12) -> str:
+    """Why classes have a score and no interval; empty if none is so."""
+    if record.intervals is None:
+        return ""
+    lone = ~np.isnan(record.scores.class_iou) & np.isnan(half_width(record, "class_iou"))
+    classes = [name for name, each in zip(record.labels.class_names, lone, strict=True) if each]
+    more = f" and {len(classes) - names} more" if len(classes) > names else ""
+    unit = record.intervals.unit
+    return f"no ±: fewer than two {unit} hold the class: {', '.join(classes[:names])}{more}" if classes else ""
+
+
+def few_groups(record: RunRecord) -> str:
+    """That groups are too few to trust their intervals; empty if they are not, or if images are drawn."""
+    found = record.intervals
+    if found is None or found.unit == "images" or found.units >= FEW_GROUPS:
+        return ""
+    return f"intervals over {found.units} {found.unit} are too narrow: with 10 of them 95 % intervals held the truth in 89 % of trials"
+
+
 def interval_note(records: Iterable[RunRecord]) -> str:
     """What ``±`` means in a table of these records; empty if none has an interval."""
     known = [record.intervals for record in records if record.intervals and not math.isnan(half_width(record, "miou"))]
