@@ -85,6 +85,7 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any
 )
 @click.option("--json", "json_file", type=FILE, help="Write the run record here.")
 @click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
+@click.option("--data-name", help="What the record calls the data.  [default: the folder's name]")
 @click.option("--name", help="What the record calls the predictions.  [default: the folder's name]")
 @click.option("--boundary", is_flag=True, help="Also score the pixels near the edges of classes: Boundary IoU.")
 @click.option(
@@ -113,6 +114,7 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     if options["quiet"]:
         be_quiet()
     dataset = _targets(gts, options)
+    dataset = replace(dataset, name=options["data_name"]) if options["data_name"] else dataset
     names = options["pred_names"]
     if official_json and dataset.instances is None:
         way_out = "leave it out, or put *_gtFine_instanceIds.png beside the targets"

@@ -116,6 +116,8 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
 
 def _differences(a: RunRecord, b: RunRecord) -> list[str]:
     """One line for each part of the signatures that is not the same."""
+    if a.comparability == b.comparability:
+        return []
     parts = [dict(part.partition(":")[::2] for part in record.signature.split("|")) for record in (a, b)]
     keys = dict.fromkeys([*parts[0], *parts[1]])
     return [f"{key}: {x} and {y}" for key in keys if (x := parts[0].get(key, "nothing")) != (y := parts[1].get(key, "nothing"))]

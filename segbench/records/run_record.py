@@ -135,6 +135,11 @@ class RunRecord:
         }
         return "|".join(f"{key}:{value}" for key, value in parts.items())
 
+    @property
+    def comparability(self) -> str:
+        """The signature without what the data are called: the same targets are the same data, whatever their folder's name is."""
+        return "|".join(part for part in self.signature.split("|") if not part.startswith("data:"))
+
     def to_json(self) -> str:
         """The record as text; equal records give equal bytes."""
         data = {

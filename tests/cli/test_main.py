@@ -242,6 +242,22 @@ def test_bad_options_are_usage_errors(arguments: list[str]) -> None:
     assert result.exit_code == 2
 
 
+def test_two_folders_with_the_same_targets_are_the_same_data_whatever_they_are_called(gts: Path, label_file: Path, tmp_path: Path) -> None:
+    again = tmp_path / "masks-of-2026"
+    shutil.copytree(gts, again)
+    files = [tmp_path / "width_0.5", tmp_path / "width_0.75"]
+    for targets, file in zip((gts, again), files, strict=True):
+        assert segbench("score", gts, targets, "--labels", label_file, "--json", file, "--name", file.name).exit_code == 0
+        assert file.with_name(f"{file.name}.npz").is_file()
+    assert segbench("compare", *files).exit_code == 0
+    table = segbench("table", *files, "--format", "csv").stdout
+    assert len(table.splitlines()) == 3
+    assert len({line.rpartition(",")[2] for line in table.splitlines()[1:]}) == 1
+    named = segbench("score", gts, again, "--labels", label_file, "--data-name", "polyps", "--json", tmp_path / "named.json")
+    assert "data:polyps-" in named.stdout
+    assert read_run(tmp_path / "named.json").dataset["name"] == "polyps"
+
+
 UNSOUND = ["nan", "inf", "-inf", "-5", "1e400"]
 NUMBERS = [
     ["run", "--models", "enet", "--limit"],

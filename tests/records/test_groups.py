@@ -77,7 +77,7 @@ def test_few_groups_and_classes_without_an_interval_are_said() -> None:
     one = record(intervals=bootstrap(record().labels, counts, groups=groups, unit="cities", replicates=20))
     one = replace(one, confusion=replace(one.confusion, counts=counts.sum(axis=0)))
     assert few_groups(one).startswith("intervals over 3 cities are too narrow")
-    assert without_interval(one) == f"no ±: fewer than two cities hold the class: {one.labels.class_names[4]}"
+    assert without_interval(one) == f"no interval: fewer than two cities hold the class: {one.labels.class_names[4]}"
     plain = replace(one, intervals=bootstrap(record().labels, counts, replicates=20))
     assert few_groups(plain) == ""
     assert without_interval(replace(one, intervals=None)) == ""

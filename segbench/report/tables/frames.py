@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,10 @@ def comparable(records: Iterable[RunRecord]) -> list[Group]:
 
     :raises RecordError: two label spaces hide behind one signature.
     """
-    by_signature: dict[str, list[RunRecord]] = {}
+    alike: dict[str, list[RunRecord]] = {}
     for record in records:
-        by_signature.setdefault(record.signature, []).append(record)
+        alike.setdefault(record.comparability, []).append(record)
+    by_signature = {min(record.signature for record in members): members for members in alike.values()}
     for signature, members in by_signature.items():
         if any(record.labels != members[0].labels for record in members):
             raise RecordError(f"records of {signature} have different label spaces named {members[0].labels.name!r}; rename one of them")
@@ -86,7 +87,7 @@ def score_table(records: Sequence[RunRecord], profiles: Sequence[Profile] = (), 
     :raises RecordError: the signatures of the records or the settings of the profiles differ, or a network has two profiles.
     """
     rows = ranked(records)
-    _one("records of different signatures", {record.signature for record in rows})
+    _one("records of different signatures", {record.comparability: record.signature for record in rows}.values())
     speeds = speeds_of(rows, profiles)
     table: dict[str, Any] = {"rank": pd.Series(list(ranks), dtype="Int64")} if ranks else {}
     table["model"] = row_labels(rows)
@@ -129,7 +130,7 @@ def class_half_widths(records: Sequence[RunRecord], score: str = "IoU") -> pd.Da
 
 def _by_class(records: Sequence[RunRecord], values: Callable[[RunRecord], Any]) -> pd.DataFrame:
     rows = ranked(records)
-    _one("records of different signatures", {record.signature for record in rows})
+    _one("records of different signatures", {record.comparability: record.signature for record in rows}.values())
     names = rows[0].labels.class_names if rows else ()
     called = [record.name for record in rows]
     called = called if len(set(called)) == len(called) else row_labels(rows)
@@ -214,7 +215,7 @@ def _belongs(profile: Profile, record: RunRecord) -> bool:
     return same and profile.precision == record.protocol.get("precision", profile.precision)
 
 
-def _one(what: str, kinds: set[str]) -> None:
+def _one(what: str, kinds: Collection[str]) -> None:
     if len(kinds) > 1:
         raise RecordError("\n  ".join([f"{what} do not belong in one table:", *sorted(kinds)]))
 

@@ -36,7 +36,7 @@ def without_interval(record: RunRecord, names: int = 12) -> str:
     classes = [name for name, each in zip(record.labels.class_names, lone, strict=True) if each]
     more = f" and {len(classes) - names} more" if len(classes) > names else ""
     unit = record.intervals.unit
-    return f"no ±: fewer than two {unit} hold the class: {', '.join(classes[:names])}{more}" if classes else ""
+    return f"no interval: fewer than two {unit} hold the class: {', '.join(classes[:names])}{more}" if classes else ""
 
 
 def few_groups(record: RunRecord) -> str:
