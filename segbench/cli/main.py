@@ -6,6 +6,7 @@ Importing this loads click alone, so that `segbench --help` answers at once: hea
 from __future__ import annotations
 
 import warnings
+from contextvars import copy_context
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
@@ -42,7 +43,7 @@ class _Main(click.Group):
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning
-                return super().invoke(ctx)
+                return copy_context().run(super().invoke, ctx)  # what one call sets, such as --quiet, ends with it
         except SegbenchError as error:
             click.echo(click.style("error: ", fg="red", bold=True) + printable(str(error)), err=True)
             ctx.exit(2)
