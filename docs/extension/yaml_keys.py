@@ -29,6 +29,7 @@ exists. Paths are relative to the file they stand in, but `out` of a suite, whic
 FORMS = {"text": "text", "names": "a list of names, or text with commas", "parse_size": "`HxW`", "parse_input_size": "`HxW`, or a number"}
 FORMS |= {
     "parse_scales": "a list of numbers",
+    "group_rule": "`city`, `sequence`, `folder`, a pattern with parentheses around the group, or a CSV of images and groups",
     "weight_files": "a mapping of models to files",
     "titles": "a mapping of models to text",
     "arguments": "a mapping of models to mappings",
