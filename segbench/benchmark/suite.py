@@ -67,7 +67,7 @@ def arguments(value: Any) -> dict[str, dict[str, Any]]:
 
 def _pairs(texts: Any, form: str, way_out: str = "") -> list[tuple[str, str]]:
     """Name and value of each text, every name once."""
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for pair in texts:
         name, _, value = str(pair).partition("=")
         if not (name and value):
@@ -139,8 +139,11 @@ class Suite:
     def overridden(self, flags: Mapping[str, Any]) -> Suite:
         """The suite with what the command line said instead; ``None`` and an empty collection say nothing."""
         given = {key: value for key, value in flags.items() if value not in (None, (), {})}
-        merged = {key: {**getattr(self, key), **given[key]} for key in ("weights", "protocol", "name", "set") if key in given}
-        return replace(self, **{**given, **merged})
+        merged: dict[str, Any] = {
+            key: {**getattr(self, key), **given[key]} for key in ("weights", "protocol", "name", "set") if key in given
+        }
+        changed: dict[str, Any] = {**given, **merged}
+        return replace(self, **changed)
 
 
 def preset_names() -> list[str]:

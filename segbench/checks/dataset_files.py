@@ -127,7 +127,8 @@ def check_files(
     problems[NO_TWINS] = [" = ".join(ids) for ids in pictures.values() if len(ids) > 1]
     problems |= {NO_LEAKS: _leaks(dataset, pictures, apart, workers, on_sample)} if apart else {}
     problems |= _of_the_classes(dataset.labels, census, places)
-    findings = [Finding(dataset.title, what, problem) for what, found in problems.items() for problem in found or [None]]
+    said: dict[str, list[str] | list[None]] = {what: found or [None] for what, found in problems.items()}
+    findings = [Finding(dataset.title, what, problem) for what, found in said.items() for problem in found]
     notes = [f"{len(turned)} photographs are turned as EXIF says, as viewers show them: {some(turned, SHOWN)}"] if turned else []
     return Checked(findings, census.frequencies(), notes)
 
@@ -196,5 +197,5 @@ def _digest_of(sample: Sample) -> tuple[str, bytes]:
 def _digest(image: NDArray[np.uint8]) -> bytes:
     """The same for two pictures of one size and of the same pixels, however they are stored."""
     digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(np.ascontiguousarray(image).data)
     return digest.digest()

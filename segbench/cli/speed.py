@@ -48,7 +48,7 @@ from segbench.cli.options import DEVICE_OPTION, FOLDER, device_named, names_in, 
 @click.option("--out", type=FOLDER, help="A board: records, table and plots. What is measured there already is kept.")
 @DEVICE_OPTION
 @click.pass_context
-def profile(ctx: click.Context, names: str | None, models: str | None, out: Path | None, **options: Any) -> None:
+def profile(ctx: click.Context, /, names: str | None, models: str | None, out: Path | None, **options: Any) -> None:
     """Measure size and speed of networks; needs no weights and no data."""
     from segbench.console.profile import Plan, run_profiles
     from segbench.models import MODELS

@@ -177,7 +177,7 @@ def read_instances(sample: Sample, size: tuple[int, ...]) -> NDArray[np.uint16]:
     return instances
 
 
-def require(paths: Mapping[str, Path], what: str, way_out: str) -> None:
+def require(paths: Mapping[str, Picture], what: str, way_out: str) -> None:
     """Check that every path exists.
 
     :raises DataError: naming every one that does not.

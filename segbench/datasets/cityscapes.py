@@ -143,7 +143,9 @@ def read_disparity(sample: Sample) -> NDArray[np.float32]:
         raise DataError(
             f"{sample.id}: there is no disparity map", way_out="unpack disparity_trainvaltest.zip beside leftImg8bit/ and gtFine/"
         )
-    return np.maximum(read_uint16(sample.extras["depth"]).astype(np.float32) - 1, 0) / DISPARITY_UNIT
+    measured = read_uint16(sample.extras["depth"]).astype(np.float32) - np.float32(1)
+    nearness: NDArray[np.float32] = np.maximum(measured, np.float32(0)) / np.float32(DISPARITY_UNIT)
+    return nearness
 
 
 def _sample(root: Path, split: str, target: Path) -> Sample:

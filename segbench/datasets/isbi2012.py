@@ -13,6 +13,7 @@ wider or narrower by taste, and pixel IoU sees little else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from PIL import Image
 from segbench.datasets.base import Dataset
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
 from segbench.errors import DataError, ImageError
+from segbench.images.content import Picture
 from segbench.labels.space import LabelClass, LabelSpace
 
 CELLS = "cell interior"
@@ -72,6 +74,8 @@ def isbi2012(data: Path | None = None, split: str = "val") -> Dataset:
     require_split("isbi2012", split, SPLITS)
     if data is not None and (Path(data) / "train-volume.tif").exists():
         root = folder_of("isbi2012", data, ("train-volume.tif", "train-labels.tif"), (), WAY_OUT)
+        images: Mapping[str, Picture]
+        targets: Mapping[str, Picture]
         images, targets = (_pages(root / f"train-{kind}.tif") for kind in ("volume", "labels"))
     else:
         root = folder_of("isbi2012", data, ("train/image", "train/label"), (), WAY_OUT)

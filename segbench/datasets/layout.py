@@ -13,6 +13,7 @@ from segbench.datasets.base import Sample, require
 from segbench.errors import DataError
 from segbench.files.names import as_written, composed
 from segbench.files.text import read_text
+from segbench.images.content import Picture
 
 
 def folder_of(name: str, data: Path | None, holds: Sequence[str], nested: Sequence[str], way_out: str) -> Path:
@@ -74,7 +75,9 @@ def files_by_id(folder: Path, suffix: str, suffixes_of_others: tuple[str, ...] =
     return {composed(n[: -len(suffix)]): folder / n for n in wanted}
 
 
-def paired_samples(name: str, images: Mapping[str, Path], targets: Mapping[str, Path], looked_for: str, way_out: str) -> tuple[Sample, ...]:
+def paired_samples(
+    name: str, images: Mapping[str, Picture], targets: Mapping[str, Picture], looked_for: str, way_out: str
+) -> tuple[Sample, ...]:
     """The samples of a folder of images and a folder of targets, sorted by id.
 
     :param looked_for: what was looked for, for the error if there is nothing.

@@ -48,6 +48,6 @@ def sunrgbd(data: Path | None = None, split: str = "test") -> Dataset:
 
 def _depth_map(sample: Sample) -> Path:
     """Of the folder ``depth_bfx`` beside ``image``; the folder itself where it does not hold one file, for the error to name."""
-    assert sample.image is not None
+    assert isinstance(sample.image, Path)
     folder = sample.image.parent.parent / "depth_bfx"
     return next(iter(sorted(folder.glob("*.png"))), folder / "*.png")

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segbench.evaluation.protocol import Protocol, Size, window_starts
+from segbench.evaluation.parsing import Size
+from segbench.evaluation.protocol import Protocol, window_starts
 from segbench.kernels.bilinear import Grid
 from segbench.kernels.upsampling import count_enlarged, enlarged_classes, enlarged_logits
 from segbench.models.outputs import largest_magnitude

@@ -77,7 +77,7 @@ def parse_yaml(text: str, path: object, reader: Reader) -> Any:
 
 def plain(read: Callable[[Any], Any]) -> Reader:
     """A reader that makes something of plain data, whatever it is."""
-    return lambda node, _: read(yaml.SafeLoader("").construct_object(node, deep=True))  # type: ignore[no-untyped-call]
+    return lambda node, _: read(yaml.SafeLoader("").construct_object(node, deep=True))
 
 
 def section(what: str, readers: Mapping[str, Reader], build: Callable[[Values], Any] = lambda values: values) -> Reader:

@@ -42,4 +42,5 @@ def read_array(path: Picture, content: bytes) -> NDArray[Any]:
 def _only(path: Picture, arrays: Any) -> NDArray[Any]:
     if len(arrays.files) != 1:
         raise ImageError(path, f"{len(arrays.files)} arrays ({', '.join(arrays.files[:8])}); a label map is one")
-    return arrays[arrays.files[0]]
+    only: NDArray[Any] = arrays[arrays.files[0]]
+    return only

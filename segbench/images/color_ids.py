@@ -119,7 +119,7 @@ def ids_of_indices(indices: NDArray[np.uint8], palette: NDArray[np.uint8], table
 
 
 @kernel
-def _id_of(slots: Any, color: int) -> int:
+def _id_of(slots: Any, color: int) -> Any:
     """The id of a colour, or less than 0."""
     slot = (color * FACTOR & 0xFFFFFFFF) >> (32 - BITS)
     while slots[slot] >> 8 != color:
@@ -130,7 +130,7 @@ def _id_of(slots: Any, color: int) -> int:
 
 
 @kernel
-def _color(data: Any, byte: int, layout: Layout) -> int:
+def _color(data: Any, byte: int, layout: Layout) -> Any:
     color = np.int64(data[byte]) | np.int64(data[byte + 1]) << 8 | np.int64(data[byte + 2]) << 16
     return color | np.int64(data[byte + 3]) << 24 if len(layout) == 4 else color
 
@@ -413,4 +413,4 @@ def _ids_of_indices(indices: Any, out: Any, ids: Any) -> bool:
         if number < 0:
             return False
         out[x] = number
-    return ids[indices[0]] >= 0
+    return bool(ids[indices[0]] >= 0)

@@ -66,7 +66,8 @@ def _pixels(path: Picture, stored: Stored) -> NDArray[np.uint8]:
         colors = np.zeros((256, 3), np.uint8)
         palette = np.frombuffer(stored.palette[: len(stored.palette) // 3 * 3], np.uint8).reshape(-1, 3)
         colors[: len(palette)] = palette
-        return colors[values]
+        named: NDArray[np.uint8] = colors[values]
+        return named
     if values.dtype != np.uint8:
         raise ImageError(path, f"1 band of {values.dtype}; {WHAT} is RGB of 8 bits")
     grey = values if not stored.white else np.rint(values * (255 / stored.white)).astype(np.uint8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,8 @@ def read_image(path: Picture, allocate: Allocate | None = None) -> NDArray[np.ui
             except ValueError as error:
                 raise ImageError(path, f"the file is damaged ({error})") from None
             if decoded is not None:
-                return decoded
+                photograph: NDArray[np.uint8] = decoded
+                return photograph
     pixels = decode_with_library(path, content)
     height, width, channels = pixels.shape
     out = photograph_room((height, width, channels), allocate)
@@ -77,7 +79,8 @@ def read_uint16(path: Path) -> NDArray[np.uint16]:
     values = require_whole(path, stored.values, what)
     if values.dtype != np.uint16 and values.size and (int(values.min()) < 0 or int(values.max()) > 65535):
         raise ImageError(path, f"values from {int(values.min())} to {int(values.max())} do not fit 16 bits")
-    return values.astype(np.uint16, copy=False)
+    narrow: NDArray[np.uint16] = np.asarray(values, dtype=np.uint16)
+    return narrow
 
 
 def read_wide_rgb(path: Picture) -> NDArray[np.uint16]:
@@ -87,7 +90,8 @@ def read_wide_rgb(path: Picture) -> NDArray[np.uint16]:
     """
     content = read_content(path)
     upper, lower = (_first_or_second_byte(path, content, which).astype(np.uint16) for which in ("RGB;16B", "RGB;16L"))
-    return upper << 8 | lower
+    wide: NDArray[Any] = upper << 8 | lower
+    return wide
 
 
 def _first_or_second_byte(path: Picture, content: bytes, bytes_of: str) -> NDArray[np.uint8]:
@@ -95,7 +99,9 @@ def _first_or_second_byte(path: Picture, content: bytes, bytes_of: str) -> NDArr
     with identify(path, content) as image:
         if [str(tile[3]) for tile in image.tile] != ["RGB;16B"]:
             raise ImageError(path, f"{image.format} of mode {image.mode}: this must be a PNG of RGB in 16 bits a channel")
-        image.tile = [image.tile[0]._replace(args=bytes_of)] if hasattr(image.tile[0], "_replace") else [(*image.tile[0][:3], bytes_of)]
+        tile: Any = image.tile[0]
+        tiles: Any = [tile._replace(args=bytes_of) if hasattr(tile, "_replace") else (*tile[:3], bytes_of)]
+        image.tile = tiles
         return np.array(load(path, image))
 
 

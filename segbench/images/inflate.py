@@ -19,7 +19,7 @@ Stream = bytes | memoryview
 Inflate = Callable[[Stream, NDArray[np.uint8]], None]
 """Fills an array uint8[N], N > 0, with what a stream holds. ValueError: the stream is damaged, or does not hold N bytes exactly."""
 
-Checksum = Callable[[bytes, int], int]
+Checksum = Callable[[bytes | memoryview, int], int]
 
 DAMAGED = "the image data are damaged, cut short or too long"
 

@@ -155,7 +155,7 @@ def _chunks(data: bytes) -> _Content:
     if not data.startswith(SIGNATURE):
         raise ValueError("this is not a PNG file")
     checksum, whole = crc32(), memoryview(data)
-    header, palette, kinds, parts = b"", b"", set(), []
+    header, palette, kinds, parts = b"", b"", set[bytes](), list[memoryview]()
     position, last = len(SIGNATURE), b""
     while last != b"IEND":
         if position + 12 > len(data):
@@ -186,7 +186,7 @@ def _joined(parts: list[memoryview]) -> Stream:
     """Image data in one piece, in memory that is used again: megabytes of fresh memory cost more than copying them."""
     if len(parts) == 1:
         return parts[0]
-    whole = memoryview(borrow(sum(map(len, parts))))
+    whole = borrow(sum(map(len, parts))).data
     end = 0
     for part in parts:
         start, end = end, end + len(part)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from segbench.errors import ImageError
 from segbench.images.content import Picture
@@ -85,7 +86,7 @@ def _pages(content: bytes) -> list[Page]:
     offset_type = "Q" if big else "I"
     (offset,) = struct.unpack_from(order + offset_type, content, 8 if big else 4)
     seen: set[int] = set()
-    pages = []
+    pages: list[Any] = []
     while offset and offset not in seen and len(pages) < _MOST_PAGES:
         seen.add(offset)
         (count,) = struct.unpack_from(order + count_type, content, offset)

@@ -31,7 +31,8 @@ def require_whole(path: Picture, values: NDArray[Any], what: str) -> NDArray[Any
     if (broken := (whole != values) | (np.abs(whole) > 2**62)).any():
         examples = ", ".join(f"{value:g}" for value in np.unique(values[broken])[:SHOWN].tolist())
         raise ImageError(path, f"{dtype} with values such as {examples}; {what} is whole numbers")
-    return whole.astype(np.int64)
+    numbers: NDArray[np.int64] = whole.astype(np.int64)
+    return numbers
 
 
 def outside_bytes(values: NDArray[Any]) -> NDArray[Any]:

@@ -116,7 +116,7 @@ def read_files(paths: Iterable[Path]) -> tuple[tuple[Measured, ...], tuple[Profi
 
 def _read_board(folder: Path, problems: list[str]) -> Board:
     measured, profiles = _read_records(sorted((folder / "records").glob("*.json")), problems)
-    rules, reported = Rules(folder.name), ()
+    rules, reported = Rules(folder.name), tuple[Reported, ...]()
     try:
         rules, reported = read_rules(folder), read_reported(folder)
     except SegbenchError as error:

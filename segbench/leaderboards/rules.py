@@ -147,7 +147,8 @@ def read_reported(folder: Path) -> tuple[Reported, ...]:
             problems.append(f"line {number}: stands in line {first} already")
     if problems:
         raise DataError(f"{path}: {len(problems)} problems", problems)
-    rows = [Reported(**{name: visible(text) for name, text in line.items()} | {"year": int(line["year"])}) for _, line in lines]
+    texts: list[dict[str, Any]] = [{name: visible(text) for name, text in line.items()} for _, line in lines]
+    rows = [Reported(**{**line, "year": int(line["year"])}) for line in texts]
     return tuple(sorted(rows, key=lambda r: (-r.fraction, r.model, r.variant, r.by, r.input)))
 
 

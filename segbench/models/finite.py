@@ -24,7 +24,7 @@ def refuse_infinite_weights(segmenter: Segmenter) -> None:
     :raises NetworkError: naming those that are NaN or infinite.
     """
     network = segmenter.network
-    tensors = [(name, parameter, False) for name, parameter in network.named_parameters()]
+    tensors: list[Named] = [(name, parameter, False) for name, parameter in network.named_parameters()]
     tensors += [(name, buffer, buffer.ndim > 1) for name, buffer in network.named_buffers()]
     if problems := infinite(tensors):
         raise NetworkError(f"model {segmenter.name!r} has {said(problems)}")

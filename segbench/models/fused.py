@@ -32,8 +32,8 @@ def multihead(query: Shape, key: Shape, value: Shape, width: int, heads: int, *a
 def encoder_layer(source: Shape, width: int, heads: int, *args: Any, **kwargs: Any) -> int:
     """Attention of [N, L, width] to itself, and the two linear layers behind it, whose weights follow five facts and four norms."""
     number, length, _ = source
-    hidden = args[11][0]
-    return multihead(source, source, source, width, heads) + 2 * number * length * width * hidden * 2
+    hidden = int(args[11][0])
+    return int(multihead(source, source, source, width, heads)) + 2 * number * length * width * hidden * 2
 
 
 FUSED: dict[Any, Callable[..., int]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def inlined_weights(network: nn.Module) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for script in _outermost(network):
         try:
-            graph = script.inlined_graph
+            graph: Any = script.inlined_graph
         except RuntimeError:  # it has no forward, and is used by another way
             continue
         for node in graph.findAllNodes("prim::Constant", recurse=True):

@@ -51,7 +51,8 @@ def scores_in(returned: Any, wanted: Wanted, images: Tensor) -> Tensor:
     name, found = _main(returned, wanted)
     if problem := _problem(found, wanted, images):
         raise NetworkError(f"{wanted.title} gives {f'as {name!r} ' if name else ''}{describe(found)}{problem}")
-    return found if found.dtype in COMPUTED else found.float()
+    scores: Tensor = found if found.dtype in COMPUTED else found.float()
+    return scores
 
 
 def parts_of(returned: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -330,4 +330,4 @@ def predict(segmenter: Segmenter, images: NDArray[np.uint8], depth: NDArray[np.f
     logits = forward(segmenter, torch.from_numpy(images).to(segmenter.device), planes)
     classes = finish(segmenter, logits, (images.shape[1], images.shape[2])).cpu().numpy()
     refuse_infinite(float(largest_magnitude(logits)), segmenter.name, "these images")
-    return classes  # type: ignore[no-any-return]
+    return classes

@@ -113,7 +113,7 @@ def resident_bytes(network: nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in chain(network.parameters(), network.buffers()))
 
 
-def size_facts(segmenter: Segmenter, counted: PassCounts | None) -> dict[str, int | None]:
+def size_facts(segmenter: Segmenter, counted: PassCounts | None) -> dict[str, Any]:
     """Parameters, and MACs of a pass that was counted; ``None`` of an opaque network, which hides both."""
     if counted is None:
         return dict.fromkeys(("params", "params_trainable", "params_frozen", "params_infer", "macs"))
@@ -144,7 +144,7 @@ class _Operators(TorchDispatchMode):
     """Counts the calls of operators that ``FlopCounterMode`` has no formula for; in-place ones go with the others."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.uncounted: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

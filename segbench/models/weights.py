@@ -136,7 +136,7 @@ def load(path: Path | str, expected_model: str | None = None) -> Segmenter:
     grid = description.get("grid", "half_pixel")
     if grid not in GRIDS:
         raise WeightsError(f"{path}: its logits lie on a grid {grid!r}; this segbench knows {', '.join(GRIDS)}")
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in description["normalize"].items()}
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in description["normalize"].items()}
     try:
         normalize = Normalize(**given)
     except (TypeError, UsageError) as error:

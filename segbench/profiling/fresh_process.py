@@ -51,12 +51,12 @@ def measure_in_process(request: Request) -> Profile:
 def _end_with_parent() -> None:
     """A process that nobody waits for any more would go on measuring for minutes, and disturb what is measured next."""
 
-    def wait() -> None:
+    def wait(parent: multiprocessing.process.BaseProcess) -> None:
         parent.join()
         os._exit(1)
 
     if parent := multiprocessing.parent_process():
-        threading.Thread(target=wait, daemon=True).start()
+        threading.Thread(target=wait, args=(parent,), daemon=True).start()
 
 
 def _measure(request: Request) -> Profile | str:

@@ -41,7 +41,7 @@ def score_folder(
     [('c', 0.728)]
     """
     preds = Path(preds)
-    dataset = select(dataset, preds)
+    dataset = select(dataset, Path(preds))
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
     counting = Counting(decoding, boundary, dataset.instances, dataset.segments)
     counted = Counted.of(counting, count_folder(preds, dataset, counting, workers=workers))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -76,8 +77,8 @@ def _said(encoding: Encoding) -> Encoding:
 
 
 def _count_pair(sample: Sample, path: Path, readers: _Readers, counting: Counting) -> ImageCounts:
-    read, refusals = [], []
-    for reads in (lambda: readers.target(sample), lambda: readers.pred(path)):
+    read, refusals = list[NDArray[np.uint8]](), list[ImageError]()
+    for reads in (partial(readers.target, sample), partial(readers.pred, path)):
         try:
             read.append(reads())
         except ImageError as error:

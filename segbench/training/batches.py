@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch.nn import functional as F
 
 from segbench.datasets.base import Dataset, Sample
 from segbench.kernels.border_weights import border_weight_map
-from segbench.training.planes import IGNORE, Planes, PlaneStore
+from segbench.training.planes import IGNORE as IGNORE
+from segbench.training.planes import Planes, PlaneStore
 from segbench.training.recipe import Recipe
 
 _OUTSIDE = {"images": 128, "targets": IGNORE, "depth": 0, "pixel_weights": 0}
@@ -32,11 +34,15 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device; from pinned memory the copy runs while the host goes on."""
-        return Batch(**{name: None if plane is None else plane.to(device, non_blocking=True) for name, plane in vars(self).items()})
+        planes: dict[str, Any] = vars(self)
+        moved: dict[str, Any] = {name: None if plane is None else plane.to(device, non_blocking=True) for name, plane in planes.items()}
+        return Batch(**moved)
 
     def pinned(self) -> Batch:
         """The same in memory from which a CUDA device can copy by itself."""
-        return Batch(**{name: None if plane is None else plane.pin_memory() for name, plane in vars(self).items()})
+        planes: dict[str, Any] = vars(self)
+        moved: dict[str, Any] = {name: None if plane is None else plane.pin_memory() for name, plane in planes.items()}
+        return Batch(**moved)
 
     @classmethod
     def stack(cls, crops: Sequence[Batch]) -> Batch:

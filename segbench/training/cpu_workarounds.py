@@ -22,8 +22,8 @@ def sound_on_cpu(network: nn.Module) -> Iterator[None]:
     ways = ((_overruns, _pointwise), (_loses_gradients, _in_float32))
     unsound = [(module, way) for module in network.modules() for condition, way in ways if condition(module)]
     torch.set_flush_denormal(True)
-    for conv, way in unsound:
-        conv.forward = partial(way, conv)  # type: ignore[method-assign]
+    for module, way in unsound:
+        module.forward = partial(way, module)  # type: ignore[arg-type]
     try:
         yield
     finally:
@@ -69,4 +69,5 @@ def _loses_gradients(module: nn.Module) -> bool:
 def _in_float32(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """The layer outside of autocast."""
     with torch.autocast("cpu", enabled=False):
-        return conv._conv_forward(x.float(), conv.weight, conv.bias)
+        done: Tensor = conv._conv_forward(x.float(), conv.weight, conv.bias)
+        return done

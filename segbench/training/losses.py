@@ -90,4 +90,5 @@ def median_frequency_weights(pixels_by_image: NDArray[np.int64], image_pixels: N
     present = pixels_by_image > 0
     denominator = (present * image_pixels[:, None]).sum(axis=0)
     frequency = np.divide(pixels_by_image.sum(axis=0), denominator, out=np.full(present.shape[1], np.nan), where=denominator > 0)
-    return np.nan_to_num(np.nanmedian(frequency) / frequency, nan=0.0)
+    weights: NDArray[np.float64] = np.nan_to_num(np.nanmedian(frequency) / frequency, nan=0.0)
+    return weights

@@ -6,7 +6,7 @@ comment in its file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -150,12 +150,12 @@ class Recipe:
         :param share: of the training that lies behind the step; by default that of the steps.
         """
         share = step / self.steps if share is None else share
-        falls = {
+        falls: dict[str, Callable[[], float]] = {
             "poly": lambda: max(0.0, 1 - share) ** self.power,
             "step": lambda: self.step_factor ** (int(share * self.steps + 1e-6) // self.step_every),
             "constant": lambda: 1.0,
         }
-        return self.learning_rate * min(1.0, (step + 1) / max(self.warmup, 1)) * falls[self.schedule]()
+        return float(self.learning_rate * min(1.0, (step + 1) / max(self.warmup, 1)) * falls[self.schedule]())
 
     def identity(self) -> dict[str, Any]:
         """Its fields; those that came after the first checkpoints only if they are set, so that older checkpoints can be resumed."""
@@ -179,7 +179,7 @@ def read_recipe(source: Path | str | None, overrides: Mapping[str, Any], model: 
 
 
 def _read_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    readers, values, problems = settings_of(Recipe), {}, []
+    readers, values, problems = settings_of(Recipe), dict[str, Any](), list[str]()
     for key, value in overrides.items():
         try:
             if key not in readers:

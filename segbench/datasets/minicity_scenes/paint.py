@@ -79,15 +79,18 @@ def _octave(seed: int, cells: int) -> Ints:
     at, part = np.divmod(np.arange(256), step)
     after = (at + 1) % cells
     rows = (grid[at] * (step - part)[:, None] + grid[after] * part[:, None]) // step
-    return (rows[:, at] * (step - part) + rows[:, after] * part) // step
+    noise: NDArray[np.int32] = (rows[:, at] * (step - part) + rows[:, after] * part) // step
+    return noise
 
 
 @cache
 def cloth() -> NDArray[np.int16]:
     """The texture that everything is cut from: fractal noise int16[256, 256] in -128..127, seamless."""
-    total = sum(weight * _octave(seed, cells) for seed, (cells, weight) in enumerate([(4, 5), (8, 5), (16, 5), (32, 5), (64, 5), (128, 6)]))
+    octaves = enumerate([(4, 5), (8, 5), (16, 5), (32, 5), (64, 5), (128, 6)])
+    total = np.sum([weight * _octave(seed, cells) for seed, (cells, weight) in octaves], axis=0)
     low, high = int(np.min(total)), int(np.max(total))
-    return ((total - low) * 255 // (high - low) - 128).astype(np.int16)
+    texture: NDArray[np.int16] = ((total - low) * 255 // (high - low) - 128).astype(np.int16)
+    return texture
 
 
 @cache
@@ -109,7 +112,8 @@ def bar(u: Ints, v: Ints, start: tuple[int, int], end: tuple[int, int], width: i
     length = max(isqrt(du * du + dv * dv), 1)
     along = (u - start[0]) * du + (v - start[1]) * dv
     across = (u - start[0]) * dv - (v - start[1]) * du
-    return (along >= 0) & (along <= length * length) & (2 * np.abs(across) <= width * length)
+    inside: Mask = (along >= 0) & (along <= length * length) & (2 * np.abs(across) <= width * length)
+    return inside
 
 
 class Plane:

@@ -32,7 +32,7 @@ class ExportedNetwork(Frozen):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         before = self.anchor.device
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if self.anchor.device != before:
             from torch.export.passes import move_to_device_pass
 
@@ -103,9 +103,10 @@ def _side(length: Any, ranges: Mapping[Any, Any]) -> Side:
     """A length that may vary is a symbol with a range, or a multiple of one and a rest: ``8*s + 1``."""
     if isinstance(length, int):
         return Side.only(length)
-    whole = length.node.expr
+    whole: Any = length.node.expr
     (symbol,) = whole.free_symbols if len(whole.free_symbols) == 1 else (None,)
-    step, rest = (1, 0) if symbol is None else (whole.coeff(symbol), whole.subs(symbol, 0))
+    step: Any = 1 if symbol is None else whole.coeff(symbol)
+    rest: Any = 0 if symbol is None else whole.subs(symbol, 0)
     if symbol is None or whole - step * symbol - rest != 0 or not (step.is_integer and rest.is_integer and step > 0):
         return Side()  # a rule of its own: the program says at each image whether it keeps it
     low, high = _bounds(ranges.get(symbol))

@@ -100,6 +100,7 @@ class Frozen(nn.Module):
         )
         self.training = False
         # The device of a module without parameters.
+        self.anchor: Tensor
         self.register_buffer("anchor", torch.empty(0), persistent=False)
 
     def compute(self, images: Tensor) -> Any:

@@ -53,7 +53,7 @@ def open_model(reference: str, labels: LabelSpace) -> Segmenter:
     fixed = _only_size(config, processor) if kind in FIXED_TYPES else None
     if kind in MASK_TYPES:
         tokens = task_tokens(transformers.AutoTokenizer.from_pretrained(folder), config.task_seq_len) if kind == "oneformer" else None
-        module = MaskScores(network, tokens)
+        module: MaskScores | PixelScores = MaskScores(network, tokens)
     else:
         module = PixelScores(network, f"hf:{facts['source']}", fixed)
     names = [str(config.id2label[index]) for index in sorted(config.id2label)]

@@ -49,7 +49,7 @@ class OnnxNetwork(Frozen):
         return {name: _as_tensors(value, images.device) for name, value in zip(self.names, found, strict=True)}
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         provider(self.title, self.anchor.device)  # an unsupported device is refused when the network is moved, not in the middle of a run
         return self
 

@@ -14,6 +14,7 @@ What differs: He's initialisation, where the reference draws from a normal of 0.
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +101,7 @@ class ExchangeModule(nn.Module):
         """float[N, C_i, H_i, W_i] for each branch, the finest first, to the same."""
         branches = [blocks(x) for blocks, x in zip(self.branches, branches, strict=True)]
         fused = []
+        layers: Any
         for layers, target in zip(self.fuse_layers, branches, strict=True):
             parts = (_resize(layer(x), target, self.align_corners) for layer, x in zip(layers, branches, strict=True))
             fused.append(F.relu(reduce(torch.add, parts)))
@@ -243,7 +245,7 @@ class HRNetOCR(Trunk):
         he_initialise(self.cls_head, gain=1)
         self.aux_head = score_head(self.out_channels, classes)
 
-    def forward(self, x: Tensor) -> Tensor | TrainingOutput:
+    def forward(self, x: Tensor) -> Tensor | TrainingOutput:  # type: ignore[override]
         """Logits at stride 4, and in training mode the scores that weigh the pixels."""
         features = super().forward(x)
         scores = self.aux_head(features)

@@ -60,7 +60,8 @@ def tokens(maps: Tensor) -> Tensor:
 
 def maps(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """float[N, H * W, C] to float[N, C, H, W]."""
-    return tokens.transpose(1, 2).unflatten(2, size)
+    image: Tensor = tokens.transpose(1, 2).unflatten(2, size)
+    return image
 
 
 class Attention(nn.Module):

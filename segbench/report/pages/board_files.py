@@ -54,7 +54,8 @@ def rebuild(root: Path) -> dict[Path, bytes]:
     for board, places in zip(boards, ranks, strict=True):
         files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
     if not is_board(root):
-        rows = [(board, group) for board in boards if not board.speed_only for group in comparable(board.records) or [None]]
+        shown = [(board, comparable(board.records)) for board in boards if not board.speed_only]
+        rows: list[tuple[Board, Group | None]] = [(board, group) for board, groups in shown for group in groups or (None,)]
         files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
         files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
     return files

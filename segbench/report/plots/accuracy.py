@@ -39,7 +39,7 @@ def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profil
         _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title)
         for record, profile in pairs:
             if profile.network.interval is not None:
-                bar = {"color": BLUE, "linewidth": 1.1, "zorder": 1.5}
+                bar: dict[str, Any] = {"color": BLUE, "linewidth": 1.1, "zorder": 1.5}
                 figure.axes[0].hlines(100 * record.scores.miou, *profile.network.interval, **bar)
 
 
@@ -87,7 +87,7 @@ def _write_values(axes: Axes, values: NDArray[np.float64]) -> None:
         text = "–" if math.isnan(value) else f"{value:.0f}"
         color = INK if math.isnan(value) else ON_DEEP if value > 52 else ON_PALE
         weight = "bold" if value == best[column] and len(values) > 1 else "normal"
-        place = {"ha": "center", "va": "center", "fontsize": 7.5, "in_layout": False}
+        place: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "in_layout": False}
         axes.text(column + 0.5, row + 0.5, text, color=color, fontweight=weight, **place)
 
 

@@ -41,7 +41,7 @@ def failure_gallery(failures: Sequence[Failure], labels: LabelSpace, title: str,
     """
     if not failures:
         raise RecordError("no class occurs in any image: there is no failure to show")
-    rows = [panels_of(*(_thinned(plane) for plane in (each.image, each.target, each.pred)), labels) for each in failures]
+    rows = [panels_of(_thinned(each.image), _thinned(each.target), _thinned(each.pred), labels) for each in failures]
     heights = [WIDTH / 4 * panels[0][1].shape[0] / panels[0][1].shape[1] + 0.24 for panels, *_ in rows]
     present = sorted({index for _, indices, _ in rows for index in indices})
     extra = {name: color for *_, special in rows for name, color in special.items()}

@@ -78,8 +78,8 @@ def _scores(measured: Measured) -> dict[str, float]:
 
 def _strip(failure: Failure, labels: LabelSpace) -> NDArray[np.uint8]:
     step = math.ceil(failure.image.shape[1] / WIDTH)
-    planes = (plane[::step, ::step] for plane in (failure.image, failure.target, failure.pred))
-    panels, *_ = panels_of(*planes, labels)
+    image, target, pred = (plane[::step, ::step] for plane in (failure.image, failure.target, failure.pred))
+    panels, *_ = panels_of(image, target, pred, labels)
     gap = np.full((panels[0][1].shape[0], GAP, 3), 128, np.uint8)
     parts = [part for _, pixels in panels for part in (pixels, gap)]
     return np.concatenate(parts[:-1], axis=1)

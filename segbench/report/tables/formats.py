@@ -189,7 +189,7 @@ def without_bounds(table: pd.DataFrame) -> pd.DataFrame:
 def _places_in_rows(scores: pd.DataFrame) -> dict[str, Sequence[str]]:
     """By column, what each value is among those of its row."""
     rows = map(_places, scores.itertuples(index=False))
-    return dict(zip(scores, zip(*rows, strict=True), strict=False))  # no rows, no columns
+    return dict(zip(map(str, scores.columns), zip(*rows, strict=True), strict=False))  # no rows, no columns
 
 
 def _places(values: Iterable[float]) -> list[str]:

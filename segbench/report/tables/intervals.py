@@ -15,8 +15,9 @@ from segbench.records.run_record import RunRecord
 def half_width(record: RunRecord, metric: str) -> NDArray[np.float64]:
     """Half the width of a score's interval (``metric`` as in ``Intervals``); NaN where there is none, in the score's shape."""
     if record.intervals is not None and metric in record.intervals.bounds:
-        return record.intervals.half_width(metric)
-    shapes = {"one": (), "class": len(record.labels.classes), "category": len(record.labels.categories)}
+        known: NDArray[np.float64] = record.intervals.half_width(metric)
+        return known
+    shapes: dict[str, tuple[int, ...] | int] = {"one": (), "class": len(record.labels.classes), "category": len(record.labels.categories)}
     return np.full(shapes[KINDS[metric]], math.nan)
 
 
