@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from segbench.files.settings import one_of, text
 from segbench.files.yaml_schema import Key, each, named, plain, read_yaml, section
 from segbench.images.label_maps import LabelMaps
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
-from segbench.labels.files import byte_ids, classes_reader, color, ids, label_reader
+from segbench.labels.files import byte_ids, classes_reader, color, ids, label_reader, read_label_space
 from segbench.labels.space import LabelClass, LabelSpace, void_in_bytes
 from segbench.labels.tables import voc_color
 
@@ -81,7 +82,8 @@ def read_own(path: Path) -> OwnData:
     :raises DataError: it is missing, or has problems: each is named with its line.
     """
     try:
-        said = read_yaml(path, section("dataset", KEYS, _checked))
+        labels = replace(KEYS["labels"], read=plain(partial(_labels_in, path.parent)))
+        said = read_yaml(path, section("dataset", KEYS | {"labels": labels}, _checked))
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file", way_out="--dataset takes a registered name, or a YAML file") from None
     name = said.get("name", path.stem)
@@ -89,6 +91,12 @@ def read_own(path: Path) -> OwnData:
     return OwnData(
         name, path.parent / said.get("root", "."), splits, labels_of(name, said), said.get("encoding", "ids"), "encoding" in said
     )
+
+
+def _labels_in(folder: Path, value: object) -> LabelSpace:
+    """The label space of a builtin dataset, or of a file whose path starts at a folder."""
+    name = text(value)
+    return read_label_space(folder / name) if name.endswith((".yaml", ".yml")) else label_space(name)
 
 
 def _samples(path: Path, root: Path, image_pattern: str | None, target_pattern: str) -> tuple[Sample, ...]:
@@ -206,8 +214,8 @@ _TEXT = plain(text)
 LABEL_KEYS = {
     "labels": Key(
         plain(lambda value: label_space(text(value))),
-        "the name of a dataset",
-        "Takes the classes of a builtin dataset instead of `classes`.",
+        "the name of a dataset, or a YAML file",
+        "Takes the classes of a builtin dataset, or of a label space beside this file, instead of `classes`.",
     ),
     "classes": Key(
         classes_reader(label_reader(byte_ids)),

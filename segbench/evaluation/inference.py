@@ -24,7 +24,7 @@ from segbench.evaluation.transfer import Array, download, pinned_room, upload
 from segbench.labels.decoding import Decoding
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
-from segbench.models.finite import refuse_infinite_weights
+from segbench.models.finite import refuse_infinite_weights, refuse_unit_normalisation
 from segbench.models.outputs import refuse_infinite
 from segbench.models.segmenter import Segmenter
 from segbench.parallel import map_ordered
@@ -119,6 +119,7 @@ def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) ->
     if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
         raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
     refuse_infinite_weights(segmenter)
+    refuse_unit_normalisation(segmenter)
     if protocol.precision == "tf32" and segmenter.device.type != "cuda":
         raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {segmenter.device.type}; leave out --precision")
 

@@ -66,3 +66,17 @@ def _bounds(tensor: Tensor) -> Tensor | None:
     if tensor.element_size() == 1:  # of a byte: torch has no arithmetic for them
         tensor = tensor.float()
     return torch.stack(torch.aminmax(tensor)).double()
+
+
+def refuse_unit_normalisation(segmenter: Segmenter) -> None:
+    """Check that mean and std are not those of values 0..1, as torchvision writes them, while images are bytes.
+
+    A repository of `hf:` says itself what it feeds, whatever that is.
+
+    :raises NetworkError: they are; with the numbers to write.
+    """
+    mean, std = segmenter.normalize.mean, segmenter.normalize.std
+    if max(std) < 1 and max(map(abs, mean)) <= 1 and not segmenter.name.startswith("hf:"):
+        found = f"model {segmenter.name!r}: mean {list(mean)} and std {list(std)}"
+        mean, std = (tuple(round(255 * value, 4) for value in values) for values in (mean, std))
+        raise NetworkError(f"{found} are of values 0..1, and images are bytes 0..255: write Normalize(mean={mean}, std={std})")

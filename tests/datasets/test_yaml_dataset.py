@@ -234,3 +234,12 @@ def test_a_palette_in_another_order_is_refused_until_the_file_says_what_is_meant
     assert target() == [[1, 2, 0]]
     write(classes + "encoding: ids\n")
     assert target() == [[0, 1, 2]]
+
+
+def test_labels_may_be_a_file_beside_it(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labels.yaml").write_text("name: yard\n" + CLASSES + "void: [{name: frame, ids: [0]}]\n")
+    path = write(PAIRS + "labels: labels.yaml\n")
+    monkeypatch.chdir(tmp_path.parent)  # the path starts at the file, not where one happens to stand
+    assert open_dataset(str(path)).labels.class_names == ("left", "right", "spot")
+    with pytest.raises(DataError, match=r"mydata.yaml(.|\n)*other.yaml"):
+        open_dataset(str(write(PAIRS + "labels: other.yaml\n")))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ from torch import nn
 from segbench.errors import NetworkError, UsageError
 from segbench.evaluation.inference import evaluate
 from segbench.models.adapters.base import from_unit_range
-from segbench.models.finite import infinite, refuse_infinite_weights
-from segbench.models.segmenter import Normalize
+from segbench.models.finite import infinite, refuse_infinite_weights, refuse_unit_normalisation
+from segbench.models.segmenter import Normalize, Segmenter
 from tests.tiny import LABELS, tiny, tiny_dataset
 
 UNSOUND = [math.nan, math.inf, -math.inf]
@@ -62,3 +64,15 @@ def test_normalisation_is_finite(value: float) -> None:
 def test_normalisation_that_makes_no_sense_is_refused(mean: tuple[float, ...], std: tuple[float, ...], order: str) -> None:
     with pytest.raises(UsageError, match="std positive, and order is RGB or BGR"):
         Normalize(mean, std, order)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("refuse", [refuse_unit_normalisation, lambda segmenter: list(evaluate([segmenter], tiny_dataset(Path())))])
+def test_normalisation_of_values_between_0_and_1_is_refused_with_the_right_numbers(
+    refuse: Callable[[Segmenter], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torchvision = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    words = r"are of values 0\.\.1.*Normalize\(mean=\(123\.675, 116\.28, 103\.53\), std=\(58\.395, 57\.12, 57\.375\)\)"
+    with pytest.raises(NetworkError, match=words):
+        refuse(replace(tiny(LABELS), normalize=torchvision))
+    refuse(replace(tiny(LABELS), normalize=Normalize((0, 0, 0), (1, 1, 1))))  # bytes as they are
