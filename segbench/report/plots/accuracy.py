@@ -36,11 +36,8 @@ def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profil
     batch, title = pairs[0][1].batch_size, setting(pairs[0][1])
     axis = f"network latency (ms{f' per batch of {batch}' if batch > 1 else ''}), median"
     with drawing(svg, png, 7.2, 4.6) as figure:
-        _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title)
-        for record, profile in pairs:
-            if profile.network.interval is not None:
-                bar: dict[str, Any] = {"color": BLUE, "linewidth": 1.1, "zorder": 1.5}
-                figure.axes[0].hlines(100 * record.scores.miou, *profile.network.interval, **bar)
+        spans = [profile.network.interval for _, profile in pairs]
+        _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title, spans)
 
 
 def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
@@ -114,8 +111,19 @@ def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None 
         bar.set_label("pixels of the target class (%)")
 
 
-def _scatter(figure: Figure, records: Sequence[RunRecord], x: Sequence[float], name: str, tick: Callable[[float], str], title: str) -> None:
-    """Points of (x, mIoU) with their intervals and labels, x to a logarithmic scale where it spans much; the Pareto front is a line."""
+def _scatter(
+    figure: Figure,
+    records: Sequence[RunRecord],
+    x: Sequence[float],
+    name: str,
+    tick: Callable[[float], str],
+    title: str,
+    spans: Sequence[tuple[float, float] | None] = (),
+) -> None:
+    """Points of (x, mIoU) with their intervals and labels, x to a logarithmic scale where it spans much; the Pareto front is a line.
+
+    :param spans: the interval of each x, if it has one.
+    """
     axes = figure.subplots()
     y = [100 * record.scores.miou for record in records]
     texts = [_two_lines(text) for text in row_labels(records)]
@@ -124,9 +132,11 @@ def _scatter(figure: Figure, records: Sequence[RunRecord], x: Sequence[float], n
     axes.plot([x[i] for i in front], [y[i] for i in front], drawstyle="steps-post", color=SKY, linewidth=1.5)
     notes = [title] * bool(title) + ["filled: Pareto front"]
     notes += ["bars: 95 % intervals"] * any(record.intervals is not None for record in records)
-    for i, record in enumerate(records):
-        if record.intervals is not None:
-            axes.vlines(x[i], *(100 * record.intervals.bounds["miou"]), color=BLUE, linewidth=1.1, zorder=1.5)
+    bars = [((x[i], low), (x[i], high)) for i, record in enumerate(records) for low, high in _interval(record)]
+    bars += [((span[0], y[i]), (span[1], y[i])) for i, span in enumerate(spans) if span is not None]
+    for (x0, y0), (x1, y1) in bars:
+        axes.plot([x0, x1], [y0, y1], color=BLUE, linewidth=1.1, zorder=1.5)
+    for i in range(len(records)):
         axes.plot(x[i], y[i], "o", markersize=7, markerfacecolor=BLUE if i in front else PAPER, markeredgecolor=BLUE, markeredgewidth=1.3)
     axes.margins(x=0.14, y=0.16)
     _x_scale(axes, x, tick)
@@ -139,7 +149,15 @@ def _scatter(figure: Figure, records: Sequence[RunRecord], x: Sequence[float], n
         color=MUTED,
     )
     figure.draw_without_rendering()
-    place_labels(axes, list(zip(x, y, strict=True)), texts, [(x[i], y[i]) for i in front])
+    place_labels(axes, list(zip(x, y, strict=True)), texts, [(x[i], y[i]) for i in front], bars)
+
+
+def _interval(record: RunRecord) -> list[tuple[float, float]]:
+    """The interval of the mIoU in per cent, if it has one."""
+    if record.intervals is None:
+        return []
+    low, high = (100 * record.intervals.bounds["miou"]).tolist()
+    return [(low, high)]
 
 
 def _x_scale(axes: Axes, x: Sequence[float], tick: Callable[[float], str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,11 +16,15 @@ from segbench.report.plots.style import BACKING, FRAME
 Point = tuple[float, float]
 
 
-def place_labels(axes: Axes, points: list[Point], texts: list[str], front: list[Point]) -> None:
-    """Put each text where it hides no point, no line and no other text: the first of a fixed list of offsets that costs the least."""
+def place_labels(axes: Axes, points: list[Point], texts: list[str], front: list[Point], bars: Sequence[tuple[Point, Point]] = ()) -> None:
+    """Put each text where it hides no point, no line and no other text: the first of a fixed list of offsets that costs the least.
+
+    :param front: the corners of a line in steps.
+    :param bars: from where to where each bar of an interval reaches.
+    """
     scale = axes.figure.dpi / 72
     dots = [tuple(axes.transData.transform(point)) for point in points]
-    obstacles = [_square(px, py, 6) for px, py in dots] + _along(axes, front)
+    obstacles = [_square(px, py, 6) for px, py in dots] + _along(axes, front) + [_around(axes, *bar) for bar in bars]
     inside = axes.get_window_extent()
     for (px, py), point, text in zip(dots, points, texts, strict=True):
         if math.isnan(py):
@@ -78,6 +83,12 @@ def _along(axes: Axes, front: list[Point]) -> list[Bbox]:
         for start, end in ((a, b), (b, c)):
             boxes.append(Bbox([np.minimum(start, end) - 1.5, np.maximum(start, end) + 1.5]))
     return boxes
+
+
+def _around(axes: Axes, start: Point, end: Point) -> Bbox:
+    """The room of a bar."""
+    a, b = axes.transData.transform([start, end])
+    return Bbox([np.minimum(a, b) - 3, np.maximum(a, b) + 3])
 
 
 def overlap(a: Bbox, b: Bbox) -> float:

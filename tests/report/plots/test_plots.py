@@ -87,15 +87,25 @@ def test_a_model_without_any_score_is_drawn_too(tmp_path: Path):
 
 def test_labels_of_a_crowd_do_not_overlap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     boxes: list[Bbox] = []
+    hidden: list[float] = []
     place = placing.place_labels
 
-    def spy(axes, *arguments):
-        place(axes, *arguments)
+    def spy(axes, points, texts, front, bars):
+        place(axes, points, texts, front, bars)
         boxes.extend(note.get_window_extent() for note in axes.texts if note.get_text())
+        drawn = [Bbox(axes.transData.transform(bar)).padded(0.5) for bar in bars]
+        hidden.extend(placing.overlap(box, bar) for box in boxes for bar in drawn)
 
     monkeypatch.setattr(accuracy, "place_labels", spy)
-    accuracy.miou_against_macs(many_records(LABELS, {f"model{i}": {} for i in range(12)}), tmp_path / "a.svg")
+    crowd = []
+    for record in many_records(LABELS, {f"model{i}": {} for i in range(12)}):
+        diagonal = record.confusion.counts * np.eye(*record.confusion.counts.shape, dtype=np.int64)
+        halves = np.stack([diagonal // 2, record.confusion.counts - diagonal // 2])
+        crowd.append(replace(record, intervals=bootstrap(LABELS, halves, replicates=200)))
+    accuracy.miou_against_macs(crowd, tmp_path / "a.svg")
     assert len(boxes) == 12
+    assert len(hidden) == 12 * 12
+    assert sum(hidden) == 0
     assert sum(placing.overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i]) == 0
 
 
