@@ -193,10 +193,10 @@ def _places_in_rows(scores: pd.DataFrame) -> dict[str, Sequence[str]]:
 
 
 def _places(values: Iterable[float]) -> list[str]:
-    """What each value is among these: ``best``, ``second`` or nothing; a lone value is the best of nothing."""
+    """``best``, ``second`` or nothing for each value among these; of one there is no best, and of two no second."""
     values = list(values)
     defined = [value for value in values if not pd.isna(value)]
-    first = sorted(set(defined), reverse=True)[:2] if len(defined) > 1 else []
+    first = sorted(set(defined), reverse=True)[: min(2, len(defined) - 1)]
     names = dict(zip(first, ("best", "second"), strict=False))
     return [names.get(value, "") for value in values]
 

@@ -70,7 +70,8 @@ function makeFilter(input) {
     const rows = [...table.tBodies[0].rows];
     rows.forEach((row) => (row.hidden = !keep(row)));
     const shown = rows.filter((row) => !row.hidden).length;
-    output.value = `${shown === rows.length ? "" : `${shown} of `}${rows.length} row${rows.length === 1 ? "" : "s"}`;
+    const of = shown ? `${shown} of ` : "nothing fits the filter: 0 of ";
+    output.value = `${shown === rows.length ? "" : of}${rows.length} row${rows.length === 1 ? "" : "s"}`;
   });
 }
 
