@@ -189,6 +189,8 @@ def test_a_file_that_is_no_python_or_whose_import_fails_is_named_with_the_place(
     [
         ("x.onnx", "onnx:x.onnx"),
         ("x.PT", "torchscript:x.PT"),
+        ("enet.safetensors", "NAME --weights NAME=enet.safetensors"),
+        ("enet.pth", "NAME --weights NAME=NAME.safetensors, after segbench weights import NAME enet.pth"),
         ("a/x.pt2", "exported:a/x.pt2"),
         ("net.py", "net.py:FUNCTION"),
         ("tests", "hf:tests"),

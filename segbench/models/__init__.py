@@ -61,5 +61,13 @@ MODELS = Registry(
         "torchscript": "segbench.models.adapters.torchscript:open_model",
         "exported": "segbench.models.adapters.exported:open_model",
     },
-    {".onnx": "onnx:{}", ".pt": "torchscript:{}", ".pt2": "exported:{}", ".py": "{}:FUNCTION", "/": "hf:{}"},
+    {
+        ".onnx": "onnx:{}",
+        ".pt": "torchscript:{}",
+        ".pt2": "exported:{}",
+        ".py": "{}:FUNCTION",
+        "/": "hf:{}",
+        ".safetensors": "NAME --weights NAME={}",
+        ".pth": "NAME --weights NAME=NAME.safetensors, after segbench weights import NAME {} --out NAME.safetensors",
+    },
 )
