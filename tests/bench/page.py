@@ -13,9 +13,11 @@ from typing import Any
 
 from rich.table import Table
 
+from tests.bench import cuda
 from tests.bench.rows import Row
 
 PACKAGES = ("segbench", "numpy", "numba", "deflate", "pillow", "simplejpeg", "torch")
+CUDA = Path(__file__).parents[2] / "leaderboards" / "evaluator-speed-cuda.jsonl"
 HEADER = ("figure", "against", "ours", "theirs", "ratio", "per core", "at least", "")
 
 
@@ -110,6 +112,8 @@ def page(rows: Sequence[Row], about: Mapping[str, Any], profiles: Mapping[str, S
                 f"**Missed: {row.name}, against {row.against}.** {_ratio(row)} of {_asked(row)}, {row.ratio / row.at_least - 1:.0%}."
                 f"{WHY.get(row.name, '')}",
             ]
+    for title, header, found in cuda.tables(CUDA):
+        lines += ["", f"## {title}", "", *_table(header, found, "l" + "r" * (len(header) - 1))]
     for title, stages in profiles.items():
         total = sum(value for _, value in stages)
         body = [(name, f"{value:.2f}", f"{value / total:.0%}") for name, value in stages]

@@ -118,9 +118,7 @@ def test_a_column_that_is_not_there_is_named_with_the_nearest_one(board: Path) -
 
 def test_classes_are_rows_and_models_columns(board: Path) -> None:
     text = table(board, "--per-class", "--format", "markdown", "--sort", "c", "--columns", "c,b").output
-    assert re.match(
-        r"\| class \| c \| b \|\n\| :--- \| ---: \| ---: \|\n\| road \| 66\.7 \| \*\*81\.8\*\* ± \d+\.\d \|\n\| car \|", text
-    )
+    assert re.match(r"\| class \| c \| b \|\n\| :--- \| ---: \| ---: \|\n\| road \| 66\.7 \| \*\*81\.8\*\* ± \d+\.\d \|\n\| car \|", text)
     assert "| rare \\| bird | – | – |\n" in text
 
 
