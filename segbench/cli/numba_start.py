@@ -1,6 +1,7 @@
 """A quick start of commands that need numba but neither torch nor pandas: about a third of it is not needed.
 
-- numba looks whether SciPy's BLAS is there, and so imports ``scipy.linalg``. A kernel that multiplies matrices looks again by itself.
+- numba looks whether SciPy is there and not too old, and whether its BLAS is, and so imports ``scipy`` and ``scipy.linalg``. A kernel that
+  multiplies matrices looks again by itself; ours do not.
 - Importing makes hundreds of thousands of objects, among which the garbage collector looks for garbage again and again.
 
 What can take seconds is compiling the kernels on a machine that has none in its cache. numba says when it does, and that is passed on.
@@ -32,13 +33,13 @@ def quick_start() -> Iterator[None]:
 
 
 def _import_numba() -> None:
-    if "scipy.linalg" in sys.modules:
-        return
-    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # which makes its import an ImportError
+    hidden = [name for name in ("scipy", "scipy.linalg") if name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]  # which makes their import an ImportError
     try:
-        import numba.np.arraymath  # noqa: F401 (the one that looks)
+        import numba.np.arraymath  # noqa: F401 (one of those that look)
     finally:
-        del sys.modules["scipy.linalg"]
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _notice(listener: type) -> Any:
