@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import re
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from segbench.errors import DataError
@@ -39,18 +43,56 @@ def replacing(path: Path) -> Iterator[Path]:
     """A file to write to, which takes the place of ``path`` when the block ends well and is gone when it does not.
 
     A reader sees the old file or the new one, never half of it. Folders are made. What exists and is no plain file, ``/dev/stdout`` for
-    instance, is written to directly.
+    instance, is written to directly. What writers that were killed left in the folder is removed.
     """
     if path.exists() and not path.is_file():
         yield path
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    sweep(path.parent)
+    partial = path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}.partial{path.suffix}")
     try:
         yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+PARTIAL = re.compile(r"\..*\.(?:([0-9a-f]{8})-)?(\d+)\.partial(?:\.\w+)?")
+"""What half-written files are called: the machine and the process that write them."""
+OLD = 24 * 3600  # seconds after which nobody writes any more, on whichever machine
+_swept: set[Path] = set()
+
+
+def sweep(folder: Path) -> None:
+    """Remove half-written files whose writers are dead; once for each folder in a process. Files of living writers stay."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    with os.scandir(folder) as entries:
+        named = [(Path(entry.path), found) for entry in entries if (found := PARTIAL.fullmatch(entry.name))]
+    for path, found in named:
+        with suppress(OSError):
+            here = found[1] in (None, _machine())
+            if (here and not _lives(int(found[2]))) or time.time() - path.stat().st_mtime > OLD:
+                path.unlink()
+
+
+def _machine() -> str:
+    """Eight hexadecimal digits that tell machines apart which share a folder."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":
+        return True  # there signal 0 would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def require_writable(folder: Path) -> None:

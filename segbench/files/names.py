@@ -52,3 +52,8 @@ def _shown(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def shown(folder: Path, pattern: str) -> list[Path]:
+    """What lies in a folder under a pattern, but for what is hidden: half-written files of others for instance."""
+    return [path for path in folder.glob(pattern) if not path.name.startswith(".")]

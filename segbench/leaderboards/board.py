@@ -11,6 +11,7 @@ from pathlib import Path
 
 from segbench.errors import DataError, RecordError, SegbenchError
 from segbench.files.foreign import read_json
+from segbench.files.names import shown
 from segbench.leaderboards.rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
 from segbench.records.per_image import images_file, with_intervals
 from segbench.records.profile import Profile, is_profile, read_profile
@@ -74,7 +75,7 @@ def read_boards(root: Path | str) -> list[Board]:
     ['preds']
     """
     root = Path(root)
-    folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if is_board(path))
+    folders = [root] if is_board(root) else sorted(path for path in shown(root, "*") if is_board(path))
     problems: list[str] = []
     boards = [_read_board(folder, problems) for folder in folders]
     _raise(problems)
@@ -105,7 +106,7 @@ def read_files(paths: Iterable[Path]) -> tuple[tuple[Measured, ...], tuple[Profi
     problems: list[str] = []
     files: list[Path] = []
     for path in paths:
-        inside = sorted((path / "records").glob("*.json")) or sorted(path.glob("*.json")) if path.is_dir() else [path]
+        inside = sorted(shown(path / "records", "*.json")) or sorted(shown(path, "*.json")) if path.is_dir() else [path]
         if not inside:
             raise DataError(f"{path}: no records/*.json and no *.json here", way_out="segbench run --out FOLDER writes records")
         files += inside
@@ -115,7 +116,7 @@ def read_files(paths: Iterable[Path]) -> tuple[tuple[Measured, ...], tuple[Profi
 
 
 def _read_board(folder: Path, problems: list[str]) -> Board:
-    measured, profiles = _read_records(sorted((folder / "records").glob("*.json")), problems)
+    measured, profiles = _read_records(sorted(shown(folder / "records", "*.json")), problems)
     rules, reported = Rules(folder.name), tuple[Reported, ...]()
     try:
         rules, reported = read_rules(folder), read_reported(folder)

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from segbench.cli.main import main
 from segbench.errors import DataError
+from segbench.files import atomic
 from segbench.files.atomic import WAYS_OUT, refusal, replacing, require_writable
 from segbench.files.json_text import write_text
 from tests.tiny import LABELS, tiny_dataset
@@ -116,3 +117,31 @@ def test_a_full_disk_costs_the_record_and_not_the_scores(folder: Path) -> None:
     assert "mIoU 100.0" in result.stdout
     assert ": File too large" in result.stderr
     assert list((folder / "out").iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one_and_a_living_writers_file_stays(tmp_path: Path) -> None:
+    dying = (
+        "import os, sys; from pathlib import Path; from segbench.files.atomic import replacing\n"
+        "with replacing(Path(sys.argv[1])) as partial:\n    partial.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", dying, str(tmp_path / "one.json")], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".one.")
+    with replacing(tmp_path / "two.json") as mine:
+        mine.write_text("whole")
+        assert not left.exists()
+        atomic._swept.clear()
+        atomic.sweep(tmp_path)
+        assert mine.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["two.json"]
+
+
+def test_half_written_files_of_other_machines_are_removed_when_they_are_old(tmp_path: Path) -> None:
+    others = tmp_path / ".one.00000000-1.partial.json"
+    others.write_text("half")
+    atomic.sweep(tmp_path)
+    assert others.exists()
+    os.utime(others, (0, 0))
+    atomic._swept.clear()
+    atomic.sweep(tmp_path)
+    assert not others.exists()

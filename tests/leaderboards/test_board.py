@@ -6,7 +6,7 @@ import pytest
 
 from segbench.errors import DataError, RecordError
 from segbench.files.json_text import write_text
-from segbench.leaderboards.board import read_boards
+from segbench.leaderboards.board import read_boards, read_files
 from segbench.leaderboards.rules import read_reported, read_rules
 from tests.report.fakes import FAIR, GOOD, profile, run_record
 
@@ -95,3 +95,12 @@ def test_every_file_that_cannot_be_read_is_named_at_once(tmp_path: Path) -> None
         read_boards(tmp_path)
     for part in ("one", "titel", "two", "its columns", "broken.json", "3 files"):
         assert part in str(caught.value)
+
+
+def test_a_record_that_is_being_written_is_none_yet(tmp_path: Path) -> None:
+    folder = board(tmp_path / "toy")
+    write_text(folder / "records" / "a.json", run_record("a", GOOD).to_json())
+    (folder / "records" / ".b.7.partial.json").write_text('{"half')
+    (tmp_path / ".hidden" / "records").mkdir(parents=True)
+    assert [[each.record.name for each in found.measured] for found in read_boards(tmp_path)] == [["a"]]
+    assert [len(read_files([folder])[0]), len(read_files([folder / "records"])[0])] == [1, 1]

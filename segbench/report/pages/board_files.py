@@ -14,6 +14,7 @@ from pathlib import Path
 
 from segbench.errors import RecordError
 from segbench.files.json_text import write_text
+from segbench.files.names import shown
 from segbench.leaderboards.board import Board, is_board, read_boards
 from segbench.metrics.ranking import shared_ranks
 from segbench.records.per_image import read_per_image
@@ -177,7 +178,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _left_over(root: Path, files: set[Path]) -> list[Path]:
-    folders = [root] if is_board(root) else sorted(path for path in root.glob("*") if path.is_dir())
+    folders = [root] if is_board(root) else sorted(path for path in shown(root, "*") if path.is_dir())
     candidates = [path for folder in folders for pattern in ("*", "plots/*") for path in sorted(folder.glob(pattern))]
     return [path for path in candidates if path not in files and _is_generated(path, folders)]
 
