@@ -41,12 +41,29 @@ def table(records: tuple[Path, ...], form: str | None, out: Path | None, columns
 @click.argument("b", type=FILE)
 @GROUPS_OPTION
 @click.option("--images", type=click.IntRange(min=0), default=10, show_default=True, help="How many of those that changed most to list.")
+@click.option(
+    "--gate",
+    "gates",
+    multiple=True,
+    metavar="'METRIC > POINTS @LEVEL'",
+    help="Exit with 1 if the whole interval of B minus A is below POINTS, e.g. 'miou > -0.3 @95'; repeatable.",
+)
+@click.option("--markdown", is_flag=True, help="One Markdown comment for a pull request: A is before the change, B after it.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON: fractions, null where undefined.")
-def compare(a: Path, b: Path, groups: str | None, images: int, as_json: bool) -> None:
+def compare(a: Path, b: Path, groups: str | None, images: int, gates: tuple[str, ...], markdown: bool, as_json: bool) -> None:
     """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most."""
-    from segbench.console.compare import compare_and_print
+    from segbench.console.compare import Show, compare_and_print
+    from segbench.records.gate import parse_gate
 
-    compare_and_print(a, b, groups, images, as_json=as_json)
+    if markdown and as_json:
+        raise click.UsageError("--markdown and --json are two forms of the same; give one of them")
+    try:
+        wanted = list(map(parse_gate, gates))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--gate") from None
+    show = Show("json" if as_json else "markdown" if markdown else "terminal", images)
+    if not compare_and_print(a, b, groups, show, wanted):
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

@@ -1,43 +1,65 @@
-"""`segbench compare`: the differences of two records as tables, or as JSON."""
+"""`segbench compare`: the differences of two records as tables, as JSON, or as a comment of a pull request."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segbench.console.terminal import console, table
 from segbench.files.json_text import dump_json
 from segbench.records.comparison import Compared, Difference, compare_records
+from segbench.records.gate import Gate, Judgement, judge
 from segbench.records.profile import Profile, read_profile
+from segbench.report.tables.comment import comment_of
 from segbench.report.tables.formats import DASH
 from segbench.report.tables.frames import setting
 from segbench.report.tables.metrics import METRICS
-from segbench.report.tables.numbers import percent
+from segbench.report.tables.numbers import interval, p_value, percent, signed
 from segbench.report.tables.speed import ms
 
 OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class_iiou"}
 
 
-def compare_and_print(a: Path, b: Path, groups: str | None, images: int, *, as_json: bool) -> None:
-    """Print what differs: every metric, every class, and the images that changed most."""
+@dataclass(frozen=True)
+class Show:
+    """How a comparison is shown: ``form`` terminal, json or markdown, and how many ``images`` that changed most."""
+
+    form: str = "terminal"
+    images: int = 10
+
+
+def compare_and_print(a: Path, b: Path, groups: str | None, show: Show, gates: Sequence[Gate] = ()) -> bool:
+    """Print what differs: every metric, every class, and the images that changed most. Return whether every gate is open."""
     compared = compare_records(a, b, groups)
-    if as_json:
-        print(dump_json(facts(compared, images) | {"speed": _speed_facts(speeds_beside(a, b))}), end="")
-        return
+    judgements = [judge(gate, compared) for gate in gates]
+    if show.form == "json":
+        known = facts(compared, show.images) | {"speed": _speed_facts(speeds_beside(a, b))}
+        print(dump_json(known | ({"gates": list(map(_judgement_facts, judgements))} if judgements else {})), end="")
+    elif show.form == "markdown":
+        print(comment_of(compared, judgements, show.images), end="")
+    else:
+        _print(compared, speeds_beside(a, b), show.images)
+        for each in judgements:
+            line = f"gate {each.gate.text}: {'closed' if each.closed else 'open'}, {signed(each.change)} {interval(*each.interval)}"
+            console().print(line, markup=False, soft_wrap=True)
+    return not any(each.closed for each in judgements)
+
+
+def _print(compared: Compared, speeds: tuple[Profile, Profile] | None, images: int) -> None:
     names = _names(compared)
     show = console()
     columns = [*names, "difference", "95 % interval", "p"]
     metrics = [replace(known, name=name) for name, metric in METRICS.items() if (known := compared.metric(metric.field))]
-    speeds = speeds_beside(a, b)
     show.print(table(["metric", *columns], [*map(_row, metrics), *_speed_rows(speeds)]))
     for metric, field in OF_CLASSES.items():
         if classes := compared.classes(field):
             show.print(table([f"class {metric}", *columns], list(map(_row, classes))))
     if chosen := compared.changed_most(images):
         x, y = compared.image_mious
-        rows = [[compared.ids[i], percent(x[i]), percent(y[i]), _signed(x[i] - y[i])] for i in chosen]
+        rows = [[compared.ids[i], percent(x[i]), percent(y[i]), signed(x[i] - y[i])] for i in chosen]
         show.print(table(["images that changed most (mIoU in the image)", *names, "difference"], rows))
     show.print(verdict(compared, names), markup=False)
     for note in (*_notes(compared), *([f"network_ms: {setting(speeds[0])}"] if speeds else [])):
@@ -59,6 +81,11 @@ def facts(compared: Compared, images: int) -> dict[str, Any]:
         "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed")},
         "exchanges": "all" if exact else intervals.replicates,
     }
+
+
+def _judgement_facts(each: Judgement) -> dict[str, Any]:
+    known = {"gate": each.gate.text, "margin": each.gate.margin, "level": each.gate.level, "before": each.before, "after": each.after}
+    return known | {"change": each.change, "interval": list(each.interval), "closed": each.closed}
 
 
 def speeds_beside(a: Path, b: Path) -> tuple[Profile, Profile] | None:
@@ -93,7 +120,7 @@ def verdict(compared: Compared, names: tuple[str, str]) -> str:
     (better, worse), difference, (low, high) = names, miou.difference, miou.interval
     if compared.better == "b":
         better, worse, difference, low, high = worse, better, -difference, -high, -low
-    return f"The mIoU of {better} is higher than that of {worse} by {100 * difference:.1f} {_interval(low, high)}, {_p_is(miou.p)}."
+    return f"The mIoU of {better} is higher than that of {worse} by {100 * difference:.1f} {interval(low, high)}, {_p_is(miou.p)}."
 
 
 def _names(compared: Compared) -> tuple[str, str]:
@@ -102,7 +129,7 @@ def _names(compared: Compared) -> tuple[str, str]:
 
 
 def _row(known: Difference) -> list[str]:
-    return [known.name, percent(known.a), percent(known.b), _signed(known.difference), _interval(*known.interval), _p(known.p)]
+    return [known.name, percent(known.a), percent(known.b), signed(known.difference), interval(*known.interval), p_value(known.p)]
 
 
 def _notes(compared: Compared) -> list[str]:
@@ -116,17 +143,5 @@ def _notes(compared: Compared) -> list[str]:
     ]
 
 
-def _signed(fraction: float) -> str:
-    return DASH if math.isnan(fraction) else f"{100 * fraction:+.1f}"
-
-
-def _interval(low: float, high: float) -> str:
-    return DASH if math.isnan(low) else f"[{100 * low:+.1f}, {100 * high:+.1f}]"
-
-
 def _p_is(value: float) -> str:
-    return f"p {_p(value)}" if value < 0.001 else f"p = {_p(value)}"
-
-
-def _p(value: float) -> str:
-    return DASH if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return f"p {p_value(value)}" if value < 0.001 else f"p = {p_value(value)}"

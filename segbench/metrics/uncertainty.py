@@ -85,13 +85,19 @@ class Intervals:
 class Comparison:
     """Two models on the same images. By field name of ``Scores``: ``difference`` a - b, its interval, and ``p_value``, two-sided.
 
-    ``exact``: the p-values are from all exchanges, not from ``intervals.replicates`` drawn ones.
+    ``exact``: the p-values are from all exchanges, not from ``intervals.replicates`` drawn ones. ``drawn``: the difference in every
+    replicate, float64[..., R], from which :meth:`interval` takes those of other levels.
     """
 
     difference: Mapping[str, Floats]
     intervals: Intervals
     p_value: Mapping[str, Floats]
     exact: bool
+    drawn: Mapping[str, Floats]
+
+    def interval(self, metric: str, level: float) -> Floats:
+        """The interval of a difference at another level, float64[..., 2]; NaN where :attr:`intervals` has none."""
+        return np.where(np.isnan(self.intervals.bounds[metric]), np.nan, quantiles(self.drawn[metric], level))
 
 
 def bootstrap(
@@ -158,7 +164,7 @@ def compare(
     exchanged = difference(_exchanged(first, second, replicates, seed, exact=exact))
     p_values = {name: _p_value(values, observed[name], exact=exact) for name, values in exchanged.items()}
     intervals = Intervals(bounds, LEVEL, replicates, seed, first.shape[1], unit)
-    return Comparison({name: values[..., 0] for name, values in observed.items()}, intervals, p_values, exact)
+    return Comparison({name: values[..., 0] for name, values in observed.items()}, intervals, p_values, exact, drawn)
 
 
 def _paired_units(
@@ -248,16 +254,21 @@ def _blocks(total: int, units: int) -> Iterator[slice]:
 
 def _percentiles(values: Floats, level: float, of_units: Floats) -> Floats:
     """float64[..., 2] of float64[..., R], over what is not NaN; NaN where fewer than two units define the score."""
+    enough = (~np.isnan(of_units)).sum(axis=-1, keepdims=True) >= 2
+    return np.where(enough, quantiles(values, level), np.nan)
+
+
+def quantiles(values: Floats, level: float) -> Floats:
+    """float64[..., 2] of float64[..., R]: where the middle ``level`` of what is not NaN begins and ends; NaN where nothing is."""
     ordered = np.sort(values, axis=-1)  # NaN comes last
     defined = (~np.isnan(values)).sum(axis=-1, keepdims=True)
-    enough = (~np.isnan(of_units)).sum(axis=-1, keepdims=True) >= 2
     bounds = []
     for share in ((1 - level) / 2, (1 + level) / 2):
         place = share * np.maximum(defined - 1, 0)
         below = np.floor(place).astype(np.int64)
         low = np.take_along_axis(ordered, below, axis=-1)
         high = np.take_along_axis(ordered, np.minimum(below + 1, np.maximum(defined - 1, 0)), axis=-1)
-        bounds.append(np.where(enough, low + (high - low) * (place - below), np.nan))
+        bounds.append(low + (high - low) * (place - below))
     return np.concatenate(bounds, axis=-1)
 
 

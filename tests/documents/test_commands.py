@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
 from docs.extension.cli import commands as cli_commands
 from docs.extension.registered import datasets_page, models_page
@@ -28,8 +29,18 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "paper.yaml": lambda path: read_suite(str(path)),
     "labels.yaml": read_label_space,
     "board.yaml": lambda path: read_rules(path.parent),
+    "gate.yaml": lambda path: read_workflow(path),
 }
 GENERATED = {"cli", "api", "models", "datasets", "yaml", "record", "errors"}
+
+
+def read_workflow(path: Path) -> None:
+    """What a workflow gives to our action must be an input of it."""
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
+    for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
+        (given,) = [step["with"] for step in job["steps"] if "/segbench@" in step.get("uses", "")]
+        assert set(given) <= set(inputs)
+        assert {name for name, each in inputs.items() if each.get("required")} <= set(given)
 
 
 def parsed(line: str) -> click.Context:

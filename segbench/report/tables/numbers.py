@@ -1,4 +1,4 @@
-"""Single numbers as they are printed: per cents and counts."""
+"""Single numbers as they are printed: per cents, differences of per cents, p-values and counts."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ def count(number: object) -> str:
         if number >= size:
             return f"{number / size:.3g} {suffix}" if number < 100 * size else f"{number / size:.0f} {suffix}"
     return f"{number:.0f}"
+
+
+def signed(fraction: float) -> str:
+    """A difference of fractions in per cent points, with its sign; a dash where it is undefined."""
+    return "–" if math.isnan(fraction) else f"{100 * fraction:+.1f}"
+
+
+def interval(low: float, high: float) -> str:
+    """The interval of a difference in per cent points; a dash where there is none."""
+    return "–" if math.isnan(low) else f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def p_value(value: float) -> str:
+    """A p-value with three decimals; a dash where there is none."""
+    return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
