@@ -24,6 +24,7 @@ COMMANDS = {
     **dict.fromkeys(("models", "check", "train", "weights", "export"), "networks"),
     "profile": "speed",
     **dict.fromkeys(("table", "compare", "worst", "leaderboard", "submit"), "results"),
+    **dict.fromkeys(("verify", "publish"), "verification"),
     "data": "data",
 }
 

@@ -51,6 +51,13 @@ def submit(path: Path, folder: Path) -> list[Path]:
     return list(copies)
 
 
+def contradictions(path: Path, record: RunRecord) -> Iterator[str]:
+    """In what a record is not what its own integers give; the matrices of its images are looked at where they are beside it."""
+    yield from _of_file(path, record)
+    if images_file(path).is_file():
+        yield from _of_matrices(path, record)
+
+
 def _of_file(path: Path, record: RunRecord) -> Iterator[str]:
     """Whether the courtesies of a record, its scores and its signature, are those of its integers."""
     written: dict[str, Any] = json.loads(read_text(path))
