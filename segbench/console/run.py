@@ -20,6 +20,7 @@ from segbench.report.tables.formats import texts_of
 from segbench.report.tables.frames import comparable, per_class, plain_rows, score_table
 from segbench.report.tables.intervals import few_groups, interval_note
 from segbench.report.tables.macs import macs_note
+from segbench.report.tables.speed import busy_note
 
 
 def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False) -> None:
@@ -84,6 +85,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
     for warning in warnings(records):
         console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)
+    if busy := busy_note(profiles):
+        console(stderr=True).print(f"warning: times were {busy}", markup=False, soft_wrap=True)
     for note in notes(records):
         show.print(note, style="dim", markup=False, soft_wrap=True)
     if caution := few_groups(records[0]):

@@ -19,6 +19,7 @@ from segbench.report.tables.formats import arranged, page_of, texts_of, to_csv
 from segbench.report.tables.frames import Group, by_setting, class_half_widths, comparable, per_class, plain, score_table
 from segbench.report.tables.intervals import interval_note
 from segbench.report.tables.macs import macs_note
+from segbench.report.tables.speed import busy_note
 
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json"}
 
@@ -84,4 +85,7 @@ def _notes(group: Group, profiles: Sequence[Profile], classes: str | None) -> It
     if not classes and (note := macs_note(group.records)):
         yield f"{note}."
     if not classes and (settings := by_setting(group.records, profiles)):
-        yield f"Speed: {next(iter(settings))}."
+        name, timed = next(iter(settings.items()))
+        yield f"Speed: {name}."
+        if busy := busy_note(timed):
+            yield f"Times were {busy}."

@@ -97,7 +97,7 @@ def test_one_edited_integer_is_caught_before_anything_is_run(record: Path) -> No
         data["confusion"][0][0] += 1
 
     edit(record, change)
-    result = verify(record, "--data", "nowhere")
+    result = verify(record, "--data", record.parent / "nowhere")
     assert result.exit_code == 1
     assert "mine: FALSE" in result.stdout
     assert "do not add up to the confusion of the record" in result.stdout

@@ -14,6 +14,7 @@ from segbench.report.tables.formats import DASH, escape, markdown_lines
 from segbench.report.tables.frames import Group
 from segbench.report.tables.intervals import interval_note
 from segbench.report.tables.macs import macs_note
+from segbench.report.tables.speed import busy_note
 
 RANKS = (
     "Ranks: a model shares the rank of the leader above it unless a paired permutation test of the mIoU on the same images tells the two "
@@ -59,6 +60,7 @@ def notes_of(records: Sequence[RunRecord], speed: str, profiles: Sequence[Profil
     sizes = sorted({tuple(r.model["macs_input"]) for r in records if r.model.get("macs") and r.model.get("macs_input")})
     macs = " or ".join(f"{height}x{width}" for height, width in sizes)
     intervals = interval_note(records)
+    busy = busy_note(profiles)
     runs = " or ".join(map(str, sorted({profile.repeats for profile in profiles})))
     notes = {
         RANKS: ranks,
@@ -66,6 +68,7 @@ def notes_of(records: Sequence[RunRecord], speed: str, profiles: Sequence[Profil
         f"MACs are for one image of {macs} pixels (height x width).": sizes,
         f"{macs_note(records)}.": sizes,
         f"Speed: {speed}, median of {runs} runs.": profiles,
+        f"Times were {busy}.": busy,
     }
     return [text for text, wanted in notes.items() if wanted]
 

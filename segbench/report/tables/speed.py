@@ -100,11 +100,17 @@ def speed_note(profiles: Sequence[Profile]) -> str:
     """What the columns of such a table mean, and how certain they are."""
     processes = sorted({max(1, len(profile.predict.samples)) for profile in profiles})
     numbers = " or ".join(map(str, processes))
-    busy = [f"{name} ({profile.busy})" for name, profile in zip(row_names(profiles), profiles, strict=True) if profile.busy]
+    busy = busy_note(profiles)
     return (
         f"rank by predict_ms; {TIED}: the 95 % interval of the median overlaps another row's, so neither is called faster; "
         f"{numbers} process{'es' if processes != [1] else ''} each"
-    ) + (f"; measured while others worked on the machine, so take no ratio: {', '.join(busy)}" if busy else "")
+    ) + (f"; {busy}" if busy else "")
+
+
+def busy_note(profiles: Sequence[Profile]) -> str | None:
+    """Which of them were measured while others worked on the machine; ``None`` if it was quiet for all."""
+    busy = [f"{name} ({profile.busy})" for name, profile in zip(row_names(profiles), profiles, strict=True) if profile.busy]
+    return f"measured while others worked on the machine, so take no ratio: {', '.join(busy)}" if busy else None
 
 
 def ms(value: float) -> str:

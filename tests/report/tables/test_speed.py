@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from segbench.files.json_text import write_text
 from segbench.report.pages import board_files as boards
 from segbench.report.pages.html_tables import measured_speeds as page_table
 from segbench.report.plots.speed import latency_dots
-from segbench.report.tables.speed import by_machine, readable_speeds, speed_note, speed_table
+from segbench.report.tables.speed import busy_note, by_machine, readable_speeds, speed_note, speed_table
 from tests.report.fakes import ENVIRONMENT, GOOD, profile, run_record
 
 
@@ -105,3 +106,14 @@ def test_every_row_of_the_plot_has_its_name(tmp_path: Path):
     latency_dots([profile(f"network{i}", 3.0 + i) for i in range(41)], "Toy GPU", tmp_path / "p.svg")
     text = (tmp_path / "p.svg").read_text()
     assert all(f">network{i}</text>" in text for i in range(41))
+
+
+def test_times_of_a_busy_machine_are_marked() -> None:
+    state = ({"before": {"load_1min": 5.2}},)
+    busy = replace(profile("b", 2.0), device_state=state, environment={"cores": 2})
+    assert busy.busy == "load 5.2 on 2 cores"
+    assert replace(busy, environment={"cores": 8}).busy is None
+    assert busy_note([profile("a", 1.0)]) is None
+    note = "measured while others worked on the machine, so take no ratio: b (load 5.2 on 2 cores)"
+    assert busy_note([profile("a", 1.0), busy]) == note
+    assert speed_note([profile("a", 1.0), busy]).endswith(note)
