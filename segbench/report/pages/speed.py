@@ -18,7 +18,7 @@ READING = """\
 - **network_ms** is the median time from tensors to logits, **predict_ms** from images (bytes, on the device) to class maps at full
   size: normalisation, network, upsampling and argmax are inside. **p90** and **p99** stand behind the time they belong to.
 - **95 %** is the bootstrap interval of the median of predict_ms, over processes and runs; of fewer than six runs it is about their range.
-- **rank** is one more than the number of rows that are faster for certain, which is where their interval ends before this one begins.
+- **rank** is one more than the number of rows whose interval of times ends before this one begins.
   **~** says that a row's interval overlaps another one: neither may be called faster.
 - **MACs** are multiply-accumulates of convolutions, matrix products and attention of one image; norms, activations, resizes and pooling are
   not counted. **images/s** is of predict_ms at this batch size.
