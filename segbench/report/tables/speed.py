@@ -58,7 +58,7 @@ def fastest_first(profiles: Iterable[Profile]) -> list[Profile]:
 def speed_table(profiles: Sequence[Profile]) -> pd.DataFrame:
     """One row a profile, the fastest first: every digit, times in milliseconds, NaN where a value is not known.
 
-    ``rank`` is one more than the number of rows whose interval ends before the row's own begins; ``tied`` rows cannot be told from another one.
+    ``rank`` is one more than the number of rows whose interval ends before the row's own begins; ``tied`` rows overlap another one.
     """
     rows = fastest_first(profiles)
     intervals = [profile.predict.interval for profile in rows]
