@@ -110,7 +110,7 @@ PACKAGES = {
     "benchmark": "",
     "benchmark.run_suite": "torch",
     "benchmark.verification": "torch",
-    "console": "torch yaml",
+    "console": "torch",
     "console.terminal": "rich",
     "console.score": "",
     "console.table": "click pandas",

@@ -24,6 +24,7 @@ from segbench.evaluation.run import make_outcomes, mapped, record_file, save_cla
 from segbench.files.atomic import require_writable
 from segbench.files.names import file_stem
 from segbench.labels.mapping import read_mapping
+from segbench.leaderboards.board import raise_unreadable
 from segbench.models.loading import load_models, trained_models
 from segbench.models.segmenter import Segmenter
 from segbench.profiling.profiler import profiling
@@ -82,8 +83,10 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> Iterator[
     write_overlays(job.out / "plots", job.segmenters, job.dataset, job.protocol)
     if suite.gallery:
         write_galleries(job.out, job.segmenters, outcomes, job.dataset, job.protocol)
-    write_board(job.out)
+    unreadable: list[str] = []
+    write_board(job.out, unreadable)
     yield Finished([outcome.record for outcome in outcomes], profiles, job.out)
+    raise_unreadable(unreadable)
 
 
 def load_job(suite: Suite, dataset: Dataset, device: torch.device) -> Job:

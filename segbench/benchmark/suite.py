@@ -56,12 +56,12 @@ def arguments(value: Any) -> dict[str, dict[str, Any]]:
         if wrong := [name for name, given in value.items() if not isinstance(given, Mapping)]:
             raise ValueError(f"{wrong[0]}: arguments are a mapping")
         return {str(name): dict(given) for name, given in value.items()}
-    import yaml
+    from segbench.files.yaml_schema import read_value
 
     result: dict[str, dict[str, Any]] = {}
     for key, given in _pairs(value, "[NAME.]KEY=VALUE"):
         name, _, argument = key.rpartition(".")
-        result.setdefault(name, {})[argument] = yaml.safe_load(given)
+        result.setdefault(name, {})[argument] = read_value(given)
     return result
 
 

@@ -84,11 +84,14 @@ def worst(record: Path, images: int, class_name: str | None, as_json: bool) -> N
 @click.option("--png", is_flag=True, help="Also write every plot as PNG, light and dark.")
 def leaderboard(folder: Path, check: bool, png: bool) -> None:
     """Rebuild the boards of FOLDER from their records."""
+    from segbench.leaderboards.board import raise_unreadable
     from segbench.report.pages import board_files as boards
 
     if not check:
-        for path in [*boards.write(folder), *(boards.write_png(folder) if png else ())]:
+        unreadable: list[str] = []
+        for path in [*boards.write(folder, unreadable), *(boards.write_png(folder) if png else ())]:
             click.echo(f"wrote {path}")
+        raise_unreadable(unreadable)
     elif differences := boards.check(folder):
         raise DataError(f"{folder}: {len(differences)} files differ from their records", differences, f"segbench leaderboard {folder}")
     else:

@@ -16,6 +16,7 @@ from segbench.errors import ProtocolError, SegbenchError
 from segbench.files.atomic import require_writable
 from segbench.files.json_text import write_text
 from segbench.files.names import file_stem
+from segbench.leaderboards.board import raise_unreadable
 from segbench.models.loading import random_models
 from segbench.profiling.fresh_process import Request, measure_in_process
 from segbench.profiling.profiler import Runner, measure, measuring, runner
@@ -100,8 +101,10 @@ def run_profiles(plan: Plan, out: Path | None) -> None:
     for case, why in done.refused.items():
         say.print(f"not measured: {case.title}: {why}", markup=False, soft_wrap=True)
     if out:
-        write_board(out)
+        unreadable: list[str] = []
+        write_board(out, unreadable)
         print(f"records, table and plots: {out}")
+        raise_unreadable(unreadable)
 
 
 def _in_turns(plan: Plan, cases: Sequence[Case], done: Progress) -> Iterator[tuple[Case, Profile]]:

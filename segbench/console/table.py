@@ -13,7 +13,7 @@ from segbench.console.terminal import console
 from segbench.console.terminal import table as terminal_table
 from segbench.errors import DataError
 from segbench.files.json_text import dump_json, write_text
-from segbench.leaderboards.board import read_files
+from segbench.leaderboards.board import raise_unreadable, read_files
 from segbench.records.profile import Profile
 from segbench.report.tables.formats import arranged, page_of, texts_of, to_csv
 from segbench.report.tables.frames import Group, by_setting, class_half_widths, comparable, per_class, plain, score_table
@@ -30,28 +30,38 @@ def write_table(
     """Write a table for each signature among the records, to a file or to standard output.
 
     :param classes: which score of each class it shows, instead of those of the models.
+    :raises RecordError: naming every record that cannot be read, when the table of the others is written.
     """
     form = form or (SUFFIXES.get(out.suffix) if out else "terminal")
     if form is None or (out and form == "terminal"):
         raise click.UsageError(f"--out {out} tells no format; add --format, or end it on one of {', '.join(SUFFIXES)}")
-    measured, profiles = read_files(paths)
+    unreadable: list[str] = []
+    measured, profiles = read_files(paths, unreadable)
     if not measured:
+        raise_unreadable(unreadable)
         raise DataError("these are profiles, and no run record is among them", way_out="segbench run writes run records")
     groups = comparable(each.record for each in measured)
     frames = [arranged(_frame(group, profiles, classes), columns, sort) for group in groups]
     if form == "terminal":
         _print(groups, frames, profiles, classes)
-        return
-    if form == "json":
-        text = dump_json([row for frame, group in zip(frames, groups, strict=True) for row in plain(frame, group.signature)])
-    elif form == "csv":
-        text = to_csv(pd.concat([frame.assign(signature=group.signature) for group, frame in zip(groups, frames, strict=True)]))
     else:
-        pages = (
-            page_of(frame, form, group.signature, list(_notes(group, profiles, classes)), **_options(group, classes))
-            for frame, group in zip(frames, groups, strict=True)
-        )
-        text = "\n".join(pages)
+        _write(_text(groups, frames, profiles, form, classes), out)
+    raise_unreadable(unreadable)
+
+
+def _text(groups: Sequence[Group], frames: Sequence[pd.DataFrame], profiles: Sequence[Profile], form: str, classes: str | None) -> str:
+    if form == "json":
+        return dump_json([row for frame, group in zip(frames, groups, strict=True) for row in plain(frame, group.signature)])
+    if form == "csv":
+        return to_csv(pd.concat([frame.assign(signature=group.signature) for group, frame in zip(groups, frames, strict=True)]))
+    pages = (
+        page_of(frame, form, group.signature, list(_notes(group, profiles, classes)), **_options(group, classes))
+        for frame, group in zip(frames, groups, strict=True)
+    )
+    return "\n".join(pages)
+
+
+def _write(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from segbench.console.code_note import say_code_runs
 from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
 from segbench.errors import UnknownNameError, WeightsError
 from segbench.files.atomic import require_writable
+from segbench.files.yaml_schema import read_value
 from segbench.labels.space import LabelSpace
 from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build, load
@@ -35,7 +35,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise UnknownNameError(f"--set {pair!r} is not KEY=VALUE")
-        settings[key] = yaml.safe_load(value)
+        settings[key] = read_value(value)
     return settings
 
 

@@ -1,4 +1,8 @@
-"""What is written: files that are whole or absent, and folders that are tried before hours of work."""
+"""What is written: files that are whole or absent, folders that one process at a time writes to, and that are tried before hours of work.
+
+A file that is being written is hidden, ``.NAME.HOST-PID.partial.json``: no reader lists it, and the next process that writes into its
+folder removes it if whoever wrote it was killed.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 
 from segbench.errors import DataError
+
+PATIENCE = 600.0  # seconds: a page of many boards takes a minute
 
 # Why the system refuses to write, and what helps. These are the machine's or the command's fault; other OSErrors may be ours.
 WAYS_OUT = {
@@ -93,6 +100,42 @@ def _lives(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+@contextmanager
+def alone_in(folder: Path, seconds: float = PATIENCE) -> Iterator[None]:
+    """What stands in the block is done by one process at a time for a folder, which is made; the others wait for their turn.
+
+    The system's own lock of the folder: nothing lies there, and a process that is killed holds none. Where a file system has no locks,
+    there is no waiting.
+
+    :raises DataError: it was not this process's turn within so many seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(fcntl, handle, folder, time.monotonic() + seconds)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(fcntl: ModuleType, handle: int, folder: Path, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise DataError(f"{folder}: another process writes here", way_out="repeat the command when that has ended") from None
+            time.sleep(0.05)
+        except OSError:  # no locks on this file system
+            return
 
 
 def require_writable(folder: Path) -> None:

@@ -55,5 +55,5 @@ def _shown(character: str) -> str:
 
 
 def shown(folder: Path, pattern: str) -> list[Path]:
-    """What lies in a folder under a pattern, but for what is hidden: half-written files of others for instance."""
-    return [path for path in folder.glob(pattern) if not path.name.startswith(".")]
+    """What lies in a folder under a pattern, sorted, but for what is hidden: half-written files of others for instance."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))

@@ -6,10 +6,13 @@ goes on, so that one reading names all problems::
     read_yaml(path, section("suite", {"models": plain(names), "protocol": section("protocol", {"flip": plain(Truth())})}))
 
 The keys of a dataclass that declares settings are :func:`readers_of` it.
+
+A file may come from anybody: it is read within bounds, and a tag that names a Python object is a problem like any other.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +20,15 @@ from typing import Any
 
 import yaml
 
-from segbench.errors import DataError, SegbenchError, nearest
+from segbench.errors import DataError, SegbenchError, UsageError, nearest
 from segbench.files.settings import Setting, settings_of
 from segbench.files.text import read_text
+
+LARGEST = 2_000_000  # bytes of a file; one of 100 classes has 10 kB
+DEEPEST = 50
+MOST_VALUES = 100_000
+MOST_PROBLEMS = 50  # that are listed
+LONGEST_PROBLEM = 1000  # characters
 
 Problems = list[str]
 Reader = Callable[[yaml.Node, Problems], Any]
@@ -46,6 +55,8 @@ def read_yaml(path: Path, reader: Reader) -> Any:
     :raises DataError: the file is no YAML, or has problems: each is named with its line.
     """
     try:
+        if (size := path.stat().st_size) > LARGEST:
+            raise DataError(f"{path}: {size} bytes are more than any such file has")
         text = read_text(path)
     except FileNotFoundError:
         raise
@@ -60,24 +71,86 @@ def parse_yaml(text: str, path: object, reader: Reader) -> Any:
     :raises DataError: it is no YAML, or has problems: each is named with its line.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Bounded)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DataError(f"{path}:{line}: {error.problem}", way_out="text that begins with * or holds ? : { } needs quotes") from None
+        way_out = "text that begins with * or holds ? : { } needs quotes"
+        raise DataError(f"{path}:{line}: {error.problem}", way_out="" if isinstance(error, _TooMuch) else way_out) from None
     except yaml.YAMLError as error:
         raise DataError(f"{path}: {error}") from None
     if root is None:
         raise DataError(f"{path}: the file is empty")
+    if (size := _unfolded(root, {})) > MOST_VALUES:
+        raise DataError(f"{path}: its aliases (*name) unfold to {'no end' if math.isinf(size) else f'{size} values'}")
     problems: Problems = []
     read = _caught(reader, root, problems, str(line_of(root)))
     if problems:
-        raise DataError(f"{path}: {len(problems)} problem{'s' * (len(problems) > 1)}", [f"{path}:{problem}" for problem in problems])
+        shown = [f"{path}:{_short(problem)}" for problem in problems[:MOST_PROBLEMS]]
+        more = len(problems) - len(shown)
+        summary = f"{path}: {len(problems)} problem{'s' * (len(problems) > 1)}"
+        raise DataError(summary, [*shown, f"and {more} more"] if more else shown)
     return read
+
+
+class _TooMuch(yaml.MarkedYAMLError):
+    """It is YAML, and more than is read."""
+
+
+class _Bounded(yaml.SafeLoader):
+    """Composes nodes that are nested as deep as people write them."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise _TooMuch(problem="it is nested too deep", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _unfolded(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """How many values a node has when every alias is written out; infinite where one holds itself."""
+    if id(node) not in sizes:
+        sizes[id(node)] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]
+        sizes[id(node)] = 1 + sum(_unfolded(child, sizes) for child in children)
+    return sizes[id(node)]
+
+
+def _short(problem: str) -> str:
+    return problem if len(problem) <= LONGEST_PROBLEM else f"{problem[: LONGEST_PROBLEM // 2]} ... {problem[-LONGEST_PROBLEM // 2 :]}"
 
 
 def plain(read: Callable[[Any], Any]) -> Reader:
     """A reader that makes something of plain data, whatever it is."""
-    return lambda node, _: read(yaml.SafeLoader("").construct_object(node, deep=True))
+    return lambda node, _: read(_constructed(node))
+
+
+def read_value(text: str) -> Any:
+    """What a value means that was typed, as YAML has it: numbers are numbers.
+
+    :raises UsageError: it is no YAML.
+    """
+    try:
+        return parse_yaml(text, "this value", plain(lambda value: value)) if text.strip() else None
+    except DataError as error:
+        raise UsageError(f"{text[:60]!r} is no value: {error}") from None
+
+
+def _constructed(node: yaml.Node) -> Any:
+    """Plain data.
+
+    :raises ValueError: there is a tag of something else, or of what does not stand there.
+    """
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(error.problem) from None
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError):  # of a tag that does not fit, as in !!bool x
+        raise ValueError(f"this is no {str(node.tag).rpartition(':')[2]}") from None
 
 
 def section(what: str, readers: Mapping[str, Reader], build: Callable[[Values], Any] = lambda values: values) -> Reader:

@@ -5,7 +5,7 @@ What is made of one, a page or a table, is a function of :class:`Board`; nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from segbench.errors import DataError, RecordError, SegbenchError
 from segbench.files.foreign import read_json
 from segbench.files.names import shown
 from segbench.leaderboards.rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
-from segbench.records.per_image import images_file, with_intervals
+from segbench.records.per_image import images_file, matrices_of, with_intervals
 from segbench.records.profile import Profile, is_profile, read_profile
 from segbench.records.run_record import RunRecord, read_run
 
@@ -63,9 +63,15 @@ def is_board(folder: Path) -> bool:
     return (folder / "records").is_dir() or (folder / RULES).is_file() or (folder / REPORTED).is_file()
 
 
-def read_boards(root: Path | str) -> list[Board]:
+def board_folders(root: Path) -> list[Path]:
+    """The boards of a folder, by name: ``root`` itself, or the folders in it."""
+    return [root] if is_board(root) else [path for path in shown(root, "*") if is_board(path)]
+
+
+def read_boards(root: Path | str, unreadable: list[str] | None = None) -> list[Board]:
     """Read the boards of a folder, by name: ``root`` itself, or the folders in it.
 
+    :param unreadable: records that cannot be read are named here, and left out, instead of raising.
     :raises RecordError: naming every record, file of rules and file of published numbers that cannot be read.
     :raises DataError: there is nothing to show.
 
@@ -75,10 +81,9 @@ def read_boards(root: Path | str) -> list[Board]:
     ['preds']
     """
     root = Path(root)
-    folders = [root] if is_board(root) else sorted(path for path in shown(root, "*") if is_board(path))
     problems: list[str] = []
-    boards = [_read_board(folder, problems) for folder in folders]
-    _raise(problems)
+    boards = [_read_board(folder, problems, unreadable) for folder in board_folders(root)]
+    raise_unreadable(problems and [*problems, *(unreadable or ())])
     boards = [board for board in boards if board.measured or board.profiles or board.reported or board.rules.written]
     if not boards:
         way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
@@ -93,30 +98,28 @@ def read_board(folder: Path) -> Board:
     """
     problems: list[str] = []
     board = _read_board(folder, problems)
-    _raise(problems)
+    raise_unreadable(problems)
     return board
 
 
-def read_files(paths: Iterable[Path]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:
+def read_files(paths: Iterable[Path], unreadable: list[str]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:
     """Run records and profiles, from files and from folders: those in ``records`` of a board, else those in the folder itself.
 
-    :raises RecordError: naming every one that cannot be read.
+    :param unreadable: those that cannot be read are named here, and left out.
     :raises DataError: a folder holds none.
     """
-    problems: list[str] = []
     files: list[Path] = []
     for path in paths:
-        inside = sorted(shown(path / "records", "*.json")) or sorted(shown(path, "*.json")) if path.is_dir() else [path]
+        inside = shown(path / "records", "*.json") or shown(path, "*.json") if path.is_dir() else [path]
         if not inside:
             raise DataError(f"{path}: no records/*.json and no *.json here", way_out="segbench run --out FOLDER writes records")
         files += inside
-    found = _read_records(dict.fromkeys(files), problems)
-    _raise(problems)
-    return found
+    return _read_records(dict.fromkeys(files), unreadable)
 
 
-def _read_board(folder: Path, problems: list[str]) -> Board:
-    measured, profiles = _read_records(sorted(shown(folder / "records", "*.json")), problems)
+def _read_board(folder: Path, problems: list[str], unreadable: list[str] | None = None) -> Board:
+    """``unreadable`` takes what is said of records, which a board can do without; ``problems`` if it is ``None``."""
+    measured, profiles = _read_records(shown(folder / "records", "*.json"), problems if unreadable is None else unreadable)
     rules, reported = Rules(folder.name), tuple[Reported, ...]()
     try:
         rules, reported = read_rules(folder), read_reported(folder)
@@ -135,9 +138,14 @@ def _read_records(paths: Iterable[Path], problems: list[str]) -> tuple[tuple[Mea
     return tuple(each for each in found if isinstance(each, Measured)), tuple(each for each in found if isinstance(each, Profile))
 
 
-def _raise(problems: list[str]) -> None:
+def raise_unreadable(problems: Sequence[str]) -> None:
+    """Say which files could not be read, if there are any.
+
+    :raises RecordError: there are; each line of ``problems`` names one.
+    """
     if problems:
-        raise RecordError("\n  ".join([f"{len(problems)} files cannot be read:", *problems]))
+        files = "1 file" if len(problems) == 1 else f"{len(problems)} files"
+        raise RecordError("\n  ".join([f"{files} cannot be read:", *problems]))
 
 
 def _read_record(path: Path) -> Measured | Profile:
@@ -147,4 +155,7 @@ def _read_record(path: Path) -> Measured | Profile:
         data = None
     if is_profile(data):
         return read_profile(path)
-    return Measured(with_intervals(read_run(path), images_file(path)), path)
+    record, matrices = read_run(path), images_file(path)
+    if record.intervals is not None and matrices.is_file():
+        matrices_of(record, matrices)  # from which plots and ranks are made
+    return Measured(with_intervals(record, matrices), path)

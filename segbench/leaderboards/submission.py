@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from segbench.errors import DataError, RecordError
+from segbench.files.atomic import alone_in, replacing
 from segbench.files.json_text import dump_json
 from segbench.files.text import read_text
 from segbench.leaderboards.board import Board, is_board, read_board
@@ -27,6 +28,8 @@ from segbench.records.run_record import RunRecord, read_run, scores_dict
 def submit(path: Path, folder: Path) -> list[Path]:
     """Copy a record, with its matrices and its profile, into a board's ``records``, and return what was written.
 
+    Of two processes that add to one board at once, the second waits for the first and is held against what that added.
+
     :raises RecordError: naming every rule that it breaks; nothing is written then.
     :raises DataError: the folder is no board, or holds several.
     """
@@ -34,21 +37,33 @@ def submit(path: Path, folder: Path) -> list[Path]:
         raise DataError(
             f"{folder} is no board", way_out="a board has records/ or board.yaml; name the board itself, not the folder of boards"
         )
-    board = read_board(folder)
-    record = read_run(path)
-    if problems := [*_of_file(path, record), *_of_rules(record, board.rules), *_of_matrices(path, record), *_of_neighbours(record, board)]:
-        raise RecordError("\n  ".join([f"{path} does not keep to the rules of {folder}:", *problems]))
+    with alone_in(folder):
+        board = read_board(folder)
+        record = read_run(path)
+        broken = [*_of_file(path, record), *_of_rules(record, board.rules), *_of_matrices(path, record), *_of_neighbours(record, board)]
+        if broken:
+            raise RecordError("\n  ".join([f"{path} does not keep to the rules of {folder}:", *broken]))
+        copies = _copies(path, record, folder / "records")
+        for copy, file in reversed(copies.items()):  # the record last, for it is what readers see
+            with replacing(copy) as partial:
+                shutil.copyfile(file, partial)
+    return list(copies)
+
+
+def _copies(path: Path, record: RunRecord, folder: Path) -> dict[Path, Path]:
+    """What is written, and of which file it is a copy.
+
+    :raises RecordError: there is a record or a profile of this name. Matrices without their record are what a killed process left.
+    """
     stem = path.stem
-    if (folder / "records" / path.name).exists():
+    if (folder / path.name).exists():
         stem += f"-{record.model['weights_sha256'][:8]}"
     files = {".json": path, ".npz": images_file(path), ".profile.json": path.with_suffix(".profile.json")}
-    copies = {folder / "records" / (stem + suffix): file for suffix, file in files.items() if file.is_file()}
-    if taken := [str(copy) for copy in copies if copy.exists()]:
-        raise RecordError(f"{', '.join(taken)}: there already; rename {path.name}")
-    (folder / "records").mkdir(parents=True, exist_ok=True)
-    for copy, file in copies.items():
-        shutil.copyfile(file, copy)
-    return list(copies)
+    copies = {folder / (stem + suffix): file for suffix, file in files.items() if file.is_file()}
+    taken = [copy for copy, file in copies.items() if copy.suffix != ".npz" and copy.exists() and copy.read_bytes() != file.read_bytes()]
+    if (folder / f"{stem}.json").exists() or taken:
+        raise RecordError(f"{', '.join(map(str, taken)) or folder / f'{stem}.json'}: there already; rename {path.name}")
+    return copies
 
 
 def contradictions(path: Path, record: RunRecord) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from segbench.errors import RecordError
-from segbench.files.atomic import replacing
+from segbench.files.atomic import alone_in, replacing
 from segbench.files.json_text import write_text
 from segbench.metrics.confusion import require_exact
 from segbench.metrics.image_counts import Counted
@@ -28,10 +28,16 @@ LARGEST = 8 << 30  # bytes, unfolded: a million images of 19 classes take 3 GB
 
 
 def write_run(path: Path, record: RunRecord, counted: Counted) -> None:
-    """Write a record, and what was counted in every image beside it; nothing beside a terminal or a pipe."""
-    write_text(path, record.to_json())
-    if path.is_file():
+    """Write a record, and what was counted in every image beside it; nothing beside a terminal or a pipe.
+
+    Of two processes that write one record at once, both files are those of one.
+    """
+    if path.exists() and not path.is_file():
+        write_text(path, record.to_json())
+        return
+    with alone_in(path.parent):
         write_per_image(images_file(path), counted.ids, counted.per_image)
+        write_text(path, record.to_json())
 
 
 def images_file(record: Path) -> Path:
@@ -69,14 +75,22 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
     return ids, counted
 
 
-def with_intervals(record: RunRecord, path: Path) -> RunRecord:
-    """The record with the intervals that it holds, else with those of the matrices in ``path``; as it is where there are neither.
+def matrices_of(record: RunRecord, path: Path) -> PerImage:
+    """What was counted in every image of a record.
 
-    :raises RecordError: the matrices cannot be read, or are not those of the record.
+    :raises RecordError: the file is missing or holds something else, or what does not add up to the record.
     """
-    if record.intervals is not None or not path.is_file():
-        return record
     _, counted = read_per_image(path)
     if not np.array_equal(counted.confusion.sum(axis=0), record.confusion.counts):
         raise RecordError(f"{path}: these matrices do not add up to the record beside them; remove the file or run again")
-    return replace(record, intervals=bootstrap(record.labels, counted))
+    return counted
+
+
+def with_intervals(record: RunRecord, path: Path) -> RunRecord:
+    """The record with the intervals that it holds, else with those of the matrices in ``path``; as it is where there are neither.
+
+    :raises RecordError: see :func:`matrices_of`.
+    """
+    if record.intervals is not None or not path.is_file():
+        return record
+    return replace(record, intervals=bootstrap(record.labels, matrices_of(record, path)))

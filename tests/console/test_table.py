@@ -137,6 +137,8 @@ def test_records_are_files_or_folders_and_every_bad_one_is_named(board: Path, tm
     result = table(files[0], tmp_path / "bad.json", tmp_path / "none.json")
     assert result.exit_code == 2
     assert "2 files cannot be read" in result.stderr
+    assert str(tmp_path / "bad.json") in result.stderr
+    assert "\n│ b " in result.stdout, "the table of the others is shown"
     (tmp_path / "empty").mkdir()
     assert "no records/*.json" in table(tmp_path / "empty").stderr
     assert "no run record is among them" in table(board / "records" / "b.profile.json").stderr

@@ -15,8 +15,9 @@ from click.testing import CliRunner
 from segbench.cli.main import main
 from segbench.errors import DataError
 from segbench.files import atomic
-from segbench.files.atomic import WAYS_OUT, refusal, replacing, require_writable
+from segbench.files.atomic import WAYS_OUT, alone_in, refusal, replacing, require_writable
 from segbench.files.json_text import write_text
+from segbench.files.names import shown
 from tests.tiny import LABELS, tiny_dataset
 
 
@@ -110,6 +111,7 @@ def test_score_says_before_it_scores_that_it_cannot_write(folder: Path) -> None:
     assert "mIoU" not in result.stdout
 
 
+@pytest.mark.filterwarnings("ignore:compiled kernels cannot be kept")  # nor can they, where none were compiled before
 def test_a_full_disk_costs_the_record_and_not_the_scores(folder: Path) -> None:
     with files_of_at_most(200):
         result = CliRunner().invoke(main, score(folder, "--json", folder / "out" / "r.json"), catch_exceptions=False)
@@ -145,3 +147,25 @@ def test_half_written_files_of_other_machines_are_removed_when_they_are_old(tmp_
     atomic._swept.clear()
     atomic.sweep(tmp_path)
     assert not others.exists()
+
+
+def test_what_is_hidden_is_not_listed(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json", ".a.00000000-1.partial.json", "._a.json"):
+        (tmp_path / name).touch()
+    assert [path.name for path in shown(tmp_path, "*.json")] == ["a.json", "b.json"]
+
+
+def test_one_process_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    code = (
+        "import sys, time; from pathlib import Path; from segbench.files.atomic import alone_in\n"
+        "with alone_in(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "in\n"
+        with pytest.raises(DataError, match=r"another process writes here\nrepeat the command"), alone_in(tmp_path, seconds=0.2):
+            pass
+        other.kill()
+    with alone_in(tmp_path, seconds=5):
+        assert list(tmp_path.iterdir()) == [], "the lock leaves no file"

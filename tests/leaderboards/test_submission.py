@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -204,3 +206,40 @@ def test_a_new_board_takes_its_first_record(tmp_path: Path) -> None:
     submit(record_file(tmp_path, good()), tmp_path / "boards" / "new")
     (board,) = read_boards(tmp_path / "boards")
     assert [record.name for record in board.records] == ["net"]
+
+
+def test_of_two_that_submit_one_record_at_once_one_is_refused_and_the_other_is_whole(tmp_path: Path, board: Path) -> None:
+    path = record_file(tmp_path, good())
+    code = "import sys; from segbench.cli.main import main; input(); main()"
+    arguments = [sys.executable, "-c", code, "submit", str(path), "--board", str(board)]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(arguments, **pipes) for _ in range(2)]
+    for each in both:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    errors = [each.communicate(timeout=120)[1] for each in both]
+    assert sorted(each.returncode for each in both) == [0, 2]
+    assert "these weights under this protocol are there already: net.json" in "".join(errors)
+    assert sorted(file.name for file in (board / "records").iterdir()) == ["net.json", "net.npz"]
+    assert (board / "records" / "net.npz").read_bytes() == (tmp_path / "net.npz").read_bytes()
+
+
+def test_a_submit_that_was_killed_before_the_record_was_there_can_be_repeated(tmp_path: Path, board: Path) -> None:
+    path = record_file(tmp_path, good())
+    write_text(tmp_path / "net.profile.json", profile("net", 3.0).to_json())
+    for name in ("net.npz", "net.profile.json"):
+        (board / "records").mkdir(exist_ok=True)
+        (board / "records" / name).write_bytes((tmp_path / name).read_bytes())
+    (board / "records" / ".net.abc-1.partial.json").write_text("{")
+    assert [file.name for file in submit(path, board)] == ["net.json", "net.npz", "net.profile.json"]
+
+
+def test_a_profile_that_is_there_is_not_overwritten(tmp_path: Path, board: Path) -> None:
+    path = record_file(tmp_path, good())
+    write_text(tmp_path / "net.profile.json", profile("net", 3.0).to_json())
+    write_text(board / "records" / "net.profile.json", profile("net", 4.0).to_json())
+    before = (board / "records" / "net.profile.json").read_bytes()
+    with pytest.raises(RecordError, match=r"net\.profile\.json: there already; rename net\.json"):
+        submit(path, board)
+    assert [file.name for file in (board / "records").iterdir()] == ["net.profile.json"]
+    assert (board / "records" / "net.profile.json").read_bytes() == before

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from segbench.errors import RecordError
+from segbench.errors import DataError, RecordError
+from segbench.files.atomic import alone_in
 from segbench.files.json_text import write_text
 from segbench.files.names import shown
-from segbench.leaderboards.board import Board, is_board, read_boards
+from segbench.leaderboards.board import Board, board_folders, is_board, read_boards
 from segbench.metrics.ranking import shared_ranks
 from segbench.records.per_image import read_per_image
 from segbench.report.pages.board_texts import reported_text, rules_text
@@ -43,37 +45,55 @@ class _Picture:
     shown: bool = True
 
 
-def rebuild(root: Path) -> dict[Path, bytes]:
+def rebuild(root: Path, unreadable: list[str] | None = None) -> dict[Path, bytes]:
     """Every generated file below ``root`` and its bytes. ``root`` is a board (it has ``records/``) or a folder of boards.
 
-    :raises RecordError: naming every record that cannot be read; or records that do not fit together.
+    :param unreadable: records that cannot be read, and boards whose records do not fit together, are named here and left out.
+    :raises RecordError: without ``unreadable``, naming every such record or board.
     :raises DataError: there is nothing to show.
     """
-    boards = read_boards(root)
-    ranks = [{group.signature: ranks_of(board, group) for group in comparable(board.records)} for board in boards]
-    files: dict[Path, bytes] = {}
-    for board, places in zip(boards, ranks, strict=True):
-        files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
-    if not is_board(root):
-        shown = [(board, comparable(board.records)) for board in boards if not board.speed_only]
-        rows: list[tuple[Board, Group | None]] = [(board, group) for board, groups in shown for group in groups or (None,)]
+    boards, ranks, files = list[Board](), list[dict[str, list[int | None]]](), dict[Path, bytes]()
+    for board in read_boards(root, unreadable):
+        try:
+            places = {group.signature: ranks_of(board, group) for group in comparable(board.records)}
+            files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
+        except RecordError as error:
+            if unreadable is None:
+                raise
+            unreadable.append(str(error) if str(board.folder) in str(error) else f"{board.folder}: {error}")
+            continue
+        boards.append(board)
+        ranks.append(places)
+    if boards and not is_board(root):
+        groups = [(board, comparable(board.records)) for board in boards if not board.speed_only]
+        rows: list[tuple[Board, Group | None]] = [(board, group) for board, of_board in groups for group in of_board or (None,)]
         files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
         files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
     return files
 
 
-def write(root: Path) -> list[Path]:
-    """Write the files that are missing or different and return them. Nothing is removed; :func:`stale` lists what is left over."""
-    changed = {path: data for path, data in rebuild(root).items() if _read(path) != data}
-    for path, data in changed.items():
-        write_text(path, data.decode())
+def write(root: Path, unreadable: list[str] | None = None) -> list[Path]:
+    """Write the files that are missing or different and return them. Nothing is removed; :func:`stale` lists what is left over.
+
+    Of two processes that write at once the second reads the records again when the first is ready, so that all files are of one time.
+
+    :param unreadable: see :func:`rebuild`.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder", way_out="name the folder of a board, or one of boards")
+    with ExitStack() as alone:
+        for folder in dict.fromkeys([root, *board_folders(root)]):
+            alone.enter_context(alone_in(folder))
+        changed = {path: data for path, data in rebuild(root, unreadable).items() if _read(path) != data}
+        for path, data in changed.items():
+            write_text(path, data.decode())
     return list(changed)
 
 
 def write_png(root: Path) -> list[Path]:
     """Write every plot as a PNG and its dark twin, beside the SVG, and return where. They belong to nobody's check."""
     written = []
-    for board in read_boards(root):
+    for board in read_boards(root, unreadable=[]):
         pictures = [each for group in comparable(board.records) for each in _pictures(group, board)]
         for picture in _speed_pictures(board) if board.speed_only else pictures:
             written.append((board.folder / picture.file).with_suffix(".png"))
@@ -178,8 +198,8 @@ def _read(path: Path) -> bytes | None:
 
 
 def _left_over(root: Path, files: set[Path]) -> list[Path]:
-    folders = [root] if is_board(root) else sorted(path for path in shown(root, "*") if path.is_dir())
-    candidates = [path for folder in folders for pattern in ("*", "plots/*") for path in sorted(folder.glob(pattern))]
+    folders = [root] if is_board(root) else [path for path in shown(root, "*") if path.is_dir()]
+    candidates = [path for folder in folders for pattern in ("*", "plots/*") for path in shown(folder, pattern)]
     return [path for path in candidates if path not in files and _is_generated(path, folders)]
 
 

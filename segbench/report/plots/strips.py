@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segbench.errors import DataError
+from segbench.files.names import shown
 from segbench.labels.space import LabelSpace
 from segbench.leaderboards.board import Measured
 from segbench.metrics.image_scores import image_miou
@@ -32,7 +33,7 @@ LARGEST = 60_000  # bytes of a strip: three of them for 15 models still make a p
 def write_strips(folder: Path, failures: Sequence[Failure], labels: LabelSpace) -> None:
     """Write the first failures as ``1-ID.webp``, ``2-ID.webp``, ...; what lay in the folder goes."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.webp"):
+    for old in shown(folder, "*.webp"):
         old.unlink()
     for number, failure in enumerate(failures[:STRIPS], 1):
         path = folder / f"{number}-{Path(failure.id).name}.webp"
@@ -45,7 +46,7 @@ def strips_of(measured: Measured) -> list[dict[str, str]]:
     :raises DataError: a picture is too large for the page, a link to somewhere else, or no picture: the page holds its bytes.
     """
     folder = measured.path.parents[1] / "gallery" / measured.path.stem
-    paths = sorted(folder.glob("*.webp"))
+    paths = shown(folder, "*.webp")
     if foreign := [str(path) for path in paths if path.is_symlink() or not path.is_file() or not _is_webp(path)]:
         raise DataError(
             "files of a gallery that are no WebP pictures of its own", foreign, "remove them; segbench run --gallery writes pictures"

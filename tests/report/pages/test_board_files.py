@@ -200,3 +200,56 @@ def test_the_spread_of_the_images_is_drawn_where_their_matrices_are_known(root: 
     drawn = boards.rebuild(root)[root / "first" / "plots" / "images.svg"].decode()
     assert ">a<" in drawn
     assert ">b<" not in drawn
+
+
+def leaderboard(root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "segbench", "leaderboard", str(root)], capture_output=True, text=True, timeout=300)
+
+
+def test_a_record_that_cannot_be_read_is_named_and_the_board_of_the_others_is_written(root: Path) -> None:
+    whole = boards.rebuild(root)
+    for name, text in (("broken.json", "{"), (".hidden.json", "{"), (".a.0-1.partial.json", "{")):
+        (root / "first" / "records" / name).write_text(text)
+    result = leaderboard(root)
+    assert result.returncode == 2
+    assert "1 file cannot be read:" in result.stderr
+    assert str(root / "first" / "records" / "broken.json") in result.stderr
+    assert "Traceback" not in result.stderr
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert boards.write(root, unreadable := []) == []
+    assert len(unreadable) == 1
+    with pytest.raises(RecordError, match=r"broken\.json"):
+        boards.check(root)
+
+
+def test_matrices_that_are_damaged_cost_their_record_and_a_board_that_fits_not_together_itself(root: Path) -> None:
+    (root / "first" / "records" / "a.npz").write_bytes(b"PK")
+    other = replace(LABELS, classes=LABELS.classes[::-1])
+    record = run_record("z", GOOD)
+    record = replace(record, confusion=replace(record.confusion, labels=other))
+    write_text(root / "second" / "records" / "z.json", record.to_json())
+    unreadable: list[str] = []
+    written = names(root, boards.write(root, unreadable))
+    assert "first/leaderboard.md" in written
+    assert not any(name.startswith("second/") for name in written)
+    assert len(unreadable) == 2
+    assert "a.npz" in unreadable[0]
+    assert f"{root / 'second'}: records of" in unreadable[1]
+    assert "second" not in (root / "README.md").read_text()
+
+
+def test_two_leaderboards_at_once_leave_one_whole_result(root: Path) -> None:
+    whole = boards.rebuild(root)
+    both = [subprocess.Popen([sys.executable, "-m", "segbench", "leaderboard", str(root)], stderr=subprocess.PIPE) for _ in range(2)]
+    assert [(each.wait(300), each.communicate()[1]) for each in both] == [(0, b""), (0, b"")]
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert boards.check(root) == []
+    assert not list(root.rglob(".*"))
+
+
+def test_matrices_that_are_not_of_their_record_are_found_beside_recorded_intervals_too(root: Path) -> None:
+    record = replace(run_record("a", GOOD), intervals=bootstrap(LABELS, matrices(GOOD)))
+    write_text(root / "first" / "records" / "a.json", record.to_json())
+    write_per_image(root / "first" / "records" / "a.npz", ["1", "2"], PerImage(matrices(FAIR)))
+    with pytest.raises(RecordError, match=r"a\.npz: these matrices do not add up"):
+        boards.rebuild(root)
