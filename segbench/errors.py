@@ -83,12 +83,14 @@ class RecordError(SegbenchError):
 
 
 class TrainingError(SegbenchError):
-    """A training that diverged: the loss is infinite or no number from step ``step`` on."""
+    """A training that diverged: the loss is infinite or no number from step ``step`` on. ``saved``: the step of its last checkpoint."""
 
-    def __init__(self, step: int, learning_rate: float, checkpoint: Path) -> None:
+    def __init__(self, step: int, learning_rate: float, checkpoint: Path, saved: int | None = None) -> None:
         way_out = f"train with a lower --learning-rate (it was {learning_rate:g}), or in --precision fp32"
-        kept = f"\n  the last good state is {checkpoint}" if checkpoint.is_file() else ""
-        super().__init__(f"the training diverged: from step {step} on its loss is no number.\n  {way_out}{kept}")
+        good = "there is no good state of it: it diverged before the first validation"
+        if saved is not None:
+            good = f"the last good state is {checkpoint}, of step {saved}"
+        super().__init__(f"the training diverged: from step {step} on its loss is no number.\n  {way_out}\n  {good}")
 
 
 class MissingPackageError(SegbenchError):

@@ -52,7 +52,7 @@ DIRECTION = {
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
     "benchmark": "suite events pictures < command verification < run_suite",
     "console": "terminal registered < code_note < *",
-    "cli": "options numba_start < data evaluation networks results speed < verification < main",
+    "cli": "options numba_start memory < data evaluation networks results speed < verification < main",
 }
 
 # Packages beyond the standard library and numpy that are imported when a module is; a module's row is the longest that begins its name.

@@ -126,7 +126,7 @@ EXAMPLES = (
     ),
     Example(
         "TrainingError",
-        'raise segbench.errors.TrainingError(step=120, learning_rate=0.1, checkpoint=Path("enet.safetensors.ckpt"))',
+        'raise segbench.errors.TrainingError(step=120, learning_rate=0.1, checkpoint=Path("enet.safetensors.ckpt"), saved=100)',
         "Begin again with a lower learning rate; `--resume` goes on from the last good state.",
     ),
     Example(

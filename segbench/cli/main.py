@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from segbench import __version__
+from segbench.cli.memory import too_little_memory
 from segbench.errors import SegbenchError
 from segbench.files.atomic import refusal
 from segbench.files.names import printable
@@ -45,17 +46,24 @@ class _Main(click.Group):
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 return copy_context().run(super().invoke, ctx)  # what one call sets, such as --quiet, ends with it
-        except SegbenchError as error:
-            click.echo(click.style("error: ", fg="red", bold=True) + printable(str(error)), err=True)
-            ctx.exit(2)
-        except OSError as error:
-            if (refused := refusal(error)) is None:
+        except (SegbenchError, OSError, MemoryError, RuntimeError, ImportError, SystemError) as error:
+            if (said := _said(error, ctx.invoked_subcommand)) is None:
                 raise
-            click.echo(click.style("error: ", fg="red", bold=True) + printable(str(refused)), err=True)
+            click.echo(click.style("error: ", fg="red", bold=True) + printable(said), err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
             click.echo("\ninterrupted; `run`, `profile --out` and `train --resume` go on from here with the same command", err=True)
             ctx.exit(130)
+
+
+def _said(error: Exception, command: str | None) -> str | None:
+    """What a user can do something about; ``None`` where the traceback says more."""
+    if isinstance(error, SegbenchError):
+        return str(error)
+    if said := too_little_memory(error, command):
+        return said
+    refused = refusal(error) if isinstance(error, OSError) else None
+    return None if refused is None else str(refused)
 
 
 _show_elsewhere = warnings.showwarning

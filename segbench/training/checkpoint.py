@@ -19,7 +19,8 @@ from segbench.files.atomic import replacing
 @dataclass
 class State:
     """What a training changes. ``seconds``: how long it has taken, all rounds together. ``miou``: of the best validation; ``best``: its
-    weights, on the CPU; ``since_best``: validations since then. ``mean``: the loss that was reported last.
+    weights, on the CPU; ``since_best``: validations since then. ``mean``: the loss that was reported last. ``saved``: the step of the last
+    checkpoint.
     """
 
     network: nn.Module
@@ -32,11 +33,17 @@ class State:
     best: dict[str, Tensor] = field(default_factory=dict)
     since_best: int = 0
     mean: float = math.nan
+    saved: int | None = None
 
     @property
     def judged(self) -> nn.Module:
         """The network that is validated and written: the running mean of the weights, if there is one."""
         return self.network if self.average is None else self.average
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every weight is a number. A loss is computed before the step that follows from it, and may hide one that is not."""
+        return all(bool(value.isfinite().all()) for value in self.network.state_dict().values())
 
     def keep_if_best(self, miou: float) -> None:
         """Note a validation, and keep the weights if it is the best one. Of equal ones the first is."""
@@ -90,6 +97,7 @@ def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
         torch.save(data, partial)
         if path.is_file():
             path.replace(previous(path))
+    state.saved = state.step
 
 
 def restore_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
@@ -118,6 +126,7 @@ def restore_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> No
             state.average.load_state_dict(data["average"])
         state.step, state.seconds, state.since_best = int(data["step"]), float(data["seconds"]), int(data["since_best"])
         state.miou, state.best, state.mean = data["miou"], data["best"], float(data["mean"])
+        state.saved = state.step
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(_damaged(path, error)) from error
 

@@ -166,9 +166,9 @@ def _steps(training: Training, objective: Objective, factors: Sequence[float], b
         for value in values:
             diverged = 0 if math.isfinite(value) else diverged + 1
         if diverged >= PATIENCE:
-            raise TrainingError(state.step + 1 - diverged, training.recipe.learning_rate, training.checkpoint)
+            raise TrainingError(state.step + 1 - diverged, training.recipe.learning_rate, training.checkpoint, state.saved)
         state.mean = fmean(values) if values else state.mean
-        if due and not diverged:
+        if due and not diverged and state.is_finite:
             save_checkpoint(training.checkpoint, state, training.identity)
         yield Progress(state.step, losses, rate, spent, waited, state.mean if values else None)
 

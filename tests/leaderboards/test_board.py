@@ -103,4 +103,4 @@ def test_a_record_that_is_being_written_is_none_yet(tmp_path: Path) -> None:
     (folder / "records" / ".b.7.partial.json").write_text('{"half')
     (tmp_path / ".hidden" / "records").mkdir(parents=True)
     assert [[each.record.name for each in found.measured] for found in read_boards(tmp_path)] == [["a"]]
-    assert [len(read_files([folder], [])[0]), len(read_files([folder / "records"])[0])] == [1, 1]
+    assert [len(read_files([path], [])[0]) for path in (folder, folder / "records")] == [1, 1]

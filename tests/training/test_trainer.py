@@ -238,11 +238,25 @@ def test_a_training_that_diverges_stops_and_names_the_last_good_state(tmp_path: 
     seen = []
     recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30, warmup=0, clip_norm=None)
     steps = train(tiny(LABELS), tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors", routine=Routine(1))
-    with pytest.raises(TrainingError, match=r"(?s)from step \d+ on its loss is no number.*lower --learning-rate.*w\.safetensors\.ckpt"):
+    with pytest.raises(
+        TrainingError,
+        match=r"(?s)from step \d+ on its loss is no number.*lower --learning-rate.*last good state is .*w\.safetensors\.ckpt, of step \d+",
+    ):
         seen.extend(steps)
     good = torch.load(tmp_path / "w.safetensors.ckpt", weights_only=True)
-    assert good["step"] == sum(np.isfinite(progress.loss) for progress in seen)
+    finite = [bool(np.isfinite(progress.loss)) for progress in seen]
+    assert good["step"] <= finite.index(False)
+    assert all(value.isfinite().all() for value in good["network"].values())
     assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_a_training_that_diverges_at_once_does_not_point_at_a_checkpoint_of_another_one(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors.ckpt").write_bytes(b"of last week")
+    recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e38, warmup=0, clip_norm=None)
+    steps = train(tiny(LABELS), tiny_dataset(tmp_path), recipe, tmp_path / "w.safetensors", routine=Routine(1000))
+    with pytest.raises(TrainingError, match="it diverged before the first validation"):
+        list(steps)
+    assert (tmp_path / "w.safetensors.ckpt").read_bytes() == b"of last week"
 
 
 def test_a_checkpoint_from_before_a_field_existed_can_be_resumed(tmp_path: Path) -> None:
