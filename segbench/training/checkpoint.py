@@ -20,7 +20,7 @@ from segbench.files.atomic import replacing
 class State:
     """What a training changes. ``seconds``: how long it has taken, all rounds together. ``miou``: of the best validation; ``best``: its
     weights, on the CPU; ``since_best``: validations since then. ``mean``: the loss that was reported last. ``saved``: the step of the last
-    checkpoint.
+    checkpoint. ``rate``: the learning rate of the last step.
     """
 
     network: nn.Module
@@ -34,6 +34,7 @@ class State:
     since_best: int = 0
     mean: float = math.nan
     saved: int | None = None
+    rate: float = math.nan
 
     @property
     def judged(self) -> nn.Module:
@@ -88,6 +89,7 @@ def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
         "best": state.best,
         "since_best": state.since_best,
         "mean": state.mean,
+        "rate": state.rate,
         "network": state.network.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict(),
@@ -126,7 +128,7 @@ def restore_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> No
             state.average.load_state_dict(data["average"])
         state.step, state.seconds, state.since_best = int(data["step"]), float(data["seconds"]), int(data["since_best"])
         state.miou, state.best, state.mean = data["miou"], data["best"], float(data["mean"])
-        state.saved = state.step
+        state.saved, state.rate = state.step, float(data.get("rate", math.nan))  # older checkpoints say nothing of it
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(_damaged(path, error)) from error
 

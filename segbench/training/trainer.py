@@ -133,7 +133,8 @@ def train(
     resumed: list[Progress] = []
     if routine.resume:
         restore_checkpoint(checkpoint, state, training.identity)
-        resumed = [Progress(state.step, torch.tensor(state.mean), training.rate, mean=state.mean)]
+        rate = training.rate if math.isnan(state.rate) else state.rate
+        resumed = [Progress(state.step, torch.tensor(state.mean), rate, mean=state.mean)]
     segmenter.network.train()
     with sound_on_cpu(segmenter.network) if device.type == "cpu" else nullcontext():
         batches = _batches(dataset, recipe, segmenter, first=state.step)
@@ -152,6 +153,7 @@ def _steps(training: Training, objective: Objective, factors: Sequence[float], b
     state, unread, diverged = training.state, list[Tensor](), 0
     while True:
         started, rate = time.perf_counter(), training.rate
+        state.rate = rate
         for group, factor in zip(state.optimizer.param_groups, factors, strict=True):
             group["lr"] = factor * rate
         losses, waited = _step(training.segmenter, state, objective, batches)

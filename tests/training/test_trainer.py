@@ -353,8 +353,10 @@ def test_resuming_gives_the_same_bits_with_a_running_mean_and_the_best_weights_k
     rest = list(train(tiny(LABELS), dataset, MANY, out, validation=dataset, routine=Routine(10, resume=True)))
     for key, value in load(whole, TINY).network.state_dict().items():
         assert torch.equal(value, load(out, TINY).network.state_dict()[key]), key
-    validated = [(progress.step, progress.mean, progress.scores.miou) for progress in steps if progress.scores and progress.step >= 20]
-    again = [(progress.step, progress.mean, progress.scores.miou) for progress in rest if progress.scores]
+    validated = [
+        (progress.step, progress.mean, progress.rate, progress.scores.miou) for progress in steps if progress.scores and progress.step >= 20
+    ]
+    again = [(progress.step, progress.mean, progress.rate, progress.scores.miou) for progress in rest if progress.scores]
     assert again == validated
 
 
