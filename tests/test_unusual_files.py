@@ -1,4 +1,4 @@
-"""Every row of the table of unusual files says what happens, and names a test that there is."""
+"""Every row of the tables of unusual files and of attacks says what happens, and names a test that there is."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TABLE = ROOT / "docs" / "explanation" / "unusual-files.md"
+TABLES = [ROOT / "docs" / "explanation" / name for name in ("unusual-files.md", "trust.md")]
 ROWS = [
     line
-    for line in TABLE.read_text(encoding="utf-8").splitlines()
-    if line.startswith("| ") and not line.startswith(("| the file", "| what"))
+    for table in TABLES
+    for line in table.read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ") and not line.startswith(("| the file", "| what", "| the attack", "| :--"))
 ]
 
 

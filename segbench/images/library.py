@@ -84,7 +84,7 @@ def load(path: Picture, image: ImageFile.ImageFile) -> Image.Image:
     except MemoryError:
         megapixels = image.width * image.height / 1e6
         raise ImageError(path, f"{image.width}x{image.height}: there is no memory for {megapixels:.0f} megapixels") from None
-    except (OSError, SyntaxError, ValueError, IndexError, struct.error, EOFError) as error:
+    except Exception as error:  # of damaged files Pillow raises anything
         raise ImageError(path, f"the file is damaged ({error})") from None
     return image
 

@@ -9,6 +9,7 @@ is checked, as is that of the image data: a file that was damaged after it was w
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ def _numbers(content: _Content) -> NDArray[Any] | None:
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     dtype = TYPES.get((depth, color))
     if dtype is None or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
-        return None
+        return _left_to_library(content)
     item = np.dtype(dtype).itemsize
     size, lead = height * (1 + width * item), (width + LEAD) * item
     _require_room(content.stream, size, width, height)
@@ -93,7 +94,7 @@ def decode_colors(data: bytes, table: ColorIds) -> NDArray[np.uint8] | None:
         indices = _numbers(content) if _is_palette(content.palette) else None
         return None if indices is None else color_ids.ids_of_indices(indices, _colors(content.palette), table)
     if color not in (RGB, RGBA) or depth != 8 or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
-        return None
+        return _left_to_library(content)
     item = CHANNELS[color]
     size, lead = height * (1 + item * width), width + color_ids.LEAD
     _require_room(content.stream, size, width, height)
@@ -114,11 +115,11 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
     content = _chunks(data)
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     if depth != 8 or color not in CHANNELS or (color == PALETTE and not _is_palette(content.palette)):
-        return None
+        return _left_to_library(content)
     if not content.is_usual(color, methods):
-        return None
+        return _left_to_library(content)
     if not 0 < width * height <= MAX_PIXELS or width > MAX_WIDTH:
-        return None
+        return _left_to_library(content)
     item, shape = CHANNELS[color], (height, width, 3)
     size = height * (1 + width * item)
     _require_room(content.stream, size, width, height)
@@ -148,6 +149,33 @@ def _colors(palette: bytes) -> NDArray[np.uint8]:
 def _require_room(stream: Stream, size: int, width: int, height: int) -> None:
     if size > MAX_RATIO * len(stream):
         raise ValueError(f"{len(stream)} bytes of image data cannot hold {width}x{height} pixels")
+
+
+def _left_to_library(content: _Content) -> None:
+    """``None``, which says that. Image data that end too soon are an error here, for the library takes what is missing for zeros.
+
+    :raises ValueError: they do.
+    """
+    width, height, depth, color, *_, interlaced = struct.unpack(">IIBBBBB", content.header)
+    bits = depth * CHANNELS.get(color, 1)
+    parts = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    sides = ((max(0, -((x - width) // dx)), max(0, -((y - height) // dy))) for x, y, dx, dy in parts)
+    size = sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sides if columns)
+    _require_room(content.stream, size, width, height)
+    inflating, there, rest = zlib.decompressobj(), 0, bytes(content.stream)
+    try:
+        while rest and there < size and not inflating.eof:
+            there += len(inflating.decompress(rest, 1 << 20))
+            rest = inflating.unconsumed_tail
+        there += len(inflating.flush()) if there < size else 0
+    except zlib.error:
+        return  # the library says so
+    if there < size and inflating.eof:
+        raise ValueError(f"its image data end after {there} of {size} bytes")
+
+
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row, and the steps from one to the next, of the seven pictures that an interlaced one consists of."""
 
 
 def _chunks(data: bytes) -> _Content:

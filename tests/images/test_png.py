@@ -398,3 +398,38 @@ def test_a_photographs_data_that_are_not_what_the_header_says_are_one_error(
     (tmp_path / "photograph.png").write_bytes(data)
     with pytest.raises(ImageError, match=rf"photograph\.png: the file is damaged \(.*{reason}"):
         read_image(tmp_path / "photograph.png")
+
+
+@pytest.mark.parametrize("interlaced", [0, 1])
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_rows_that_are_missing_are_an_error_and_never_black(tmp_path: Path, depth: int, interlaced: int) -> None:
+    from segbench.errors import ImageError
+    from segbench.images.files import read_image, read_labels
+
+    def written(rows: int, file: str) -> Path:
+        image = zlib.compress(bytes(rows))
+        content = pngs.header(8, 8, depth, methods=(0, 0, interlaced)) + pngs.chunk(b"IDAT", image) + pngs.chunk(b"IEND", b"")
+        (tmp_path / file).write_bytes(pngs.SIGNATURE + content)
+        return tmp_path / file
+
+    size = (
+        8 * (1 + depth)
+        if not interlaced
+        else sum(h * (1 + -(-w * depth // 8)) for w, h in ((1, 1), (1, 1), (2, 1), (2, 2), (4, 2), (4, 4), (8, 4)))
+    )
+    assert read_image(written(size, "whole.png")).shape == (8, 8, 3)
+    for read in (read_labels, read_image):
+        with pytest.raises(ImageError, match=rf"its image data end after {size - 1} of {size} bytes"):
+            read(written(size - 1, "short.png"))
+
+
+def test_sizes_past_all_bounds_are_one_clear_error(tmp_path: Path) -> None:
+    from segbench.errors import ImageError
+    from segbench.images.files import read_image, read_labels
+
+    for depth in (1, 8):
+        content = pngs.header(0x80808080, 0x80808080, depth) + pngs.chunk(b"IDAT", zlib.compress(bytes(9))) + pngs.chunk(b"IEND", b"")
+        (tmp_path / "x.png").write_bytes(pngs.SIGNATURE + content)
+        for read in (read_labels, read_image):
+            with pytest.raises(ImageError, match=r"x\.png"):
+                read(tmp_path / "x.png")
