@@ -5,6 +5,9 @@ Importing this loads click alone, so that `segbench --help` answers at once: hea
 
 from __future__ import annotations
 
+import codecs
+import io
+import sys
 import warnings
 from contextvars import copy_context
 from importlib import import_module
@@ -42,6 +45,7 @@ class _Main(click.Group):
         return getattr(import_module(f"segbench.cli.{COMMANDS[cmd_name]}"), cmd_name)  # type: ignore[no-any-return]
 
     def invoke(self, ctx: click.Context) -> Any:
+        _write_any_letter()
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning
@@ -54,6 +58,13 @@ class _Main(click.Group):
         except KeyboardInterrupt:
             click.echo("\ninterrupted; `run`, `profile --out` and `train --resume` go on from here with the same command", err=True)
             ctx.exit(130)
+
+
+def _write_any_letter() -> None:
+    """Where the locale knows few letters (``LC_ALL=C``), the others are written as their numbers, and no output ends in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _said(error: Exception, command: str | None) -> str | None:

@@ -92,26 +92,56 @@ def test_a_temporary_folder_that_others_could_write_to_is_not_used(tmp_path: Pat
     assert private_folder(tmp_path) is None
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="only root can give up root's rights")
-def test_a_user_without_a_home_scores_with_a_package_that_cannot_be_written_to(tmp_path: Path) -> None:
-    package = tmp_path / "package"
+def without_a_home(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """A command of a user who can write to ``folder/temporary`` and where the output goes alone, on a machine that knows no Unicode."""
+    package = folder / "package"
     shutil.copytree(ROOT / "segbench", package / "segbench", ignore=shutil.ignore_patterns("__pycache__"))
+    for each in [package, *(path for path in package.rglob("*") if path.is_dir())]:
+        each.chmod(0o555)
+    (folder / "temporary").mkdir()
+    variables = {"HOME": str(package), "TMPDIR": str(folder / "temporary"), "PATH": os.environ["PATH"], "PYTHONPATH": str(package)}
+    command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search"]
+    command += [sys.executable, "-m", "segbench", *map(str, arguments)]
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(command, cwd=folder, env=variables | plain, capture_output=True, text=True, check=False)
+    for each in [package, *(path for path in package.rglob("*") if path.is_dir())]:
+        each.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+needs_root = pytest.mark.skipif(
+    shutil.which("setpriv") is None or not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give up root's rights"
+)
+
+
+@needs_root
+def test_a_user_without_a_home_scores_with_a_package_that_cannot_be_written_to(tmp_path: Path) -> None:
     for name in ("preds/aachen_000000_000000", "gts/aachen_000000_000000_gtFine_labelIds"):
         write_labels(tmp_path / f"{name}.png", np.full((8, 8), 7, np.uint8))
-    for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
-        folder.chmod(0o555)
-    (tmp_path / "temporary").mkdir()
-    variables = {"HOME": str(package), "TMPDIR": str(tmp_path / "temporary"), "PATH": os.environ["PATH"], "PYTHONPATH": str(package)}
-    command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search"]
-    command += [sys.executable, "-m", "segbench", "score", "preds", "gts"]
-    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
-    for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
-        folder.chmod(0o755)
-    assert done.returncode == 0, done.stderr
+    done = without_a_home(tmp_path, "score", "preds", "gts")
     assert "mIoU" in done.stdout
     assert "warning: compiled kernels are kept in" in done.stderr
     assert done.stderr.count("compiled kernels") == 1
     assert list((tmp_path / "temporary").rglob("*.nbc"))
+
+
+@needs_root
+def test_a_user_without_a_home_runs_networks(tmp_path: Path, small_minicity: Path) -> None:
+    only = ("--data", small_minicity, "--limit", 1, "--repeats", 0, "--device", "cpu")
+    done = without_a_home(tmp_path, "run", "--models", "enet", "--dataset", "minicity", *only, "--out", tmp_path / "out")
+    assert "mIoU" in done.stdout
+    assert (tmp_path / "out" / "records" / "enet.json").is_file()
+
+
+@needs_root
+def test_a_user_without_a_home_writes_boards(tmp_path: Path) -> None:
+    (tmp_path / "board" / "records").mkdir(parents=True)
+    for name in ("unet.json", "unet.npz"):
+        shutil.copyfile(ROOT / "leaderboards" / "minicity-val" / "records" / name, tmp_path / "board" / "records" / name)
+    without_a_home(tmp_path, "leaderboard", "board")
+    assert (tmp_path / "board" / "leaderboard.md").is_file()
 
 
 def test_nothing_is_said_where_all_is_well(cache: Path) -> None:
