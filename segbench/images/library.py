@@ -9,6 +9,7 @@ import io
 import struct
 import threading
 
+import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.ExifTags import Base
 
@@ -18,6 +19,7 @@ from segbench.images.content import Picture, read_content
 from segbench.images.signatures import name_of
 
 UPRIGHT = 1
+LARGE = 1 << 28  # pixels
 TURNED = {5, 6, 7, 8}  # by a quarter
 BANDS = {"LA": "grey and alpha", "PA": "palette and alpha", "1": "1 bit"}
 
@@ -81,12 +83,22 @@ def load(path: Picture, image: ImageFile.ImageFile) -> Image.Image:
     try:
         with _without_limit:
             image.load()
+        _require_room(image)
     except MemoryError:
         megapixels = image.width * image.height / 1e6
         raise ImageError(path, f"{image.width}x{image.height}: there is no memory for {megapixels:.0f} megapixels") from None
     except Exception as error:  # of damaged files Pillow raises anything
         raise ImageError(path, f"the file is damaged ({error})") from None
     return image
+
+
+def _require_room(image: Image.Image) -> None:
+    """Check that there is memory for what is made of a large picture: its numbers, and those in another form.
+
+    :raises MemoryError: there is none.
+    """
+    if image.width * image.height > LARGE:
+        np.empty(8 * image.width * image.height * len(image.getbands()), np.uint8)
 
 
 def orientation_of(image: Image.Image) -> int:

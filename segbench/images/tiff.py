@@ -74,7 +74,10 @@ def read_pages(path: Picture, content: bytes) -> list[Page]:
     :raises ImageError: the file is cut short, or its directory makes no sense.
     """
     try:
-        return _pages(content)
+        pages = _pages(content)
+        if not all(page.bits for page in pages):
+            raise ValueError("a page of numbers without bits")
+        return pages
     except (struct.error, ValueError, IndexError, ZeroDivisionError):
         raise ImageError(path, "the file is damaged (its directory of pages cannot be read)") from None
 

@@ -64,7 +64,7 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
         with path.open("rb") as file, np.load(file) as data:
             ids, counts = data["ids"].tolist(), data["counts"]
             counted = PerImage(counts, *(data.get(name) for name in STATISTICS))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if counts.dtype != np.int64 or counts.shape[:1] != (len(ids),):
         raise RecordError(f"{path}: {len(ids)} ids and {counts.dtype}{list(counts.shape)} matrices do not fit together")

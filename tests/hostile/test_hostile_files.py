@@ -276,3 +276,29 @@ def test_a_weights_file_runs_no_code_that_it_names(tmp_path: Path, monkeypatch: 
         with pytest.raises(WeightsError, match="if you trust it, name it yourself"):
             load(weights(tmp_path, DESCRIBED | {"model": name}))
     assert not (tmp_path / "ran").exists()
+
+
+def test_matrices_in_a_compression_of_nobody_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("ids.npy", b"")
+    content = bytearray(file.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start = content.index(signature) + place
+        content[start : start + 2] = b"\x63\x00"
+    file.write_bytes(content)
+    with pytest.raises(SegbenchError, match=r"x\.npz: not the matrices"):
+        read_per_image(file)
+
+
+def test_a_tiff_whose_numbers_have_no_bits_is_damaged(tmp_path: Path) -> None:
+    from segbench.images.files import read_image, read_labels
+    from tests.tiffs import tiff
+
+    content = bytearray(tiff(np.zeros((2, 2), np.uint8)))
+    entry = content.index(b"\x02\x01\x03\x00")  # BitsPerSample
+    content[entry + 4 : entry + 8] = bytes(4)
+    (tmp_path / "x.tif").write_bytes(content)
+    for read in (read_labels, read_image):
+        with pytest.raises(SegbenchError, match=r"x\.tif: the file is damaged"):
+            read(tmp_path / "x.tif")
