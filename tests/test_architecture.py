@@ -27,8 +27,8 @@ DIRECTION = {
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names text settings shapes < foreign yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
-    "metrics": """confusion pair_counts image_scores latency statistic < scores instance_iou region_scores < boundary_iou
-        < per_image < uncertainty image_counts < ranking counting conventions""",
+    "metrics": """confusion pair_counts image_scores latency statistic student < scores instance_iou region_scores < boundary_iou
+        < per_image < uncertainty image_counts < ranking counting conventions seeds""",
     "images": """folders buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm whole_numbers
         < png jpeg library < stored photographs < files colors < label_maps""",
     "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
@@ -39,7 +39,7 @@ DIRECTION = {
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": """data_facts environment groups device provenance portable shape < run_record profile < per_image
-        < comparison agreement < gate""",
+        < comparison agreement < seeds < gate""",
     "evaluation": "parsing graphs transfer meter < protocol < execution precision multi_view < inference < resume < run",
     "scoring": "unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder < record",
     "leaderboards": "rules < board < submission",
@@ -51,7 +51,7 @@ DIRECTION = {
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
     "benchmark": "suite events pictures < command verification < run_suite",
-    "console": "terminal registered < code_note < *",
+    "console": "terminal registered < code_note < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed < verification < main",
 }
 

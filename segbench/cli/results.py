@@ -37,8 +37,8 @@ def table(records: tuple[Path, ...], form: str | None, out: Path | None, columns
 
 
 @click.command()
-@click.argument("a", type=FILE)
-@click.argument("b", type=FILE)
+@click.argument("a")
+@click.argument("b")
 @GROUPS_OPTION
 @click.option("--images", type=click.IntRange(min=0), default=10, show_default=True, help="How many of those that changed most to list.")
 @click.option(
@@ -50,10 +50,15 @@ def table(records: tuple[Path, ...], form: str | None, out: Path | None, columns
 )
 @click.option("--markdown", is_flag=True, help="One Markdown comment for a pull request: A is before the change, B after it.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON: fractions, null where undefined.")
-def compare(a: Path, b: Path, groups: str | None, images: int, gates: tuple[str, ...], markdown: bool, as_json: bool) -> None:
-    """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most."""
+def compare(a: str, b: str, groups: str | None, images: int, gates: tuple[str, ...], markdown: bool, as_json: bool) -> None:
+    """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most.
+
+    Quoted patterns, 'A-*.json' and 'B-*.json', compare two models with several seeds each: images and seeds are drawn.
+    """
     from segbench.console.compare import Show, compare_and_print
+    from segbench.console.compare_seeds import compare_seeds_and_print
     from segbench.records.gate import parse_gate
+    from segbench.records.seeds import records_of
 
     if markdown and as_json:
         raise click.UsageError("--markdown and --json are two forms of the same; give one of them")
@@ -62,7 +67,14 @@ def compare(a: Path, b: Path, groups: str | None, images: int, gates: tuple[str,
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--gate") from None
     show = Show("json" if as_json else "markdown" if markdown else "terminal", images)
-    if not compare_and_print(a, b, groups, show, wanted):
+    first, second = records_of(a), records_of(b)
+    several = len(first) > 1 or len(second) > 1
+    every_open = (
+        compare_seeds_and_print(first, second, groups, show, wanted)
+        if several
+        else compare_and_print(first[0], second[0], groups, show, wanted)
+    )
+    if not every_open:
         raise click.exceptions.Exit(1)
 
 

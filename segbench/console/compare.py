@@ -37,14 +37,12 @@ def compare_and_print(a: Path, b: Path, groups: str | None, show: Show, gates: S
     judgements = [judge(gate, compared) for gate in gates]
     if show.form == "json":
         known = facts(compared, show.images) | {"speed": _speed_facts(speeds_beside(a, b))}
-        print(dump_json(known | ({"gates": list(map(_judgement_facts, judgements))} if judgements else {})), end="")
+        print(dump_json(known | ({"gates": list(map(judgement_facts, judgements))} if judgements else {})), end="")
     elif show.form == "markdown":
         print(comment_of(compared, judgements, show.images), end="")
     else:
         _print(compared, speeds_beside(a, b), show.images)
-        for each in judgements:
-            line = f"gate {each.gate.text}: {'closed' if each.closed else 'open'}, {signed(each.change)} {interval(*each.interval)}"
-            console().print(line, markup=False, soft_wrap=True)
+        print_judgements(judgements)
     return not any(each.closed for each in judgements)
 
 
@@ -83,7 +81,15 @@ def facts(compared: Compared, images: int) -> dict[str, Any]:
     }
 
 
-def _judgement_facts(each: Judgement) -> dict[str, Any]:
+def print_judgements(judgements: Sequence[Judgement]) -> None:
+    """A line for each gate."""
+    for each in judgements:
+        line = f"gate {each.gate.text}: {'closed' if each.closed else 'open'}, {signed(each.change)} {interval(*each.interval)}"
+        console().print(line, markup=False, soft_wrap=True)
+
+
+def judgement_facts(each: Judgement) -> dict[str, Any]:
+    """A gate and what it says, as plain data; fractions."""
     known = {"gate": each.gate.text, "margin": each.gate.margin, "level": each.gate.level, "before": each.before, "after": each.after}
     return known | {"change": each.change, "interval": list(each.interval), "closed": each.closed}
 

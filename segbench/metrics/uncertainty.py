@@ -95,6 +95,11 @@ class Comparison:
     exact: bool
     drawn: Mapping[str, Floats]
 
+    @property
+    def unit(self) -> str:
+        """What is drawn: images, cities."""
+        return self.intervals.unit
+
     def interval(self, metric: str, level: float) -> Floats:
         """The interval of a difference at another level, float64[..., 2]; NaN where :attr:`intervals` has none."""
         return np.where(np.isnan(self.intervals.bounds[metric]), np.nan, quantiles(self.drawn[metric], level))
@@ -125,10 +130,10 @@ def bootstrap(
     np.True_
     """
     counted = per_image if isinstance(per_image, PerImage) else PerImage(per_image)
-    units = _in_order(units_of(labels, counted, groups))
+    units = in_order(units_of(labels, counted, groups))
     _check(level, replicates)
     point = scores_of(labels, units, counted.extras)
-    sums = _resampled(units, replicates, seed)
+    sums = resampled(units, replicates, seed)
     bounds = {name: _percentiles(values, level, point[name]) for name, values in scores_of(labels, sums, counted.extras).items()}
     return Intervals(bounds, level, replicates, seed, units.shape[1], unit)
 
@@ -158,7 +163,7 @@ def compare(
         return {name: x[name] - y[name] for name in x}
 
     observed = difference(both.sum(axis=1, keepdims=True))
-    of_units, drawn = difference(both), difference(_resampled(both, replicates, seed))
+    of_units, drawn = difference(both), difference(resampled(both, replicates, seed))
     bounds = {name: _percentiles(values, LEVEL, of_units[name]) for name, values in drawn.items()}
     exact = 2 ** min(first.shape[1], 64) <= replicates
     exchanged = difference(_exchanged(first, second, replicates, seed, exact=exact))
@@ -180,7 +185,7 @@ def _paired_units(
     first, second = (
         units_of(labels, PerImage(side.confusion, **{name: getattr(side, name) for name in extras}), groups) for side in (a, b)
     )
-    both = _in_order(np.concatenate([first + second, first, second]))[len(first) :]
+    both = in_order(np.concatenate([first + second, first, second]))[len(first) :]
     first, second = np.split(both, 2)
     return first, second, extras
 
@@ -218,11 +223,12 @@ def _check(level: float, replicates: int) -> None:
         raise ValueError(f"a level lies between 0 and 1 and there is at least one replicate, not {level} and {replicates}")
 
 
-def _in_order(units: Floats) -> Floats:
+def in_order(units: Floats) -> Floats:
+    """float64[S, N] with its columns sorted, so that the order of the images does not matter."""
     return units[:, np.lexsort(units[::-1])]
 
 
-def _resampled(units: Floats, replicates: int, seed: int) -> Floats:
+def resampled(units: Floats, replicates: int, seed: int) -> Floats:
     """float64[S, R]: the sums over as many units as there are, drawn with replacement."""
     rng, count = np.random.default_rng([seed, 0]), units.shape[1]
     sums = np.zeros((len(units), replicates))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError
+from segbench.labels.space import LabelSpace
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.per_image import PerImage, totals
 from segbench.metrics.uncertainty import Comparison, compare, holm
@@ -50,6 +51,11 @@ class Compared:
     found: Comparison
     ids: tuple[str, ...]
     image_mious: Floats
+
+    @property
+    def labels(self) -> LabelSpace:
+        """The classes that are compared."""
+        return self.a.labels
 
     def metric(self, field: str) -> Difference | None:
         """What is known of a metric, by its name in ``Comparison``; ``None`` if it is not one of both records."""
@@ -97,11 +103,11 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
     """
     a, b = Path(a), Path(b)
     first, second = read_run(a), read_run(b)
-    if differing := _differences(first, second):
+    if differing := differences(first, second):
         raise RecordError("\n  ".join([f"{a} and {b} are not comparable; their signatures differ in", *differing]))
     if first.labels != second.labels:
         raise RecordError(f"{a} and {b} have different label spaces named {first.labels.name!r}")
-    (ids, x), (other_ids, y) = _matrices(a, first), _matrices(b, second)
+    (ids, x), (other_ids, y) = read_matrices(a, first), read_matrices(b, second)
     if ids != other_ids:
         raise RecordError(f"{a} and {b} are of different images, or of the same images in another order")
     if first.boundary and second.boundary and first.boundary.ratio != second.boundary.ratio:
@@ -114,7 +120,7 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
     return Compared(first, second, (scores_a, scores_b), found, tuple(ids), image_mious)
 
 
-def _differences(a: RunRecord, b: RunRecord) -> list[str]:
+def differences(a: RunRecord, b: RunRecord) -> list[str]:
     """One line for each part of the signatures that is not the same."""
     if a.comparability == b.comparability:
         return []
@@ -123,7 +129,11 @@ def _differences(a: RunRecord, b: RunRecord) -> list[str]:
     return [f"{key}: {x} and {y}" for key in keys if (x := parts[0].get(key, "nothing")) != (y := parts[1].get(key, "nothing"))]
 
 
-def _matrices(path: Path, record: RunRecord) -> tuple[list[str], PerImage]:
+def read_matrices(path: Path, record: RunRecord) -> tuple[list[str], PerImage]:
+    """Ids of a record's images, and what was counted in each.
+
+    :raises RecordError: they are not beside it, or are not those of the record.
+    """
     file = images_file(path)
     if not file.is_file():
         raise RecordError(f"{file} is missing: a comparison needs what was counted in every image; `run` and `score --json` write it")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from segbench.errors import LabelError, RecordError, UnknownNameError, nearest
 from segbench.metrics.per_image import KINDS
 from segbench.records.comparison import Compared
+from segbench.records.seeds import SeedsCompared
 
 WHOLE = tuple(name for name, kind in KINDS.items() if kind == "one")
 CLASSES = tuple(name for name, kind in KINDS.items() if kind == "class")
@@ -68,14 +69,14 @@ def parse_gate(text: str) -> Gate:
     return Gate(" ".join(text.split()), metric, class_name or None, float(found[2]) / 100, level / 100)
 
 
-def judge(gate: Gate, compared: Compared) -> Judgement:
+def judge(gate: Gate, compared: Compared | SeedsCompared) -> Judgement:
     """Hold a comparison, ``a`` before and ``b`` after the change, against a gate.
 
     :raises UnknownNameError: the metric is not one of both records.
     :raises LabelError: there is no such class.
     :raises RecordError: the images give no interval, so nothing can be said.
     """
-    found, labels = compared.found, compared.a.labels
+    found, labels = compared.found, compared.labels
     if gate.metric not in found.difference:
         raise UnknownNameError(
             f"gate {gate.text!r}: {gate.metric} is not in both records; {nearest(gate.metric, found.difference, 'there are')}"
@@ -87,7 +88,7 @@ def judge(gate: Gate, compared: Compared) -> Judgement:
     low, high = found.interval(gate.metric, gate.level)[at].tolist()
     if math.isnan(low):
         raise RecordError(
-            f"gate {gate.text!r}: there is no interval of {gate.metric}, for fewer than two {found.intervals.unit} define it; "
+            f"gate {gate.text!r}: there is no interval of {gate.metric}, for fewer than two {found.unit} define it; "
             "choose a metric that these data have, or give more images"
         )
     return Judgement(gate, before, after, (-high, -low))

@@ -26,7 +26,7 @@ def comment_of(compared: Compared, judgements: Sequence[Judgement], images: int)
     metrics = [replace(_turned(known), name=name) for name, metric in METRICS.items() if (known := compared.metric(metric.field))]
     classes = list(map(_turned, compared.classes("class_iou")))
     changed = [each for each in classes if each.p <= CHANCE]
-    parts = [MARK, f"### {_headline(compared, judgements)}", _gates(judgements), _table("metric", metrics)]
+    parts = [MARK, f"### {_headline(compared, judgements)}", gates_table(judgements), _table("metric", metrics)]
     if changed:
         parts += ["**Classes whose IoU changed beyond chance**", _table("class", sorted(changed, key=lambda each: each.difference))]
     else:
@@ -45,7 +45,8 @@ def _headline(compared: Compared, judgements: Sequence[Judgement]) -> str:
     return f"segbench: {change}; {known}" + ("; every gate is open" if judgements else "")
 
 
-def _gates(judgements: Sequence[Judgement]) -> str:
+def gates_table(judgements: Sequence[Judgement]) -> str:
+    """A row for each gate; nothing where there is none."""
     rows = [
         [f"`{each.gate.text}`", signed(each.change), interval(*each.interval), "**closed**" if each.closed else "open"]
         for each in judgements
