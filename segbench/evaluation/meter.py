@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -16,11 +18,21 @@ from segbench.kernels.counting import count_pairs
 from segbench.kernels.counting_torch import count_pairs as count_pairs_torch
 from segbench.kernels.index_bytes import STRAY, VOID, index_bytes
 from segbench.kernels.upsampling import count_enlarged, kernels_run
+from segbench.labels.decoding import Decoding
+from segbench.labels.encodings import id_of_byte
 from segbench.labels.space import LabelSpace, numbered_labels
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.image_counts import Counted, Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.scores import Scores, score
 from segbench.models.outputs import largest_magnitude
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
+    from segbench.records.run_record import RunRecord
+
+COMMAND = "segbench.Meter"
+"""What a record says in place of the command that made it."""
 
 Maps = Tensor | NDArray[Any]
 Encoding = Literal["index", "ids"]
@@ -101,6 +113,56 @@ class Meter:
     def per_image(self) -> dict[str, ConfusionMatrix]:
         """The confusion matrix of each image by its id, where ids were given."""
         return {name: self._folded(pairs.dense()) for name, pairs in self._images.items()}
+
+    def counted(self, dataset: Dataset) -> Counted:
+        """What was counted in every image of a data set, in its order: what intervals, comparisons and records are made of.
+
+        :param dataset: the images whose ids were given to :meth:`update`.
+        :raises UsageError: no ids were given, or the label spaces differ.
+        :raises DataError: images of the data set were not counted, or others were; both are named.
+        :raises LabelError: a target held a value that is neither a class (or label id) nor void.
+        """
+        if self._count and not self._images:
+            raise UsageError("a record is of images by name: give update(preds, targets, ids=...) the ids of the data set's samples")
+        if self.labels != dataset.labels:
+            raise UsageError(
+                f"this meter counts the classes of {self.labels.name!r}, and the data set has those of {dataset.labels.name!r}"
+            )
+        _ = self.confusion  # what was wrong with logits or targets is said first
+        ids = [sample.id for sample in dataset.samples]
+        problems = [f"{name}: not counted" for name in ids if name not in self._images]
+        problems += [f"{name}: counted, and not in the data set" for name in self._images if name not in set(ids)]
+        if problems:
+            summary = f"this meter counted other images than {dataset.title} has"
+            raise DataError(summary, problems, "count every image once; dataset.first(n) is a part of it")
+        decoding = Decoding.of_network(self.labels)
+        if self.encoding == "index":
+            decoding = replace(decoding, target_ids=id_of_byte(self.labels, "train-ids"), target_encoding="train-ids")
+        counted = Counted.of(Counting(decoding), ((name, ImageCounts(self._images[name])) for name in ids))
+        if foreign := [f"{name}: {problem}" for name in ids if (problem := decoding.problem(self._images[name].cells & 0xFF00))]:
+            raise LabelError("\n  ".join(["some targets hold bytes that stand for nothing:", *foreign]))
+        return counted
+
+    def record(self, dataset: Dataset, name: str, groups: str | None = None) -> RunRecord:
+        """The run record of what was counted: the same as `segbench score` makes of the same label maps, but for the command.
+
+        :param dataset: as for :meth:`counted`.
+        :param name: what tables call the predictions.
+        :param groups: what intervals draw instead of images, by a rule of :mod:`segbench.records.groups`.
+        :raises SegbenchError: as :meth:`counted`; or the images' names have no such groups.
+        """
+        from segbench.records.run_record import RunRecord
+
+        model, protocol = {"name": name, "arguments": {}}, {"source": "label maps"}
+        return RunRecord.of(self.counted(dataset), dataset, model=model, protocol=protocol, command=COMMAND, groups=groups)
+
+    def write_record(self, path: Path | str, dataset: Dataset, name: str, groups: str | None = None) -> RunRecord:
+        """Write the record, and what was counted in every image beside it, so that `segbench compare` works on it; return it."""
+        from segbench.records.per_image import write_run
+
+        record = self.record(dataset, name, groups)
+        write_run(Path(path), record, self.counted(dataset))
+        return record
 
     def merge(self, other: Meter) -> None:
         """Add what another meter of the same label space counted; images that both counted are added once.

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+import segbench
+from docs.extension.example_folder import write_example_folder
 from segbench.cli.main import main
 from segbench.datasets.cityscapes import LABELS
 from segbench.errors import DataError, LabelError, UsageError
@@ -23,6 +25,7 @@ from segbench.evaluation.meter import Meter
 from segbench.images.files import read_labels, write_labels
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.scores import score
+from segbench.records.per_image import read_per_image
 
 Maps = tuple[torch.Tensor, torch.Tensor]
 
@@ -250,3 +253,46 @@ def _rank(rank: int, world: int, store: str, repeated: bool) -> None:
 @pytest.mark.parametrize("repeated", [True, False], ids=["padding sampler", "each once"])
 def test_processes_that_synchronise_have_the_counts_of_one(repeated: bool, tmp_path: Path) -> None:
     torch.multiprocessing.spawn(_rank, (3, str(tmp_path / "store"), repeated), nprocs=3)
+
+
+def comparable_text(record: Any) -> dict[str, Any]:
+    data = json.loads(record) if isinstance(record, str) else json.loads(record.read_text())
+    assert data.pop("command")
+    return data
+
+
+@pytest.mark.parametrize("encoding", ["ids", "index"])
+def test_a_record_is_that_of_score_on_the_same_maps_byte_for_byte(encoding: Any, tmp_path: Path) -> None:
+    write_example_folder(tmp_path)
+    dataset = segbench.open_dataset(str(tmp_path / "mydata.yaml"))
+    arguments = ["score", str(tmp_path / "preds"), "--dataset", str(tmp_path / "mydata.yaml"), "--json", str(tmp_path / "score.json")]
+    assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    meter = Meter(dataset.labels, encoding=encoding)
+    for name in ("c", "a", "b", "a"):  # in any order, and one comes twice
+        pred, target = (read_labels(tmp_path / kind / f"{name}.png") for kind in ("preds", "gts"))
+        meter.update(pred[None], target[None], ids=[name])
+    written = meter.write_record(tmp_path / "meter.json", dataset, "preds")
+    assert comparable_text(tmp_path / "meter.json") == comparable_text(tmp_path / "score.json")
+    assert list(comparable_text(written.to_json())) == list(comparable_text(tmp_path / "score.json"))
+    texts = [(tmp_path / f"{name}.json").read_text() for name in ("meter", "score")]
+    assert texts[0].replace('"segbench.Meter"', "") == texts[1].replace('"segbench score PREDS GTS"', "")
+    (ids, mine), (other_ids, others) = (read_per_image(tmp_path / f"{name}.npz") for name in ("meter", "score"))
+    assert ids == other_ids
+    np.testing.assert_array_equal(mine.confusion, others.confusion)
+    assert segbench.compare_records(tmp_path / "meter.json", tmp_path / "score.json").better is None
+
+
+def test_a_record_of_other_images_or_without_ids_is_refused(tmp_path: Path) -> None:
+    write_example_folder(tmp_path)
+    dataset = segbench.open_dataset(str(tmp_path / "mydata.yaml"))
+    maps = torch.zeros(1, 24, 32, dtype=torch.int64)
+    meter = Meter(dataset.labels)
+    meter.update(maps, maps, ids=["z"])
+    with pytest.raises(DataError, match=r"a: not counted\n(.*\n)+  z: counted, and not in the data set"):
+        meter.record(dataset, "mine")
+    nameless = Meter(dataset.labels)
+    nameless.update(maps, maps)
+    with pytest.raises(UsageError, match="give update"):
+        nameless.record(dataset, "mine")
+    with pytest.raises(UsageError, match="counts the classes of"):
+        Meter(4).record(dataset, "mine")
