@@ -25,7 +25,7 @@ DIRECTION = {
         < training profiling integrations < report checks < benchmark < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
-    "files": "atomic names text settings shapes < foreign yaml_schema json_text",
+    "files": "atomic names text settings shapes notebook < foreign yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts image_scores latency statistic student < scores instance_iou region_scores < boundary_iou
         < per_image < uncertainty image_counts < ranking counting conventions seeds""",
@@ -47,7 +47,7 @@ DIRECTION = {
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
-    "report.tables": "cautions intervals macs metrics < numbers frames < formats < speed comment publication",
+    "report.tables": "cautions intervals macs metrics < numbers frames < formats < speed comment publication < notebook",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.files.notebook import Shown
 from segbench.metrics.confusion import ConfusionMatrix
 
 METRICS_VERSION = 1
@@ -29,7 +30,7 @@ METRICS_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
+class Scores(Shown):
     """Every score of a data set: fractions in 0..1, NaN where undefined. Arrays are float64[C] in the label space's class order.
 
     >>> import segbench

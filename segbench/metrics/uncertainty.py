@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
 from segbench.metrics.per_image import KINDS, STATISTICS, PerImage, mious_of, score_names, scores_of, units_of
 from segbench.metrics.statistic import Floats
@@ -82,7 +83,7 @@ class Intervals:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """Two models on the same images. By field name of ``Scores``: ``difference`` a - b, its interval, and ``p_value``, two-sided.
 
     ``exact``: the p-values are from all exchanges, not from ``intervals.replicates`` drawn ones. ``drawn``: the difference in every

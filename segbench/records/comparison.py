@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError
+from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.per_image import PerImage, totals
@@ -39,7 +40,7 @@ class Difference:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class Compared(Shown):
     """``a`` and ``b``, their scores by name of metric (as in ``Comparison``), and what was found.
 
     ``image_mious`` float64[2, N]: of each image of ``ids`` the mean IoU over the classes that it holds, of ``a`` and of ``b``.

@@ -16,6 +16,7 @@ from typing import Any
 from segbench.errors import RecordError
 from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json
+from segbench.files.notebook import Shown
 from segbench.files.shapes import require_shape
 from segbench.metrics.latency import Interval, median_interval, percentiles
 from segbench.records.shape import PROFILE
@@ -70,7 +71,7 @@ BUSY = 1.5  # processes for each core that run or wait
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Shown):
     """Speed and size of one network on one machine, run by one backend, on ``batch_size`` images of ``input_size`` (height, width).
 
     ``network``: tensor in, logits out. ``predict``: uint8 images on the device in, class maps at full size out (normalisation, network,

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from segbench.errors import RecordError, SegbenchError
 from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json
+from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix
@@ -43,7 +44,7 @@ RUN_SCHEMA = "segbench.run/1"
 
 
 @dataclass(frozen=True, eq=False)
-class RunRecord:
+class RunRecord(Shown):
     """One model (or one folder of label maps) on one dataset under one protocol.
 
     >>> import segbench
