@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 import segbench
+import segbench.integrations
 from segbench.errors import DataError, UsageError
 from segbench.files.json_text import write_text
 from segbench.images.files import write_labels
@@ -156,3 +161,63 @@ def test_hugging_face_labels_that_were_padded_are_not_evaluated_and_bad_logits_a
         metric.preprocess_logits_for_metrics(torch.zeros(1, 3, 2, 2), labels)
     with pytest.raises(DataError, match="NaN or infinite"):
         metric.compute_metrics((metric.preprocess_logits_for_metrics(torch.full((1, 2, 2, 2), torch.nan), labels), labels))
+
+
+@pytest.mark.parametrize("name", ["HFTrainerMetric", "LightningMeter", "SegmentationMetric"])
+def test_the_example_of_a_name_runs_as_it_is_printed(name: str) -> None:
+    pytest.importorskip("lightning")
+    parsed = doctest.DocTestParser().get_doctest(inspect.getdoc(getattr(segbench.integrations, name)) or "", {}, name, None, 0)
+    assert parsed.examples
+    told: list[str] = []
+    assert not doctest.DocTestRunner().run(parsed, out=told.append).failed, "".join(told)
+
+
+def _rank(rank: int, world: int, store: str) -> None:
+    from segbench.integrations import SegmentationMetric
+
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world)
+    metric = SegmentationMetric(CLASSES)
+    for index in DistributedSampler(DATA, world, rank, shuffle=False):  # pads with the first images
+        metric.update(DATA.targets[index][None] % CLASSES, DATA.targets[index][None], ids=[str(index)])
+        metric.update((DATA.targets[index][None] + index % 2) % CLASSES, DATA.targets[index][None], ids=[f"{index}b"])
+    own = len(metric.meter)
+    found = metric.compute()
+    assert len(metric.meter) == own, "after compute it goes on with its own"
+    total = metric.meter.sync()
+    if rank == 0:
+        torch.save((float(found), total.confusion.counts, len(total)), f"{store}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_eight_processes_with_padded_images_give_what_one_gives(tmp_path: Path) -> None:
+    pytest.importorskip("torchmetrics")
+    torch.multiprocessing.spawn(_rank, (8, str(tmp_path / "store")), nprocs=8)
+    found, counts, images = torch.load(tmp_path / "store.pt", weights_only=False)
+    alone = segbench.Meter(CLASSES)
+    for index in range(len(DATA)):
+        target = DATA.targets[index][None]
+        alone.update(target % CLASSES, target)
+        alone.update((target + index % 2) % CLASSES, target)
+    np.testing.assert_array_equal(counts, alone.confusion.counts)
+    assert (found, images) == (alone.compute().miou, 2 * len(DATA))
+
+
+def test_memory_is_flat_over_many_batches() -> None:
+    metric = HFTrainerMetric(CLASSES)
+    maps, targets = torch.zeros(1, 8, 8, dtype=torch.uint8), torch.zeros(1, 8, 8, dtype=torch.int64)
+
+    def many(times: int) -> None:
+        for _ in range(times):
+            metric.compute_metrics((maps, targets), compute_result=False)
+
+    many(50)
+    tracemalloc.start()
+    many(20)
+    before, _ = tracemalloc.get_traced_memory()
+    many(1000)
+    after, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 100_000
+    assert peak - before < 3_000_000, "one image's table of pairs at a time"
