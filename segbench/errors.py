@@ -18,7 +18,8 @@ Each message names the thing and says the way out. The command line prints it wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -33,6 +34,17 @@ class SegbenchError(Exception):
     ...     print(error)
     dataset 'cityscape' is not registered; did you mean 'cityscapes'?
     """
+
+
+@contextmanager
+def blaming(model: str) -> Iterator[None]:
+    """Errors in the block are a model's: they carry its name as ``of_model``, so that a run of several goes on without it."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "of_model"):
+            error.of_model = model  # type: ignore[attr-defined]
+        raise
 
 
 class UsageError(SegbenchError, ValueError):

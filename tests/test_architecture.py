@@ -38,10 +38,12 @@ DIRECTION = {
     "models.layers": "layers blocks pooling < resnet vgg xception",
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
-    "records": """data_facts environment groups device provenance portable shape < run_record profile < per_image
-        < comparison agreement < seeds < gate""",
-    "evaluation": "parsing graphs transfer meter < protocol < execution precision multi_view < inference < resume < run",
-    "scoring": "unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder < record",
+    "records": """shard data_facts environment groups device provenance portable shape < run_record profile partial
+        < per_image merging identity < comparison agreement < seeds < gate""",
+    "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume < run
+        < surviving""",
+    "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record
+        < task""",
     "leaderboards": "rules < board < submission",
     "training": "recipe log losses border_losses cpu_workarounds checkpoint planes < batches optimizers < objective < trainer",
     "profiling": "timing backends device_state < profiler < fresh_process",
@@ -51,8 +53,9 @@ DIRECTION = {
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
-    "benchmark": "suite events pictures < command verification < run_suite",
-    "console": "terminal registered < code_note < compare < *",
+    "benchmark": """suite events pictures ranks < command journals verification < evaluating shared_scoring merge_partials
+        < run_suite""",
+    "console": "terminal registered < code_note parts < score run < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed < verification < main",
 }
 

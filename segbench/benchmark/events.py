@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segbench.evaluation.protocol import Protocol
-from segbench.models.segmenter import Segmenter
-from segbench.records.profile import Profile
-from segbench.records.run_record import RunRecord
+from segbench.records.shard import Shard
+
+if TYPE_CHECKING:
+    from segbench.evaluation.protocol import Protocol
+    from segbench.models.segmenter import Segmenter
+    from segbench.records.profile import Profile
+    from segbench.records.run_record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,22 @@ class Progress:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run has written into a folder."""
+    """What a run has written into a folder; ``failed`` says why a model has no record, or no speed, by what tables call it."""
 
     records: Sequence[RunRecord]
     profiles: Sequence[Profile]
     folder: Path
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
-Event = Loaded | Continued | Progress | Finished
+@dataclass(frozen=True)
+class ShardCounted:
+    """A shard of ``images`` images was counted, of which ``path`` holds the counts; ``failed`` as in :class:`Finished`."""
+
+    path: Path
+    shard: Shard
+    images: int
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+Event = Loaded | Continued | Progress | Finished | ShardCounted

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
 
 from segbench.benchmark.command import portable_command
-from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress
+from segbench.benchmark.evaluating import Work, evaluate_images, evaluate_shard
+from segbench.benchmark.events import Event, Finished, Loaded, Progress
+from segbench.benchmark.journals import Journals
 from segbench.benchmark.pictures import write_galleries, write_overlays
+from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.benchmark.suite import Suite
 from segbench.datasets.base import Dataset, require
-from segbench.errors import RecordError
 from segbench.evaluation.execution import Execution
-from segbench.evaluation.inference import Evaluated, evaluate
+from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.protocol import Protocol
-from segbench.evaluation.resume import images_done, resumed, unfinished_file
-from segbench.evaluation.run import make_outcomes, mapped, record_file, save_class_maps, save_outcomes, timed_size
+from segbench.evaluation.run import Evaluation, Outcome, mapped, record_file, save_outcomes, timed_size
+from segbench.evaluation.surviving import Survivors, first_lines
 from segbench.files.atomic import require_writable
 from segbench.files.names import file_stem
 from segbench.labels.mapping import read_mapping
@@ -30,8 +31,9 @@ from segbench.models.segmenter import Segmenter
 from segbench.profiling.profiler import profiling
 from segbench.profiling.timing import Effort
 from segbench.records.groups import groups_of
+from segbench.records.identity import refuse_overwriting
 from segbench.records.profile import Profile
-from segbench.records.run_record import RunRecord, read_run
+from segbench.records.shard import WHOLE, Shard
 from segbench.report.pages.board_files import write as write_board
 
 
@@ -52,41 +54,37 @@ class Job:
         return self.suite.out or Path("runs") / file_stem(self.dataset.title)
 
     @property
-    def unfinished(self) -> Path | None:
-        """Where counts are kept until the records are written."""
-        options = {"save_predictions": self.suite.save_predictions, **self.execution.facts()}
-        return unfinished_file(self.out, self.segmenters, self.dataset, self.protocol, **options)
+    def work(self) -> Work:
+        """What is evaluated."""
+        save, command = self.suite.save_predictions, portable_command(self.suite, self.names, self.dataset)
+        evaluation = Evaluation(
+            self.segmenters, self.dataset, self.protocol, self.execution, command, self.suite.groups, {"save_predictions": save}
+        )
+        return Work(evaluation, self.out, save)
 
 
-def run_suite(suite: Suite, dataset: Dataset, device: torch.device) -> Iterator[Event]:
-    """Evaluate a suite's models on a dataset; write records, tables and plots. The last event says what was written."""
+def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ranks = ALONE, shard: Shard = WHOLE) -> Iterator[Event]:
+    """Evaluate a suite's models on a dataset; write records, tables and plots. The last event says what was written.
+
+    :param ranks: processes that do this together; all but the first end when their images are counted.
+    :param shard: the images that are counted; of a part only its partial is written, and :mod:`segbench.records.merging` merges them.
+    """
     job = load_job(suite, dataset.first(suite.limit), device)
     yield Loaded(job.segmenters, job.protocol)
     require_writable(job.out)
     require_files(job.dataset)
+    if not shard.is_whole:
+        yield from evaluate_shard(job.work, shard)
+        return
     require_own_records(job)
-    unfinished = job.unfinished
-    results = yield from _evaluate(job, unfinished)
-    outcomes = make_outcomes(
-        job.segmenters,
-        job.dataset,
-        results,
-        protocol=job.protocol,
-        execution=job.execution,
-        command=portable_command(suite, job.names, job.dataset),
-        groups=suite.groups,
-    )
-    profiles = (yield from _time(job)) if suite.repeats else []
-    save_outcomes(job.out, outcomes, profiles)
-    if unfinished is not None:
-        unfinished.unlink(missing_ok=True)
-    write_overlays(job.out / "plots", job.segmenters, job.dataset, job.protocol)
-    if suite.gallery:
-        write_galleries(job.out, job.segmenters, outcomes, job.dataset, job.protocol)
-    unreadable: list[str] = []
-    write_board(job.out, unreadable)
-    yield Finished([outcome.record for outcome in outcomes], profiles, job.out)
-    raise_unreadable(unreadable)
+    work = job.work
+    survivors, journals = Survivors(work.evaluation), Journals.agreed(job.out, work.evaluation.task, ranks)
+    results = yield from evaluate_images(work, survivors, journals, ranks)
+    if results is not None:
+        finished, unreadable = yield from _write(job, survivors, results)
+        journals.remove()
+        yield finished
+        raise_unreadable(unreadable)
 
 
 def load_job(suite: Suite, dataset: Dataset, device: torch.device) -> Job:
@@ -122,32 +120,13 @@ def require_own_records(job: Job) -> None:
 
     :raises RecordError: naming each record, and in what it differs.
     """
-    problems = []
-    for segmenter in job.segmenters:
-        file = record_file(job.out, segmenter.title)
-        if file.is_file():
-            there, here = _identity(read_run(file)), _planned(job, segmenter)
-            if apart := [f"{key} ({there[key]} there, {here[key]} now)" for key in here if there[key] != here[key]]:
-                problems.append(f"{file}: another {', another '.join(apart)}")
-    if problems:
-        first = job.segmenters[0].name
-        way_out = f"--out FOLDER writes elsewhere, --name {first}=NAME calls a model by another name; or remove what is not needed any more"
-        raise RecordError("\n  ".join(["records of other runs would be overwritten:", *problems, way_out]))
-
-
-def _identity(record: RunRecord) -> dict[str, str]:
-    """Of a record what a repeated run has too."""
-    dataset, model = record.dataset, record.model
-    return {
-        "data set": f"{dataset['name']}-{dataset['split']}, {dataset['images']} images",
-        "protocol": ", ".join(f"{key} {value}" for key, value in record.protocol.items() if key != "map"),
-        "network": f"{model.get('architecture', model['name'])} {dict(model['arguments'])}",
-        "weights": str(model.get("weights_sha256"))[:12],
-    }
+    first = job.segmenters[0].name
+    way_out = f"--out FOLDER writes elsewhere, --name {first}=NAME calls a model by another name; or remove what is not needed any more"
+    refuse_overwriting(((record_file(job.out, each.title), _planned(job, each)) for each in job.segmenters), way_out)
 
 
 def _planned(job: Job, segmenter: Segmenter) -> dict[str, str]:
-    """The same of a run that has not begun, as a file would hold it."""
+    """The identity of a record that is not there yet."""
     arguments = json.loads(json.dumps(dict(segmenter.arguments), default=str))
     return {
         "data set": f"{job.dataset.name}-{job.dataset.split}, {len(job.dataset)} images",
@@ -157,28 +136,49 @@ def _planned(job: Job, segmenter: Segmenter) -> dict[str, str]:
     }
 
 
-def _evaluate(job: Job, unfinished: Path | None) -> Generator[Event, None, list[Evaluated]]:
-    """Every image's counts; class maps are written, if they were asked for, and not kept."""
-    images, names = len(job.dataset), [segmenter.title for segmenter in job.segmenters]
-    if done := images_done(unfinished, job.dataset):
-        yield Continued(done, images, unfinished)
-    yield Progress("evaluating", 0, images)
-    keep = job.suite.save_predictions
-    evaluation = partial(evaluate, job.segmenters, protocol=job.protocol, keep_class_maps=keep, graphs=job.execution.graphs)
-    results: list[Evaluated] = []
-    for result in resumed(unfinished, job.dataset, evaluation):
-        if result.class_maps:  # those of an interrupted run are written already
-            save_class_maps(job.out / "predictions", names, job.dataset, result)
-        results.append(replace(result, class_maps=[]))
-        yield Progress("evaluating", len(results), images)
-    return results
+def _write(job: Job, survivors: Survivors, results: Sequence[Evaluated]) -> Generator[Event, None, tuple[Finished, list[str]]]:
+    """Write everything of what was counted: records first, so that nothing that comes after them can cost them.
+
+    Beside what is finished, the records of others in the folder that cannot be read.
+    """
+    outcomes: dict[int, Outcome] = {}
+    for position in survivors.positions:
+        try:
+            outcomes[position] = survivors.evaluation.outcome(position, results)
+        except Exception as error:
+            survivors.fail(error)
+    written, segmenters = list(outcomes.values()), [job.segmenters[position] for position in outcomes]
+    save_outcomes(job.out, written)
+    profiles = (yield from _time(job, segmenters, survivors.failed)) if job.suite.repeats else []
+    save_outcomes(job.out, (), profiles)
+    write_overlays(job.out / "plots", segmenters, job.dataset, job.protocol)
+    if job.suite.gallery:
+        write_galleries(job.out, segmenters, written, job.dataset, job.protocol)
+    unreadable: list[str] = []
+    write_board(job.out, unreadable)
+    return Finished([outcome.record for outcome in written], profiles, job.out, dict(survivors.failed)), unreadable
 
 
-def _time(job: Job) -> Generator[Event, None, list[Profile]]:
-    """The speed of every network at the size of the first image."""
+def _time(job: Job, segmenters: Sequence[Segmenter], failed: dict[str, str]) -> Generator[Event, None, list[Profile]]:
+    """The speed of every network at the size of the first image; where one cannot be timed, the others are, each by itself."""
+    try:
+        return (yield from _time_in_turns(job, segmenters))
+    except Exception:
+        if len(segmenters) == 1:
+            raise
+    profiles = []
+    for segmenter in segmenters:
+        try:
+            profiles += yield from _time_in_turns(job, [segmenter])
+        except Exception as error:
+            failed[segmenter.title] = f"its speed: {first_lines(error)}"
+    return profiles
+
+
+def _time_in_turns(job: Job, segmenters: Sequence[Segmenter]) -> Generator[Event, None, list[Profile]]:
     profiles = []
     yield Progress("timing", 0, 100)
-    for step in profiling(job.segmenters, timed_size(job.segmenters, job.dataset), Effort(repeats=job.suite.repeats), job.protocol):
+    for step in profiling(segmenters, timed_size(segmenters, job.dataset), Effort(repeats=job.suite.repeats), job.protocol):
         if isinstance(step, Profile):
             profiles.append(replace(step, environment={**step.environment, **job.execution.facts()}))
         else:

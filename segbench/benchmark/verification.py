@@ -11,7 +11,6 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,9 +19,9 @@ from segbench.benchmark.events import Progress
 from segbench.benchmark.suite import Suite
 from segbench.datasets.base import Dataset
 from segbench.errors import RecordError
-from segbench.evaluation.inference import Evaluated, evaluate
+from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.protocol import Protocol
-from segbench.evaluation.run import Outcome, make_outcomes, mapped
+from segbench.evaluation.run import Evaluation, Outcome, mapped
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import read_mapping
@@ -103,13 +102,11 @@ def verify_run(
     if suite.map:
         segmenter = mapped(segmenter, read_mapping(suite.map), dataset.labels)
     segmenter = execution.prepare(segmenter)
-    results: list[Evaluated] = []
-    for result in evaluate([segmenter], part, protocol=protocol, graphs=execution.graphs):
+    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command), list[Evaluated]()
+    for result in evaluation.evaluate(part):
         results.append(result)
         yield Progress(record.name, len(results), len(part))
-    make = partial(make_outcomes, protocol=protocol, execution=execution, command=record.command, groups=None)
-    (outcome,) = make([segmenter], part, results)
-    yield _verified(path, record, outcome, check)
+    yield _verified(path, record, evaluation.outcome(0, results), check)
 
 
 def verify_label_maps(

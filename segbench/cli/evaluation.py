@@ -1,13 +1,16 @@
-"""Models and label maps against targets: `segbench run`, `segbench score`."""
+"""Models and label maps against targets: `segbench run`, `score`, `merge`, `pack`."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from segbench.benchmark.ranks import ALONE
 from segbench.benchmark.suite import Suite, read_suite
 from segbench.cli.numba_start import quick_start
 from segbench.cli.options import (
@@ -18,9 +21,11 @@ from segbench.cli.options import (
     GROUPS_OPTION,
     MAP_OPTION,
     QUIET_OPTION,
+    SHARD_OPTION,
     WORKERS_OPTION,
     dataset_named,
     device_named,
+    launched,
     number,
     options_of,
 )
@@ -28,9 +33,13 @@ from segbench.errors import DataError
 from segbench.evaluation.protocol import Protocol
 from segbench.files.atomic import require_writable
 from segbench.files.settings import settings_of
+from segbench.records.shard import WHOLE, Shard
 
 if TYPE_CHECKING:
+    from segbench.benchmark.ranks import Ranks
     from segbench.datasets.base import Dataset
+    from segbench.metrics.image_counts import Counted
+    from segbench.scoring.task import Scoring
 
 
 @click.command()
@@ -41,23 +50,33 @@ if TYPE_CHECKING:
 @options_of(Protocol)
 @options_of(Suite, "limit", "out", "per_class", "save_predictions", "groups", "gallery", "repeats", "channels_last", "compile", "graphs")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of rows instead of the table: fractions, null where undefined.")
+@SHARD_OPTION
 @QUIET_OPTION
-def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any) -> None:
+def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard | None, **flags: Any) -> None:
     """Evaluate models and print one table; write records, CSV, Markdown and plots."""
     from segbench.benchmark.run_suite import run_suite
     from segbench.console import run as running
     from segbench.console.code_note import say_code_runs
     from segbench.console.terminal import be_quiet
 
-    if quiet:
-        be_quiet()
     flags["protocol"] = {name: value for name in settings_of(Protocol) if (value := flags.pop(name)) is not None}
     wanted = (read_suite(suite) if suite else Suite()).overridden(flags)
     if not wanted.models:
         raise click.UsageError("no models: give --models NAMES (see `segbench models`), or name them in the suite")
-    say_code_runs(wanted.models)
-    events = run_suite(wanted, dataset_named(wanted.dataset, wanted.data, wanted.split), device_named(device))
-    running.print_run(events, per_class=wanted.per_class, as_json=as_json)
+    ranks = ALONE if shard else launched()
+    if quiet or not ranks.leads:
+        be_quiet()
+    if ranks.leads:
+        say_code_runs(wanted.models)
+    with ranks.joined():
+        with ranks.one_first():
+            dataset = dataset_named(wanted.dataset, wanted.data, wanted.split)
+        on = device_named(device, ranks.local if ranks.size > 1 else None)
+        events = run_suite(wanted, dataset, on, ranks=ranks, shard=shard or WHOLE)
+        if not ranks.leads:
+            deque(events, maxlen=0)
+        elif not running.print_run(events, per_class=wanted.per_class, as_json=as_json):
+            raise click.exceptions.Exit(2)
 
 
 @click.command()
@@ -96,25 +115,57 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, **flags: Any
     help="Width of that band, as a share of the diagonal.",
 )
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
+@click.option("--out", type=FOLDER, default=Path("partials"), help="With --shard, or under torchrun: where counts go.  [default: partials]")
+@SHARD_OPTION
 @GROUPS_OPTION
 @WORKERS_OPTION
 @QUIET_OPTION
 @quick_start()
-def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, name: str | None, **options: Any) -> None:
+def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, shard: Shard | None, **options: Any) -> None:
     """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data); both may be a single file."""
     from segbench.console import score as command
     from segbench.console.terminal import be_quiet
-    from segbench.labels.decoding import Decoding
     from segbench.metrics.conventions import explain
-    from segbench.metrics.image_counts import Counting
     from segbench.records.per_image import write_run
     from segbench.scoring.record import make_record, write_official
-    from segbench.scoring.selection import select
 
-    if options["quiet"]:
+    ranks = ALONE if shard else launched()
+    if options["quiet"] or not ranks.leads:
         be_quiet()
-    dataset = _targets(gts, options)
-    dataset = replace(dataset, name=options["data_name"]) if options["data_name"] else dataset
+    for file in (json_file, official_json):
+        if file is not None:
+            if shard:
+                raise click.UsageError("--shard writes a partial; give --json and --official-json to `segbench merge`")
+            require_writable(file.parent)
+    with ranks.joined():
+        with ranks.one_first():
+            dataset = _targets(gts, options)
+        dataset = replace(dataset, name=options["data_name"]) if options["data_name"] else dataset
+        scoring = _scoring(preds, dataset, official_json, options)
+        counted, forget = _count(scoring, options, ranks, shard)
+    if counted is None:
+        return
+    record = make_record(counted, scoring.dataset, scoring.name, scoring.groups)
+    command.print_scores(record)
+    command.print_doubts(preds, gts, scoring.dataset, counted)
+    if scoring.explain:
+        record = replace(record, explained=explain(counted))
+        command.print_conventions(record.explained)
+    if json_file:
+        write_run(json_file, record, counted)
+    if official_json:
+        write_official(official_json, counted)
+    forget()
+
+
+def _scoring(preds: Path, dataset: Dataset, official_json: Path | None, options: dict[str, Any]) -> Scoring:
+    """What is scored, and how, as the options of `score` say."""
+    from segbench.console.score import mapping_of
+    from segbench.labels.decoding import Decoding
+    from segbench.metrics.image_counts import Counting
+    from segbench.scoring.selection import select
+    from segbench.scoring.task import Scoring
+
     names = options["pred_names"]
     if official_json and dataset.instances is None:
         way_out = "leave it out, or put *_gtFine_instanceIds.png beside the targets"
@@ -122,27 +173,55 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
     rule, known = options.pop("map"), options.pop("pred_labels")
     if (rule is None) != (known is None):
         raise click.UsageError("--map and --pred-labels go together: a rule, and the label space that it maps from")
-    for file in (json_file, official_json):
-        if file is not None:
-            require_writable(file.parent)
-    mapping = command.mapping_of(rule, known, dataset) if rule else None
+    mapping = mapping_of(rule, known, dataset) if rule else None
     if official_json and mapping:
         raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
     dataset = select(dataset, preds, names=names, limit=options["limit"], only=options["only"])
     encodings = {key: options[key] for key in ("encoding", "target_encoding")}
     boundary = options["boundary_ratio"] if options["boundary"] else None
     counting = Counting(Decoding.of_files(dataset.labels, mapping=mapping, **encodings), boundary, dataset.instances, dataset.segments)
-    counted = command.score_with_progress(preds, dataset, counting, names, options["workers"])
-    record = make_record(counted, dataset, name or preds.resolve().name, options["groups"])
-    command.print_scores(record)
-    command.print_doubts(preds, gts, dataset, counted)
-    if options["explain"]:
-        record = replace(record, explained=explain(counted))
-        command.print_conventions(record.explained)
-    if json_file:
-        write_run(json_file, record, counted)
-    if official_json:
-        write_official(official_json, counted)
+    name = options["name"] or preds.resolve().name
+    return Scoring(preds, dataset, counting, names, name, options["groups"], options["explain"])
+
+
+def _count(scoring: Scoring, options: dict[str, Any], ranks: Ranks, shard: Shard | None) -> tuple[Counted | None, Callable[[], None]]:
+    """What was counted of all pairs, and what to call when it is written; nothing where this process counts a part for others to merge."""
+    from segbench.console import score as command
+
+    out, workers = options["out"], options["workers"]
+    if shard is None and ranks.size == 1:
+        return command.score_with_progress(scoring, workers), lambda: None
+    from segbench.benchmark.journals import Journals
+    from segbench.benchmark.shared_scoring import score_by_ranks, score_shard
+    from segbench.console.parts import print_parts
+    from segbench.scoring.folder import require_scorable
+
+    require_writable(out)
+    if shard:
+        print_parts(score_shard(scoring, out, shard, workers))
+        return None, lambda: None
+    journals = Journals.agreed(out, scoring.task, ranks)
+    counted = print_parts(score_by_ranks(scoring, journals, workers))
+    if counted is not None:
+        require_scorable(counted)
+    return counted, journals.remove
+
+
+@click.command()
+@click.argument("partials", type=FOLDER, nargs=-1, required=True, metavar="PARTIALS...")
+@click.option("--out", type=FOLDER, help="Where records, tables and plots go.  [default: of `run` the folder of the first partial]")
+@click.option("--json", "json_file", type=FILE, help="Write the run record here, if it is one.")
+@click.option("--official-json", type=FILE, help="Write what cityscapesScripts writes here (null for NaN).")
+@click.option("--per-class", is_flag=True, help="Also print the IoU of every class of the models of `run`.")
+def merge(partials: tuple[Path, ...], out: Path | None, **options: Any) -> None:
+    """Make the record of all shards that `run` or `score` counted with --shard: the very one that a single process writes.
+
+    PARTIALS are files, or folders that hold them. An image that is missing, there twice or of something else is refused by name.
+    """
+    from segbench.console.merge import merge_and_print
+
+    if not merge_and_print(partials, out, **options):
+        raise click.exceptions.Exit(2)
 
 
 @click.command()

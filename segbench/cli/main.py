@@ -24,7 +24,7 @@ from segbench.files.names import printable
 
 # Each command and where it is: only what is asked for is loaded.
 COMMANDS = {
-    **dict.fromkeys(("run", "score", "pack"), "evaluation"),
+    **dict.fromkeys(("run", "score", "merge", "pack"), "evaluation"),
     **dict.fromkeys(("models", "check", "train", "weights", "export"), "networks"),
     "profile": "speed",
     **dict.fromkeys(("table", "compare", "worst", "leaderboard", "submit"), "results"),

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.benchmark.suite import Suite
+from segbench.errors import UsageError
 from segbench.files.settings import Location, Number, OneOf, Setting, Truth, Whole, settings_of
+from segbench.records.shard import Shard
 
 if TYPE_CHECKING:
     import torch
@@ -96,6 +99,28 @@ WORKERS_OPTION = click.option(
 DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
 
 
+SHARD_OPTION = click.option(
+    "--shard",
+    metavar="I/N",
+    callback=_reading(Shard.parse),
+    help="Count the images I, I+N, I+2N ... alone, and write a partial; `segbench merge` makes the record of all N.",
+)
+
+
+def launched() -> Ranks:
+    """Which of the processes that a launcher started this is, by torchrun's RANK, WORLD_SIZE and LOCAL_RANK; alone without them."""
+    said = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    if not said["RANK"] or said["WORLD_SIZE"] in ("", "1"):
+        return ALONE
+    try:
+        rank, size, local = (int(said[name] or said["RANK"]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    except ValueError:
+        raise UsageError(f"{said}: these are whole numbers, as torchrun sets them") from None
+    if not 0 <= rank < size:
+        raise UsageError(f"RANK {rank} is not below WORLD_SIZE {size}: unset both, or let torchrun set them")
+    return Ranks(rank, size, local)
+
+
 def dataset_named(name: str | None, data: Path | None, split: str | None) -> Dataset:
     """The dataset that was asked for; without a name Cityscapes where its folder is known, else the built-in data."""
     from segbench.datasets.opening import open_dataset
@@ -130,12 +155,14 @@ def names_in(text: str) -> list[str]:
     return names
 
 
-def device_named(name: str) -> torch.device:
-    """The device of :data:`DEVICE_OPTION`, which must be here."""
+def device_named(name: str, local_rank: int | None = None) -> torch.device:
+    """The device of :data:`DEVICE_OPTION`, which must be here; ``cuda`` alone is each rank's own, if there are several."""
     import torch
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and local_rank is not None and torch.cuda.is_available():
+        name = f"cuda:{local_rank % torch.cuda.device_count()}"
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
-from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress
-from segbench.console.terminal import NOTE, console, progress_bar, table
+from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress, ShardCounted
+from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
+from segbench.console.terminal import NOTE, console, table
 from segbench.evaluation.protocol import Protocol
 from segbench.files.json_text import dump_json
 from segbench.labels.mapping import describe_mapping
@@ -23,8 +24,12 @@ from segbench.report.tables.macs import macs_note
 from segbench.report.tables.speed import busy_note
 
 
-def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False) -> None:
-    """Print what happens in a run when it happens: what is on the way on standard error, what came out on standard output."""
+def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False) -> bool:
+    """Print what happens in a run when it happens: what is on the way on standard error, what came out on standard output.
+
+    Returns whether every model has what it was run for.
+    """
+    failed: Mapping[str, str] = {}
     for work, members in groupby(events, lambda event: event.work if isinstance(event, Progress) else ""):
         if work:
             draw_progress(work, members)
@@ -34,27 +39,19 @@ def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False
                 print_feeds(event.segmenters, event.protocol)
             elif isinstance(event, Continued):
                 print_continued(event)
+            elif isinstance(event, ShardCounted):
+                failed = event.failed
+                print_shard(event)
             elif isinstance(event, Finished):
+                failed = event.failed
                 if as_json:
-                    print(dump_json(plain_rows(event.records, event.profiles)), end="")
+                    errors = [{"model": name, "error": why} for name, why in failed.items()]
+                    print(dump_json([*plain_rows(event.records, event.profiles), *errors]), end="")
                     continue
                 print_tables(event.records, event.profiles, per_class=per_class)
+                print_failures(failed)
                 console().print(f"records, tables and plots: {event.folder}", style=NOTE, markup=False, soft_wrap=True)
-
-
-def draw_progress(work: str, events: Iterable[Event]) -> None:
-    """Draw a bar of one piece of work until it is done."""
-    with progress_bar(work) as bar:
-        task = bar.add_task(work, total=None)
-        for event in events:
-            if isinstance(event, Progress):
-                bar.update(task, completed=event.done, total=event.total)
-
-
-def print_continued(event: Continued) -> None:
-    """That a run goes on where it was interrupted, and how to prevent that, on standard error."""
-    counted = f"{event.done} of {event.images} images that were evaluated before"
-    console(stderr=True).print(f"continuing after {counted}; to begin again, remove {event.unfinished}", markup=False, soft_wrap=True)
+    return not failed
 
 
 def print_feeds(segmenters: Sequence[Segmenter], protocol: Protocol) -> None:

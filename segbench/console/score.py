@@ -14,7 +14,7 @@ from segbench.datasets.base import Dataset
 from segbench.datasets.opening import label_space
 from segbench.labels.files import read_label_space
 from segbench.labels.mapping import LabelMapping, describe_mapping, read_mapping
-from segbench.metrics.image_counts import Counted, Counting
+from segbench.metrics.image_counts import Counted
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import averaging, cautions
 from segbench.report.tables.intervals import few_groups, half_width, interval_note, without_interval
@@ -22,14 +22,15 @@ from segbench.report.tables.metrics import ALWAYS, METRICS, OTHERWISE
 from segbench.report.tables.numbers import percent
 from segbench.scoring.folder import require_scorable
 from segbench.scoring.pair_counting import count_folder
+from segbench.scoring.task import Scoring
 
 
-def score_with_progress(preds: Path, dataset: Dataset, counting: Counting, names: str | None, workers: int) -> Counted:
-    """Score a folder of label maps, or one; a bar counts the pairs. ``names``: a pattern of the predictions' names."""
+def score_with_progress(scoring: Scoring, workers: int) -> Counted:
+    """Score a folder of label maps, or one; a bar counts the pairs."""
     with progress_bar("scoring") as bar:
-        pairs = count_folder(preds, dataset, counting, names=names, workers=workers)
-        items = bar.track(pairs, total=len(dataset), description="scoring")
-        counted = Counted.of(counting, items)
+        pairs = count_folder(scoring.preds, scoring.dataset, scoring.counting, names=scoring.names, workers=workers)
+        items = bar.track(pairs, total=len(scoring.dataset), description="scoring")
+        counted = Counted.of(scoring.counting, items)
     require_scorable(counted)
     return counted
 
@@ -83,10 +84,10 @@ def print_scores(record: RunRecord) -> None:
     show.print(f"{record.dataset['images']} images   {record.signature}", style="dim")
 
 
-def print_doubts(preds: Path, gts: Path | None, dataset: Dataset, counted: Counted) -> None:
-    """What makes scores doubtful that are not wrong, on standard error."""
+def print_doubts(preds: Path | None, gts: Path | None, dataset: Dataset, counted: Counted) -> None:
+    """What makes scores doubtful that are not wrong, on standard error. ``preds`` is ``None`` where only counts are there."""
     targets = dataset.root if gts is None else gts
-    if preds.exists() and targets.exists() and os.path.samefile(preds, targets):
+    if preds is not None and preds.exists() and targets.exists() and os.path.samefile(preds, targets):
         doubt = f"PREDS and GTS are the same: {preds}"
     elif len(counted.images) > 0 and not np.any(counted.byte_pairs - np.diag(np.diag(counted.byte_pairs))):
         doubt = "every pixel of every prediction is as in its target, void too: is PREDS a copy of the targets?"

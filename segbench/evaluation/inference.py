@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph, turned_by_exif
-from segbench.errors import DataError, ImageError, LabelError, ProtocolError
+from segbench.errors import DataError, ImageError, LabelError, ProtocolError, blaming
 from segbench.evaluation.graphs import Outputs, ReplayedPass
+from segbench.evaluation.memory import is_out_of_memory, out_of_memory
 from segbench.evaluation.multi_view import protocol_scores
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
@@ -37,6 +38,8 @@ HALF_HINT = "in fp16 numbers above 65504 are infinite: use --precision bf16 or f
 @dataclass(frozen=True, eq=False)
 class Evaluated:
     """One sample: for each segmenter what was counted, over (target label id, predicted class index), and its class map.
+
+    In a run of several models ``counts`` holds ``None`` for one that has failed (:mod:`segbench.evaluation.surviving`).
 
     ``class_maps`` uint8[H, W] class indices; empty unless they were asked for. ``passes``: how each pass was run; see
     :mod:`segbench.evaluation.graphs`.
@@ -76,7 +79,8 @@ def evaluate(
     protocol = protocol or Protocol()
     for segmenter in segmenters:
         segmenter.network.eval()
-        _refuse_unfit(segmenter, dataset, protocol)
+        with blaming(segmenter.title):
+            _refuse_unfit(segmenter, dataset, protocol)
     if protocol.void == "masked":
         segmenters = [_without_void(segmenter) for segmenter in segmenters]
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
@@ -84,13 +88,14 @@ def evaluate(
     workers = decoders(device)
     read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
     reads = map_ordered(read, dataset.samples, workers=workers, ahead=2 * workers)
-    passes = [pass_of(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
+    passes = [_Pass(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
     countings, regions = [counting_of(segmenter, dataset) for segmenter in segmenters], dataset.segments is not None
-    runs = ((each.sample, _run(passes, each, protocol, keep_class_maps or regions)) for each in reads)
+    runs = ((each.sample, _run(passes, each, keep_class_maps or regions)) for each in reads)
     for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
         found = take_pairs()
         for segmenter, largest in zip(segmenters, found[:, -1:].view(np.float64).ravel().tolist(), strict=True):
-            refuse_infinite(largest, segmenter.name, sample.id, HALF_HINT if protocol.precision == "fp16" else "")
+            with blaming(segmenter.title):
+                refuse_infinite(largest, segmenter.name, sample.id, HALF_HINT if protocol.precision == "fp16" else "")
         tables = found[:, :-1].reshape(-1, 256, 256)
         counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
         class_maps = [_of_dataset(segmenter, take()[0]) for segmenter, take in zip(segmenters, take_class_maps, strict=False)]
@@ -177,18 +182,35 @@ class _Read:
     take: Callable[[], list[Tensor | None]]
 
 
+class _Pass:
+    """A segmenter's pass under a protocol; what fails in it is the model's fault, and says so."""
+
+    def __init__(self, segmenter: Segmenter, protocol: Protocol, *, graphs: bool) -> None:
+        self.segmenter, self.protocol = segmenter, protocol
+        self.replayed = pass_of(segmenter, protocol, graphs=graphs)
+
+    def __call__(self, sample: Sample, inputs: Sequence[Tensor]) -> tuple[Outputs, str]:
+        with blaming(self.segmenter.title):
+            try:
+                with arithmetic(inputs[0].device, self.protocol.precision):
+                    return self.replayed(*inputs)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                said = str(error)
+            # Outside of the handler: the error holds what was computed so far.
+            raise out_of_memory(self.segmenter, sample.id, inputs, self.protocol) from RuntimeError(said)
+
+
 @torch.inference_mode()
-def _run(
-    passes: Sequence[ReplayedPass], read: _Read, protocol: Protocol, keep: bool
-) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
+def _run(passes: Sequence[_Pass], read: _Read, keep: bool) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
     """Start every network on a sample.
 
     Returns what waits for int64[models, 65537], the counts and behind them the bits of the largest magnitude as a float64; what waits for
     each class map if they are kept; and how each pass was run.
     """
     inputs = [plane for plane in read.take() if plane is not None]
-    with arithmetic(inputs[0].device, protocol.precision):
-        results = [each(*inputs) for each in passes]
+    results = [each(read.sample, inputs) for each in passes]
     class_maps = [download(pred) for (pred, _, _), _ in results] if keep else []
     parts = [part for (_, counts, largest), _ in results for part in (counts.view(-1), largest.double().view(torch.int64).view(1))]
     return download(torch.cat(parts).view(len(results), -1)), class_maps, [how for _, how in results]

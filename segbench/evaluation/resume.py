@@ -1,7 +1,6 @@
-"""A run that was killed goes on where it was: what was counted in each image is kept in a file until the records are written.
+"""A run that was killed goes on where it was: what was counted in each image is kept in a journal until everything is written.
 
-    OUT/unfinished-1f3a....jsonl     one line for each image, in the dataset's order: {"id": ..., "counts": [...]}, for each model
-                                     :meth:`~segbench.metrics.image_counts.ImageCounts.to_dict`
+    OUT/unfinished-1f3a....jsonl     see :mod:`segbench.records.partial`
 
 The file's name is a fingerprint of everything that the counts depend on: models, their code, weights, protocol, data. Another run does not
 find it.
@@ -10,93 +9,76 @@ find it.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from segbench import __version__
+import torch
+
 from segbench.datasets.base import Dataset
 from segbench.evaluation.inference import Evaluated
-from segbench.evaluation.protocol import Protocol
-from segbench.metrics.image_counts import ImageCounts
 from segbench.models.segmenter import Segmenter
-
-FORMAT = 2
-"""Of the lines; the fingerprint holds it, so that no version finds the files of another one."""
+from segbench.records.partial import Journal, Task, digest_of
 
 
-def unfinished_file(out: Path, segmenters: Sequence[Segmenter], dataset: Dataset, protocol: Protocol, **options: Any) -> Path | None:
-    """Where a run of these keeps what it has counted; ``None`` if they cannot be recognised again.
+def unfinished_file(out: Path, task: Task, part: str = "") -> Path | None:
+    """Where the counts of a task are kept, or those of a ``part`` of it; ``None`` if it cannot be recognised again.
 
-    That is so for weights that have no checksum, and for data that are not plain files.
+    That is so for weights that nothing is known of, and for data that are not plain files.
     """
+    return out / f"unfinished-{task.digest}{part}.jsonl" if task.here else None
+
+
+def network_facts(segmenter: Segmenter) -> dict[str, Any]:
+    """What the counts of a network depend on, beside what a record says of it."""
+    return {
+        "weights": weights_digest(segmenter),
+        "code": segmenter.runtime.code_sha256,
+        "output": segmenter.output,
+        "channels": segmenter.channels,
+        "grid": segmenter.grid,
+        "normalize": asdict(segmenter.normalize),
+        "device": segmenter.device.type,
+    }
+
+
+def weights_digest(segmenter: Segmenter) -> str | None:
+    """The checksum of its weights: that of their file, else of what the network holds; ``None`` if torch sees nothing of them."""
+    if segmenter.weights_sha256 is not None:
+        return segmenter.weights_sha256
+    digest, state = hashlib.sha256(), segmenter.network.state_dict()
+    for name, tensor in state.items():
+        if isinstance(tensor, torch.Tensor):
+            digest.update(name.encode() + tensor.detach().contiguous().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest() if state else None
+
+
+def data_digests(dataset: Dataset) -> tuple[str, str]:
+    """Of the sizes of all files, which are the same on every machine; and of their paths and times, empty if one is no plain file."""
     files = [picture for sample in dataset.samples for picture in (sample.image, sample.target, *sample.extras.values())]
     if not all(isinstance(file, Path) and file.is_file() for file in files):
-        return None
-    if any(segmenter.weights_sha256 is None for segmenter in segmenters):
-        return None
-    models = [
-        (
-            s.name,
-            dict(s.arguments),
-            s.weights_sha256,
-            s.runtime.code_sha256,
-            s.output,
-            s.channels,
-            s.grid,
-            asdict(s.normalize),
-            str(s.device),
-        )
-        for s in segmenters
-    ]
-    mappings = [s.mapping.signature if s.mapping else None for s in segmenters]
-    stats = [(str(file), *_stat(file)) for file in files if isinstance(file, Path)]
-    facts = [__version__, FORMAT, models, mappings, dataset.title, stats, dataset.labels.to_dict(), protocol.to_dict(), options]
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
-    return out / f"unfinished-{digest[:16]}.jsonl"
+        return "", ""
+    stats = [(str(file), file.stat()) for file in files if isinstance(file, Path)]
+    return digest_of([stat.st_size for _, stat in stats]), digest_of([(name, stat.st_mtime_ns) for name, stat in stats])
 
 
-def _stat(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
-
-
-def resumed(path: Path | None, dataset: Dataset, evaluate: Callable[[Dataset], Iterator[Evaluated]]) -> Iterator[Evaluated]:
+def resumed(journal: Journal, dataset: Dataset, evaluate: Callable[[Dataset], Iterator[Evaluated]]) -> Iterator[Evaluated]:
     """What was counted before, without class maps, and then ``evaluate`` on the other samples; each image is kept once it was consumed."""
-    if path is None:
-        yield from evaluate(dataset)
+    rest = []
+    for sample in dataset.samples:
+        if sample.id in journal.done:
+            yield Evaluated(sample, list(journal.done[sample.id]), [])  # type: ignore[arg-type]  # complete, or it would not be there
+        else:
+            rest.append(sample)
+    if not rest:
         return
-    done, size = _read(path, dataset)
-    for sample, counts in zip(dataset.samples, done, strict=False):
-        yield Evaluated(sample, counts, [])
-    with path.open("ab") as file:
-        file.truncate(size)  # a line that was being written when the run was killed
-        for result in evaluate(replace(dataset, samples=dataset.samples[len(done) :])):
-            yield result
-            file.write(_line(result))
-            file.flush()
+    for result in evaluate(replace(dataset, samples=tuple(rest))):
+        yield result
+        journal.add(result.sample.id, list(result.counts))
 
 
-def images_done(path: Path | None, dataset: Dataset) -> int:
-    """How many images were counted before."""
-    return len(_read(path, dataset)[0]) if path else 0
-
-
-def _read(path: Path, dataset: Dataset) -> tuple[list[list[ImageCounts]], int]:
-    """Of the whole lines that belong to the first samples the counts, for each model, and how many bytes they take."""
-    done: list[list[ImageCounts]] = []
-    size, classes = 0, len(dataset.labels.classes)
-    if path.is_file():
-        with path.open("rb") as file:
-            for line, sample in zip(file, dataset.samples, strict=False):
-                if not line.endswith(b"\n") or (data := json.loads(line))["id"] != sample.id:
-                    break
-                done.append([ImageCounts.from_dict(counts, classes) for counts in data["counts"]])
-                size += len(line)
-    return done, size
-
-
-def _line(result: Evaluated) -> bytes:
-    return json.dumps({"id": result.sample.id, "counts": [counts.to_dict() for counts in result.counts]}).encode() + b"\n"
+def in_order(results: Sequence[Evaluated], dataset: Dataset) -> list[Evaluated]:
+    """What was evaluated in any order, in that of the data set."""
+    place = {sample.id: at for at, sample in enumerate(dataset.samples)}
+    return sorted(results, key=lambda result: place[result.sample.id])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from segbench.datasets.base import Dataset, Sample, read_photograph
+from segbench.errors import blaming
 from segbench.evaluation.execution import AS_IT_IS, Execution
 from segbench.evaluation.inference import Evaluated, counting_of, evaluate
 from segbench.evaluation.protocol import Protocol
-from segbench.evaluation.resume import resumed
+from segbench.evaluation.resume import data_digests, in_order, network_facts, resumed
 from segbench.files.json_text import write_text
 from segbench.files.names import file_stem
 from segbench.images.files import write_labels
@@ -26,6 +27,8 @@ from segbench.metrics.image_counts import Counted
 from segbench.models.facts import model_facts
 from segbench.models.segmenter import Segmenter
 from segbench.records.device import device_name, device_software
+from segbench.records.merging import counting_facts, dataset_facts
+from segbench.records.partial import Journal, Task, digest_of
 from segbench.records.per_image import write_run
 from segbench.records.profile import Profile
 from segbench.records.provenance import extra_data
@@ -48,6 +51,77 @@ def mapped(segmenter: Segmenter, rule: MappingRule, labels: LabelSpace) -> Segme
     if segmenter.labels.class_names == labels.class_names:
         return segmenter
     return replace(segmenter, mapping=rule.between(segmenter.labels, labels))
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Models on a dataset, as they are evaluated and as records tell it.
+
+    ``groups``: what intervals draw instead of images, by a rule of :mod:`segbench.records.groups`. ``execution``: what the segmenters
+    were prepared for. ``options``: what else decides whether a journal may be continued.
+    """
+
+    segmenters: Sequence[Segmenter]
+    dataset: Dataset
+    protocol: Protocol = field(default_factory=Protocol)
+    execution: Execution = AS_IT_IS
+    command: str = ""
+    groups: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """(height, width) at which networks are counted and timed."""
+        return timed_size(self.segmenters, self.dataset)
+
+    def model(self, position: int) -> dict[str, Any]:
+        """What records say of a model; networks of others run once for it."""
+        segmenter = self.segmenters[position]
+        with blaming(segmenter.title):
+            return model_facts(segmenter, self.size) | {"extra_data": extra_data(segmenter.trained_on, self.dataset.name)}
+
+    @cached_property
+    def task(self) -> Task:
+        """What is counted, and what must be the same for counts to go together."""
+        sizes, times = data_digests(self.dataset)
+        models: list[dict[str, Any]] = [
+            {
+                "name": segmenter.title,
+                "network": {"name": segmenter.name, "arguments": dict(segmenter.arguments), **network_facts(segmenter)},
+                "protocol": self.protocol.to_dict(),
+                "counting": counting_of(segmenter, self.dataset).to_dict(),
+            }
+            for segmenter in self.segmenters
+        ]
+        facts = {
+            **counting_facts("run"),
+            "torch": torch.__version__,
+            "dataset": dataset_facts(self.dataset),
+            "sizes": sizes,
+            "models": models,
+            "execution": {**self.execution.facts(), **self.options},
+            "command": self.command,
+            "groups": self.groups,
+        }
+        known = times and all(model["network"]["weights"] for model in models)
+        here = digest_of(times) if known else ""
+        machine = [machine_facts(segmenter, self.execution, {}) for segmenter in self.segmenters]
+        return Task(facts, tuple(sample.id for sample in self.dataset.samples), here, machine)
+
+    def evaluate(self, dataset: Dataset, *, keep_class_maps: bool = False) -> Iterator[Evaluated]:
+        """Run every model on a part of the dataset, or on all of it."""
+        graphs = self.execution.graphs
+        return evaluate(self.segmenters, dataset, protocol=self.protocol, keep_class_maps=keep_class_maps, graphs=graphs)
+
+    def outcome(self, position: int, results: Sequence[Evaluated]) -> Outcome:
+        """The record of one model from what was evaluated of all images, in order."""
+        segmenter = self.segmenters[position]
+        counted = Counted.of(counting_of(segmenter, self.dataset), ((result.sample.id, result.counts[position]) for result in results))
+        passes = Counter(result.passes[position] for result in results if result.passes)
+        facts = {"model": self.model(position), "protocol": self.protocol.to_dict()}
+        machine = machine_facts(segmenter, self.execution, passes)
+        record = RunRecord.of(counted, self.dataset, **facts, machine=machine, command=self.command, groups=self.groups)
+        return Outcome(record, counted)
 
 
 def run(
@@ -73,31 +147,11 @@ def run(
     >>> 0 <= outcome.record.scores.miou <= 1
     True
     """
-    protocol = protocol or Protocol()
-    results = list(resumed(unfinished, dataset, partial(evaluate, segmenters, protocol=protocol, graphs=execution.graphs)))
-    return make_outcomes(segmenters, dataset, results, protocol=protocol, execution=execution, command=command, groups=groups)
-
-
-def make_outcomes(
-    segmenters: Sequence[Segmenter],
-    dataset: Dataset,
-    results: Sequence[Evaluated],
-    *,
-    protocol: Protocol,
-    execution: Execution,
-    command: str,
-    groups: str | None,
-) -> list[Outcome]:
-    """The record of each segmenter from what was evaluated of all images."""
-    size = timed_size(segmenters, dataset)
-    outcomes = []
-    for position, segmenter in enumerate(segmenters):
-        counted = Counted.of(counting_of(segmenter, dataset), ((result.sample.id, result.counts[position]) for result in results))
-        passes = Counter(result.passes[position] for result in results if result.passes)
-        model = model_facts(segmenter, size) | {"extra_data": extra_data(segmenter.trained_on, dataset.name)}
-        facts = {"model": model, "protocol": protocol.to_dict(), "machine": machine_facts(segmenter, execution, passes)}
-        outcomes.append(Outcome(RunRecord.of(counted, dataset, command=command, groups=groups, **facts), counted))
-    return outcomes
+    evaluation = Evaluation(segmenters, dataset, protocol or Protocol(), execution, command, groups)
+    with Journal(unfinished, evaluation.task if unfinished else None) as journal:
+        results = list(resumed(journal, dataset, evaluation.evaluate))
+    results = in_order(results, dataset)
+    return [evaluation.outcome(position, results) for position in range(len(segmenters))]
 
 
 def machine_facts(segmenter: Segmenter, execution: Execution, passes: Mapping[str, int]) -> dict[str, Any]:

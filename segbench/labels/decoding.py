@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
-from segbench.labels.mapping import LabelMapping, outside_id
+from segbench.labels.mapping import LabelMapping, MappingRule, outside_id
 from segbench.labels.space import UNKNOWN, LabelSpace
 
 
@@ -55,6 +57,39 @@ class Decoding:
         if mapping:
             pred_ids[classes] = outside_id(compared)
         return cls(compared, labels, labels, id_of_byte(labels, "ids"), pred_ids, mapping=mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_dict` reads it back."""
+        rule = self.mapping and {
+            "rule": {"name": self.mapping.rule.name, **self.mapping.rule.to_dict()},
+            "source": self.mapping.source.to_dict(),
+            "target": self.mapping.target.to_dict(),
+        }
+        return {
+            "labels": self.labels.to_dict(),
+            "target_labels": self.target_labels.to_dict(),
+            "pred_labels": self.pred_labels.to_dict(),
+            "target_ids": self.target_ids.tolist(),
+            "pred_ids": self.pred_ids.tolist(),
+            "target_encoding": self.target_encoding,
+            "encoding": self.encoding,
+            "mapping": rule,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Decoding:
+        """What :meth:`to_dict` gave.
+
+        :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
+        """
+        mapping = None
+        if said := data["mapping"]:
+            classes = {name: tuple(sources) for name, sources in said["rule"]["classes"].items()}
+            rule = MappingRule(**{**said["rule"], "classes": classes, "drop": tuple(said["rule"]["drop"])})
+            mapping = rule.between(LabelSpace.from_dict(said["source"]), LabelSpace.from_dict(said["target"]))
+        labels, target_labels, pred_labels = (LabelSpace.from_dict(data[name]) for name in ("labels", "target_labels", "pred_labels"))
+        target_ids, pred_ids = (np.array(data[name], np.int16) for name in ("target_ids", "pred_ids"))
+        return cls(labels, target_labels, pred_labels, target_ids, pred_ids, data["target_encoding"], data["encoding"], mapping)
 
     @property
     def guesses_targets(self) -> bool:

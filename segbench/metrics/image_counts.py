@@ -43,6 +43,20 @@ class Counting:
     instances: InstanceRule | None = None
     segments: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_dict` reads it back."""
+        instances = self.instances and {"divisor": self.instances.divisor, "average_size": dict(self.instances.average_size)}
+        return {"decoding": self.decoding.to_dict(), "boundary": self.boundary, "instances": instances, "segments": self.segments}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Counting:
+        """What :meth:`to_dict` gave.
+
+        :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
+        """
+        instances = data["instances"] and InstanceRule(**data["instances"])
+        return cls(Decoding.from_dict(data["decoding"]), data["boundary"], instances, data["segments"])
+
     @cached_property
     def instance_table(self) -> InstanceTable | None:
         """Which instances count, and how much."""

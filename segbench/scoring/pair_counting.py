@@ -28,11 +28,20 @@ Items = Iterator[tuple[str, ImageCounts]]
 TOGETHER = 8  # pairs that are handed to a thread at once, at most
 
 
-def count_folder(preds: Path, dataset: Dataset, counting: Counting, *, names: str | None = None, workers: int = 2) -> Items:
+def count_folder(
+    preds: Path,
+    dataset: Dataset,
+    counting: Counting,
+    *,
+    names: str | None = None,
+    workers: int = 2,
+    samples: Sequence[Sample] | None = None,
+) -> Items:
     """Read and count every pair, on threads: sample id and counts, in the dataset's order.
 
     :param preds: a folder, or the file of the dataset's only sample.
     :param names: a pattern of the predictions' names.
+    :param samples: those that are counted; all of the dataset's take part in the pairing.
     :raises DataError: the folder does not exist or holds no label maps at all.
     """
     pairing = pair_predictions(preds, dataset, names)
@@ -50,8 +59,9 @@ def count_folder(preds: Path, dataset: Dataset, counting: Counting, *, names: st
         return _count_pair(sample, files[sample.id], readers, counting)
 
     # Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
-    at_once = max(1, min(TOGETHER, len(dataset) // (4 * workers)))
-    return chain.from_iterable(map_shared(count, list(_split(dataset.samples, at_once)), workers))
+    samples = dataset.samples if samples is None else samples
+    at_once = max(1, min(TOGETHER, len(samples) // (4 * workers)))
+    return chain.from_iterable(map_shared(count, list(_split(samples, at_once)), workers))
 
 
 class _Readers(NamedTuple):

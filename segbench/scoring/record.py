@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from segbench.datasets.base import Dataset
 from segbench.files.json_text import write_text
@@ -10,14 +11,22 @@ from segbench.metrics.image_counts import Counted
 from segbench.records.run_record import RunRecord
 from segbench.scoring.cityscapes_json import cityscapes_result, to_text
 
+COMMAND = "segbench score PREDS GTS"
+PROTOCOL = {"source": "label maps"}
+"""How they were made is not known, and the protocol says so."""
+
+
+def model_of(name: str) -> dict[str, Any]:
+    """What a record says of label maps."""
+    return {"name": name, "arguments": {}}
+
 
 def make_record(counted: Counted, dataset: Dataset, name: str, groups: str | None = None) -> RunRecord:
-    """The run record of scored label maps: how they were made is not known, and the protocol says so.
+    """The run record of scored label maps.
 
     :raises DataError: intervals over ``groups`` were asked for, and the names of the images have none.
     """
-    model, protocol = {"name": name, "arguments": {}}, {"source": "label maps"}
-    return RunRecord.of(counted, dataset, model=model, protocol=protocol, command="segbench score PREDS GTS", groups=groups)
+    return RunRecord.of(counted, dataset, model=model_of(name), protocol=PROTOCOL, command=COMMAND, groups=groups)
 
 
 def write_official(path: Path, counted: Counted) -> None:

@@ -1,0 +1,55 @@
+"""What makes counts of label maps go together, for partials and journals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from segbench.datasets.base import Dataset
+from segbench.metrics.image_counts import Counting
+from segbench.records.merging import counting_facts, dataset_facts
+from segbench.records.partial import End, Task, digest_of
+from segbench.scoring.pairing import pair_predictions
+from segbench.scoring.record import COMMAND, PROTOCOL, model_of
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """Label maps in ``preds`` against a dataset, as they are counted and as a record tells it.
+
+    ``names``: a pattern of the predictions' names. ``name``, ``groups`` and ``explain`` are what the record says.
+    """
+
+    preds: Path
+    dataset: Dataset
+    counting: Counting
+    names: str | None = None
+    name: str = ""
+    groups: str | None = None
+    explain: bool = False
+
+    @cached_property
+    def task(self) -> Task:
+        """What is counted. Files are told apart by their sizes, and on one machine by their paths and times too."""
+        pairing = pair_predictions(self.preds, self.dataset, self.names)
+        files = [sample.target for sample in self.dataset.samples] + [path for _, path in pairing.pairs]
+        plain = all(isinstance(file, Path) and file.is_file() for file in files)
+        stats = [(str(file), file.stat()) for file in files if isinstance(file, Path)] if plain else []
+        facts: dict[str, Any] = {
+            **counting_facts("score"),
+            "explain": self.explain,
+            "dataset": dataset_facts(self.dataset),
+            "sizes": digest_of([stat.st_size for _, stat in stats]),
+            "models": [{"name": self.name, "protocol": PROTOCOL, "counting": self.counting.to_dict()}],
+            "command": COMMAND,
+            "groups": self.groups,
+        }
+        here = digest_of([(name, stat.st_mtime_ns) for name, stat in stats]) if plain else ""
+        return Task(facts, tuple(sample.id for sample in self.dataset.samples), here)
+
+    @property
+    def end(self) -> End:
+        """What a record says of the label maps."""
+        return End([model_of(self.name)])
