@@ -22,7 +22,7 @@ MOST_ENTRIES = 25
 # In a package without a row nothing imports a sibling.
 DIRECTION = {
     "": """errors parallel kernels < files < registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
-        < training profiling integrations < report checks < benchmark < console < cli < __main__""",
+        < training profiling partials integrations < report checks < benchmark < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < instance_counting upsampling""",
     "files": "atomic names text settings shapes notebook < foreign yaml_schema json_text",
@@ -63,6 +63,7 @@ DIRECTION = {
 PACKAGES = {
     "errors": "",
     "parallel": "",
+    "partials": "",
     "registry": "",
     "kernels": "llvmlite numba",
     "kernels.bilinear": "",

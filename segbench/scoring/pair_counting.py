@@ -64,6 +64,12 @@ def count_folder(
     return chain.from_iterable(map_shared(count, list(_split(samples, at_once)), workers))
 
 
+def count_pairs_of(pairs: Sequence[tuple[Sample, Path]], dataset: Dataset, counting: Counting) -> list[tuple[str, ImageCounts]]:
+    """Read and count some pairs, one after the other, in their order."""
+    readers = _readers(dataset, counting.decoding)
+    return [(sample.id, _count_pair(sample, path, readers, counting)) for sample, path in pairs]
+
+
 class _Readers(NamedTuple):
     """How targets and predictions become bytes of their encodings."""
 

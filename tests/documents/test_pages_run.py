@@ -107,7 +107,11 @@ def photographs(root: Path) -> None:
             write_labels(root / "preds" / f"{name}.png", target)
 
 
-GIVEN: dict[str, Callable[[Path], None]] = {"docs/how-to/score.md": label_maps, "docs/how-to/my-data.md": photographs}
+GIVEN: dict[str, Callable[[Path], None]] = {
+    "docs/how-to/many-machines.md": label_maps,
+    "docs/how-to/score.md": label_maps,
+    "docs/how-to/my-data.md": photographs,
+}
 
 
 LOOPS = pytest.mark.filterwarnings("default")  # what trainers of other people warn of is theirs
