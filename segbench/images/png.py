@@ -71,7 +71,8 @@ def _numbers(content: _Content) -> NDArray[Any] | None:
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     dtype = TYPES.get((depth, color))
     if dtype is None or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
-        return _left_to_library(content)
+        _require_whole(content)
+        return None
     item = np.dtype(dtype).itemsize
     size, lead = height * (1 + width * item), (width + LEAD) * item
     _require_room(content.stream, size, width, height)
@@ -94,7 +95,8 @@ def decode_colors(data: bytes, table: ColorIds) -> NDArray[np.uint8] | None:
         indices = _numbers(content) if _is_palette(content.palette) else None
         return None if indices is None else color_ids.ids_of_indices(indices, _colors(content.palette), table)
     if color not in (RGB, RGBA) or depth != 8 or not content.is_usual(color, methods) or not 0 < width * height <= MAX_PIXELS:
-        return _left_to_library(content)
+        _require_whole(content)
+        return None
     item = CHANNELS[color]
     size, lead = height * (1 + item * width), width + color_ids.LEAD
     _require_room(content.stream, size, width, height)
@@ -115,11 +117,14 @@ def decode_photograph(data: bytes, allocate: Allocate | None = None) -> NDArray[
     content = _chunks(data)
     width, height, depth, color, *methods = struct.unpack(">IIBBBBB", content.header)
     if depth != 8 or color not in CHANNELS or (color == PALETTE and not _is_palette(content.palette)):
-        return _left_to_library(content)
+        _require_whole(content)
+        return None
     if not content.is_usual(color, methods):
-        return _left_to_library(content)
+        _require_whole(content)
+        return None
     if not 0 < width * height <= MAX_PIXELS or width > MAX_WIDTH:
-        return _left_to_library(content)
+        _require_whole(content)
+        return None
     item, shape = CHANNELS[color], (height, width, 3)
     size = height * (1 + width * item)
     _require_room(content.stream, size, width, height)
@@ -151,10 +156,10 @@ def _require_room(stream: Stream, size: int, width: int, height: int) -> None:
         raise ValueError(f"{len(stream)} bytes of image data cannot hold {width}x{height} pixels")
 
 
-def _left_to_library(content: _Content) -> None:
-    """``None``, which says that. Image data that end too soon are an error here, for the library takes what is missing for zeros.
+def _require_whole(content: _Content) -> None:
+    """Check that a picture that is left to the library does not end too soon: the library takes what is missing for zeros.
 
-    :raises ValueError: they do.
+    :raises ValueError: it does.
     """
     width, height, depth, color, *_, interlaced = struct.unpack(">IIBBBBB", content.header)
     bits = depth * CHANNELS.get(color, 1)
