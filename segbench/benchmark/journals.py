@@ -44,7 +44,8 @@ class Journals:
             way_out = "all ranks must be given the same data, weights and code"
             raise DataError(f"rank {ranks.rank} does not see what rank 0 sees:", found, way_out)
         journals = cls(folder, task, ranks, f"unfinished-{said[0][2]}")
-        ranks.losses.append(journals.loss)
+        if ranks.size > 1:
+            ranks.losses.append(journals.loss)
         return journals
 
     @property
