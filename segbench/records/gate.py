@@ -1,7 +1,7 @@
 """A gate for changes: ``miou > -0.3 @95`` lets a change through unless the images say that the metric fell by more than 0.3 points.
 
-It is closed only where the whole interval of the difference (after minus before) lies below the margin, so noise alone closes it in less
-than half of the cases that the level leaves out: fewer than 2.5 % at 95.
+It is closed only where the whole interval of the difference (after minus before) lies below the margin, so noise alone closes it in about
+half of the cases that the level leaves out: 2.5 % at 95 where the margin is 0, and fewer where it is below.
 """
 
 from __future__ import annotations
