@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="this torch finds no CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def own_path() -> Iterator[None]:
+    """What a ``file.py`` of a test may import lies beside it; for the next test ``datasets`` is a package again, and no folder of tests."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture

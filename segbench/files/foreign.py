@@ -7,7 +7,10 @@ the direction of what stands beside it, or fill memory.
 from __future__ import annotations
 
 import json
+import tokenize
 import unicodedata
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,11 @@ DEEPEST = 50
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Unicode categories of characters that steer, are not seen, or end a line; but those that join letters."""
 JOINERS = "\u200c\u200d"
+NOT_ARRAYS = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
+    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What ``numpy.load`` raises of files that are damaged, beside what the system does: it takes headers for Python, and archives for zip."""
 
 
 def read_json(path: Path) -> Any:

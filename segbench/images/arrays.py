@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import ImageError
+from segbench.files.foreign import NOT_ARRAYS
 from segbench.images.content import Picture
 
 SIGNATURES = (b"\x93NUMPY", b"PK\x03\x04")
@@ -27,7 +27,7 @@ def read_array(path: Picture, content: bytes) -> NDArray[Any]:
             raise ImageError(path, "this is a zip archive without a NumPy array; it is not a picture")
     except ImageError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, SyntaxError) as error:
+    except (OSError, *NOT_ARRAYS) as error:
         raise ImageError(path, f"this NumPy file cannot be read ({error})") from None
     if array.dtype.kind not in "biuf":
         raise ImageError(path, f"a NumPy array of {array.dtype}; a label map is whole numbers")

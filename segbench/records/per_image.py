@@ -8,7 +8,6 @@ need no second run: :mod:`segbench.metrics.uncertainty` works on these.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from segbench.errors import RecordError
 from segbench.files.atomic import alone_in, replacing
+from segbench.files.foreign import NOT_ARRAYS
 from segbench.files.json_text import write_text
 from segbench.metrics.confusion import require_exact
 from segbench.metrics.image_counts import Counted
@@ -64,7 +64,7 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
         with path.open("rb") as file, np.load(file) as data:
             ids, counts = data["ids"].tolist(), data["counts"]
             counted = PerImage(counts, *(data.get(name) for name in STATISTICS))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, *NOT_ARRAYS) as error:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if counts.dtype != np.int64 or counts.shape[:1] != (len(ids),):
         raise RecordError(f"{path}: {len(ids)} ids and {counts.dtype}{list(counts.shape)} matrices do not fit together")

@@ -225,7 +225,7 @@ def check(*arguments: object) -> Result:
 def test_the_command_prints_a_line_for_each_property() -> None:
     result = check(TINY)
     assert result.exit_code == 0, result.output
-    lines = result.output.splitlines()
+    lines = result.stdout.splitlines()
     assert lines[0] == TINY
     assert [line[:8] for line in lines[1:-1]] == ["  ok    "] * len(MODEL_PROPERTIES)
     assert lines[-1] == f"all {len(MODEL_PROPERTIES)} properties hold"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,3 +107,11 @@ def test_intervals_over_cities_draw_cities_and_say_so() -> None:
 def test_names_without_groups_are_refused(ids: list[str], problem: str) -> None:
     with pytest.raises(DataError, match=problem):
         groups_of(ids, "city")
+
+
+def test_a_header_that_is_half_a_python_text_is_no_traceback(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        header = b"{'descr': '<i8', 'fortran_order': False, 'shape': (2, 0 \n"
+        archive.writestr("ids.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(RecordError, match="not the matrices of a record's images"):
+        read_per_image(tmp_path / "a.npz")
