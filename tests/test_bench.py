@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.bench import data, page
+from tests.bench import data, page, profile
 from tests.bench.rows import Row
 from tests.bench.scoring_bench import PEERS
 
@@ -69,3 +69,9 @@ def test_drawn_photographs_are_as_heavy_as_those_of_cityscapes() -> None:
     file = io.BytesIO()
     Image.fromarray(data.draw_photograph(0)).save(file, "PNG")
     assert 2_000_000 < len(file.getvalue()) < 2_600_000
+
+
+def test_the_stages_of_a_start_add_up() -> None:
+    stages = dict(profile.start_stages(1))
+    assert {"numpy", "numba", "printing"} < set(stages)
+    assert sum(stages.values()) > 100

@@ -48,13 +48,14 @@ with contextlib.ExitStack() as stack:
     from segbench.labels.decoding import Decoding
     from segbench.metrics.image_counts import Counting
     from segbench.scoring.record import make_record
+    from segbench.scoring.task import Scoring
     mark("segbench, rich, Pillow")
     from pathlib import Path
     from segbench.datasets.target_folder import target_folder
     root = Path({root!r})
     dataset = target_folder(root)
     counting = Counting(Decoding.of_files(dataset.labels), None, dataset.instances)
-    result = score.score_with_progress(root / "results", dataset, counting, 1)
+    result = score.score_with_progress(Scoring(root / "results", dataset, counting, name="x"), 1)
     mark("loading kernels, and the pair")
     record = make_record(result, dataset, "x")
     mark("intervals (10 000 replicates) and the record")
