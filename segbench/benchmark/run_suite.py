@@ -31,7 +31,7 @@ from segbench.models.segmenter import Segmenter
 from segbench.profiling.profiler import profiling
 from segbench.profiling.timing import Effort
 from segbench.records.groups import groups_of
-from segbench.records.identity import refuse_overwriting
+from segbench.records.identity import in_words, refuse_overwriting
 from segbench.records.profile import Profile
 from segbench.records.shard import WHOLE, Shard
 from segbench.report.pages.board_files import write as write_board
@@ -128,12 +128,8 @@ def require_own_records(job: Job) -> None:
 def _planned(job: Job, segmenter: Segmenter) -> dict[str, str]:
     """The identity of a record that is not there yet."""
     arguments = json.loads(json.dumps(dict(segmenter.arguments), default=str))
-    return {
-        "data set": f"{job.dataset.name}-{job.dataset.split}, {len(job.dataset)} images",
-        "protocol": ", ".join(f"{key} {value}" for key, value in job.protocol.to_dict().items()),
-        "network": f"{segmenter.name} {arguments}",
-        "weights": str(segmenter.weights_sha256)[:12],
-    }
+    data = f"{job.dataset.title}, {len(job.dataset)} images"
+    return in_words(data, job.protocol.to_dict(), f"{segmenter.name} {arguments}", segmenter.weights_sha256)
 
 
 def _write(job: Job, survivors: Survivors, results: Sequence[Evaluated]) -> Generator[Event, None, tuple[Finished, list[str]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from segbench.errors import RecordError
 from segbench.records.run_record import RunRecord, read_run
@@ -12,11 +13,18 @@ from segbench.records.run_record import RunRecord, read_run
 def identity(record: RunRecord) -> dict[str, str]:
     """Of a record what a repeated run has too, in words."""
     dataset, model = record.dataset, record.model
+    data = f"{dataset['name']}-{dataset['split']}, {dataset['images']} images"
+    network = f"{model.get('architecture', model['name'])} {dict(model['arguments'])}"
+    return in_words(data, record.protocol, network, model.get("weights_sha256"))
+
+
+def in_words(data: str, protocol: Mapping[str, Any], network: str, weights_sha256: str | None) -> dict[str, str]:
+    """The identity of a record, also of one that is not there yet; what classes were mapped to is no part of it."""
     return {
-        "data set": f"{dataset['name']}-{dataset['split']}, {dataset['images']} images",
-        "protocol": ", ".join(f"{key} {value}" for key, value in record.protocol.items() if key != "map"),
-        "network": f"{model.get('architecture', model['name'])} {dict(model['arguments'])}",
-        "weights": str(model.get("weights_sha256"))[:12],
+        "data set": data,
+        "protocol": ", ".join(f"{key} {value}" for key, value in protocol.items() if key != "map"),
+        "network": network,
+        "weights": str(weights_sha256)[:12],
     }
 
 
