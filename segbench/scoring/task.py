@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segbench.datasets.base import Dataset
 from segbench.metrics.image_counts import Counting
-from segbench.records.merging import counting_facts, dataset_facts
-from segbench.records.partial import End, Task, digest_of
 from segbench.scoring.pairing import pair_predictions
 from segbench.scoring.record import COMMAND, PROTOCOL, model_of
+
+if TYPE_CHECKING:  # a process that counts all needs neither, and starts sooner
+    from segbench.records.partial import End, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,9 @@ class Scoring:
     @cached_property
     def task(self) -> Task:
         """What is counted. Files are told apart by their sizes, and on one machine by their paths and times too."""
+        from segbench.records.merging import counting_facts, dataset_facts
+        from segbench.records.partial import Task, digest_of
+
         pairing = pair_predictions(self.preds, self.dataset, self.names)
         files = [sample.target for sample in self.dataset.samples] + [path for _, path in pairing.pairs]
         plain = all(isinstance(file, Path) and file.is_file() for file in files)
@@ -52,4 +56,6 @@ class Scoring:
     @property
     def end(self) -> End:
         """What a record says of the label maps."""
+        from segbench.records.partial import End
+
         return End([model_of(self.name)])
