@@ -67,7 +67,9 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 @click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
 @click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
-@click.option("--recipe", metavar="NAME|FILE", help="paper, minicity, fair-camvid, or YAML; the options below override its fields.")
+@click.option(
+    "--recipe", metavar="NAME|FILE", help="paper, minicity, fair-camvid, equal-camvid, or YAML; the options below override its fields."
+)
 @options_of(Recipe, "steps", "batch_size", "crop", "learning_rate", "optimizer", "class_weights", "precision", "seed")
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps between two validations.")
 @click.option(

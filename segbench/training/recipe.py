@@ -51,7 +51,7 @@ MINICITY: dict[str, tuple[str, ...]] = {
         *("unet", "deeplab_v1", "deeplab_v2_vgg16"),
     )
 }
-NAMES = ("paper", "minicity", "fair-camvid")
+NAMES = ("paper", "minicity", "fair-camvid", "equal-camvid")
 
 
 def _range(value: Any) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.device import kernel, machine, pipeline, speed, train_camvid, waits
+from tests.device import equal_budget, kernel, machine, pipeline, speed, train_camvid, waits
 from tests.device.results import pack, write_summary
 from tests.device.step import Step
 
@@ -53,3 +53,30 @@ def test_camvid_is_trained_and_evaluated_by_the_commands_that_people_type() -> N
         "segbench run --models enet --dataset camvid --split test --data CAMVID --weights enet=OUT/weights/camvid-enet.safetensors "
         "--repeats 0 --out OUT/runs/enet"
     )
+
+
+def test_the_campaign_of_equal_budgets_takes_the_best_rate_and_does_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("search", "weights", "runs", "logs"):
+        (tmp_path / folder).mkdir()
+    done: list[list[str]] = []
+
+    def do(_: equal_budget.Campaign, command: list[str], log: Path) -> None:
+        done.append(command)
+        out = Path(command[-1])
+        if command[1] == "train":
+            out.touch()
+            rate = command[command.index("--learning-rate") + 1]
+            Path(f"{out}.log.csv").write_text(f"step,loss,learning_rate,miou\n150,1.0,{rate},{0.2 if rate == '1e-3' else 0.1}\n")
+        else:
+            out.mkdir()
+            (out / "enet.json").touch()
+
+    monkeypatch.setattr(equal_budget.Campaign, "do", do)
+    campaign = equal_budget.Campaign(Path("CAMVID"), tmp_path)
+    assert campaign.row("enet", 0) == "enet"
+    assert [command[command.index("--learning-rate") + 1] for command in done[:-1]] == ["3e-4", "1e-3", "3e-3", "1e-3"]
+    assert campaign.row("enet", 0) == "enet"
+    assert len(done) == 5
+    assert campaign.row("enet", 1) == "enet-seed1"
+    assert len(done) == 7, "another seed takes the rate that was found"
+    assert "--seed 1" in " ".join(done[-2])

@@ -101,7 +101,7 @@ def test_every_field_has_a_reader_and_survives_its_own_dictionary() -> None:
 
 
 def test_a_file_that_is_not_there_names_what_comes_along(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"papers.*\n.*--recipe is paper, minicity, fair-camvid or a YAML file"):
+    with pytest.raises(DataError, match=r"papers.*\n.*--recipe is paper, minicity, fair-camvid, equal-camvid or a YAML file"):
         read_recipe(tmp_path / "papers", {})
 
 
@@ -114,7 +114,7 @@ def test_a_model_without_a_papers_recipe_lists_those_that_have_one() -> None:
 def test_papers_recipes_are_of_registered_models_and_every_file_is_somebodys() -> None:
     assert len(set(WITH_PAPER)) == len(WITH_PAPER)
     assert set(WITH_PAPER) <= set(MODELS.table)
-    assert {path.stem for path in FOLDER.iterdir()} == {*PAPER, *MINICITY, "minicity", "fair_camvid"}
+    assert {path.stem for path in FOLDER.iterdir()} == {*PAPER, *MINICITY, "minicity", "fair_camvid", "equal_camvid"}
     assert set(MODELS.table) - set(WITH_PAPER) == {"fusionnet", "unet_same"}
 
 
@@ -122,7 +122,7 @@ def test_papers_recipes_are_of_registered_models_and_every_file_is_somebodys() -
 def test_a_recipe_that_comes_along_says_where_it_is_from_and_reads_as_any_file(path: Path) -> None:
     assert path.read_text().startswith("# ")
     recipe = read_recipe(path, {})
-    if not path.stem.startswith(("minicity", "fair_")):  # papers warm up and clip only if they say so, and none of them does both
+    if not path.stem.startswith(("minicity", "fair_", "equal_")):  # papers warm up and clip only if they say so, and none of them does both
         assert (recipe.clip_norm, recipe.seed) == (None, 0)
         assert recipe.warmup == {"segformer": 1500, "fanet": 1000}.get(path.stem, 0)
 
