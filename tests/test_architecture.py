@@ -53,7 +53,7 @@ DIRECTION = {
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
-    "benchmark": """suite events pictures ranks < command journals verification < evaluating shared_scoring merge_partials
+    "benchmark": """suite events class_map_keeping ranks < pictures command journals verification < evaluating shared_scoring merge_partials
         < run_suite""",
     "console": "terminal registered < code_note parts < score run < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed < verification < main",

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from segbench.benchmark.class_map_keeping import KeptMaps
 from segbench.benchmark.events import Continued, Event, Progress, ShardCounted
 from segbench.benchmark.journals import Journals, failures_of, open_shard, shard_file, sum_of
 from segbench.benchmark.ranks import Ranks
 from segbench.datasets.base import Dataset, Sample
-from segbench.evaluation.inference import Evaluated
+from segbench.evaluation.inference import Evaluated, Keeping
 from segbench.evaluation.resume import in_order
 from segbench.evaluation.run import Evaluation, save_class_maps
 from segbench.evaluation.surviving import Survivors
@@ -24,11 +25,12 @@ EVALUATING = "evaluating"
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """An evaluation whose counts, and class maps if they are asked for, go to the folder ``out``."""
+    """An evaluation whose counts, and class maps if they are asked for, go to the folder ``out``; ``kept``: those that are drawn."""
 
     evaluation: Evaluation
     out: Path
     save_predictions: bool = False
+    kept: KeptMaps | None = None
 
     @property
     def dataset(self) -> Dataset:
@@ -83,12 +85,16 @@ def evaluate_shard(work: Work, shard: Shard) -> Generator[Event, None, None]:
 def _count(
     work: Work, survivors: Survivors, journal: Journal, samples: Sequence[Sample], before: int
 ) -> Generator[Event, None, list[Evaluated]]:
-    """Count images; class maps are written, if they were asked for, and not kept. ``before`` are counted already."""
-    total, results = before + len(samples), list[Evaluated]()
+    """Count images; class maps are written, if they were asked for, and kept only to be drawn. ``before`` are counted already."""
+    total, results, kept = before + len(samples), list[Evaluated](), work.kept
+    wanted: Keeping = work.save_predictions or (kept.wants if kept else False)
     yield Progress(EVALUATING, before, total)
     part = replace(work.dataset, samples=tuple(samples))
-    for result in survivors.evaluate(part, keep_class_maps=work.save_predictions):
-        if result.class_maps:
+    for result in survivors.evaluate(part, keep_class_maps=wanted):
+        for position, class_map in zip(survivors.positions, result.class_maps, strict=False):
+            if kept:
+                kept.offer(position, result, class_map)
+        if work.save_predictions:
             names = [work.evaluation.segmenters[at].title for at in survivors.positions]
             save_class_maps(work.out / "predictions", names, work.dataset, result)
         journal.add(result.sample.id, list(result.counts))

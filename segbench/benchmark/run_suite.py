@@ -9,11 +9,12 @@ from pathlib import Path
 
 import torch
 
+from segbench.benchmark.class_map_keeping import OVERLAYS, KeptMaps
 from segbench.benchmark.command import portable_command
 from segbench.benchmark.evaluating import Work, evaluate_images, evaluate_shard
 from segbench.benchmark.events import Event, Finished, Loaded, Progress
 from segbench.benchmark.journals import Journals
-from segbench.benchmark.pictures import write_galleries, write_overlays
+from segbench.benchmark.pictures import Pictures
 from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.benchmark.suite import Suite
 from segbench.datasets.base import Dataset, require
@@ -78,10 +79,11 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ra
         return
     require_own_records(job)
     work = job.work
+    kept = KeptMaps(work.evaluation, job.suite.gallery)
     survivors, journals = Survivors(work.evaluation), Journals.agreed(job.out, work.evaluation.task, ranks)
-    results = yield from evaluate_images(work, survivors, journals, ranks)
+    results = yield from evaluate_images(replace(work, kept=kept), survivors, journals, ranks)
     if results is not None:
-        finished, unreadable = yield from _write(job, survivors, results)
+        finished, unreadable = yield from _write(job, survivors, results, kept)
         journals.remove()
         yield finished
         raise_unreadable(unreadable)
@@ -132,7 +134,9 @@ def _planned(job: Job, segmenter: Segmenter) -> dict[str, str]:
     return in_words(data, job.protocol.to_dict(), f"{segmenter.name} {arguments}", segmenter.weights_sha256)
 
 
-def _write(job: Job, survivors: Survivors, results: Sequence[Evaluated]) -> Generator[Event, None, tuple[Finished, list[str]]]:
+def _write(
+    job: Job, survivors: Survivors, results: Sequence[Evaluated], kept: KeptMaps
+) -> Generator[Event, None, tuple[Finished, list[str]]]:
     """Write everything of what was counted: records first, so that nothing that comes after them can cost them.
 
     Beside what is finished, the records of others in the folder that cannot be read.
@@ -147,12 +151,21 @@ def _write(job: Job, survivors: Survivors, results: Sequence[Evaluated]) -> Gene
     save_outcomes(job.out, written)
     profiles = (yield from _time(job, segmenters, survivors.failed)) if job.suite.repeats else []
     save_outcomes(job.out, (), profiles)
-    write_overlays(job.out / "plots", segmenters, job.dataset, job.protocol)
-    if job.suite.gallery:
-        write_galleries(job.out, segmenters, written, job.dataset, job.protocol)
+    yield from _draw(Pictures(survivors.evaluation, kept, job.out), segmenters, written if job.suite.gallery else [])
     unreadable: list[str] = []
     write_board(job.out, unreadable)
     return Finished([outcome.record for outcome in written], profiles, job.out, dict(survivors.failed)), unreadable
+
+
+def _draw(pictures: Pictures, segmenters: Sequence[Segmenter], galleries: Sequence[Outcome]) -> Iterator[Progress]:
+    """Draw what networks made of a few images; ``galleries``: what was counted of each network, where its failures are drawn too."""
+    total = min(OVERLAYS, len(pictures.evaluation.dataset)) * len(segmenters) + len(galleries)
+    for done, _ in enumerate(pictures.overlays(segmenters)):
+        yield Progress("drawing", done, total)
+    for done, (segmenter, outcome) in enumerate(zip(segmenters, galleries, strict=False), total - len(galleries)):
+        yield Progress("drawing", done, total)
+        pictures.gallery(segmenter, outcome)
+    yield Progress("drawing", total, total)
 
 
 def _time(job: Job, segmenters: Sequence[Segmenter], failed: dict[str, str]) -> Generator[Event, None, list[Profile]]:

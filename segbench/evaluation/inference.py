@@ -32,6 +32,9 @@ from segbench.parallel import map_ordered
 
 Item = TypeVar("Item")
 
+Keeping = bool | Callable[[Sample], bool]
+"""Of which samples class maps are kept: of all, of none, or of those for which it is true."""
+
 HALF_HINT = "in fp16 numbers above 65504 are infinite: use --precision bf16 or fp32"
 
 
@@ -56,7 +59,7 @@ def evaluate(
     dataset: Dataset,
     *,
     protocol: Protocol | None = None,
-    keep_class_maps: bool = False,
+    keep_class_maps: Keeping = False,
     graphs: bool = True,
 ) -> Iterator[Evaluated]:
     """Run every segmenter on every sample, in the dataset's order.
@@ -64,6 +67,7 @@ def evaluate(
     Networks are put into evaluation mode and must be on one device. Images of any size, one at a time: no padding, no duplicates. Class
     indices are the dataset's, those of a mapped segmenter too; C is outside then.
 
+    :param keep_class_maps: of which samples class maps are given.
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
@@ -90,7 +94,8 @@ def evaluate(
     reads = map_ordered(read, dataset.samples, workers=workers, ahead=2 * workers)
     passes = [_Pass(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
     countings, regions = [counting_of(segmenter, dataset) for segmenter in segmenters], dataset.segments is not None
-    runs = ((each.sample, _run(passes, each, keep_class_maps or regions)) for each in reads)
+    kept = keep_class_maps if callable(keep_class_maps) else lambda _: bool(keep_class_maps)
+    runs = ((each.sample, _run(passes, each, regions or kept(each.sample))) for each in reads)
     for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
         found = take_pairs()
         for segmenter, largest in zip(segmenters, found[:, -1:].view(np.float64).ravel().tolist(), strict=True):
@@ -102,7 +107,7 @@ def evaluate(
         if regions:
             target = dataset.read_target(sample)
             counts = [_with_segments(target, *each) for each in zip(countings, counts, class_maps, strict=True)]
-        yield Evaluated(sample, counts, class_maps if keep_class_maps else [], ways)
+        yield Evaluated(sample, counts, class_maps if kept(sample) else [], ways)
 
 
 def counting_of(segmenter: Segmenter, dataset: Dataset) -> Counting:

@@ -15,7 +15,7 @@ import torch
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.errors import blaming
 from segbench.evaluation.execution import AS_IT_IS, Execution
-from segbench.evaluation.inference import Evaluated, counting_of, evaluate
+from segbench.evaluation.inference import Evaluated, Keeping, counting_of, evaluate
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.resume import data_digests, in_order, network_facts, resumed
 from segbench.files.json_text import write_text
@@ -108,7 +108,7 @@ class Evaluation:
         machine = [machine_facts(segmenter, self.execution, {}) for segmenter in self.segmenters]
         return Task(facts, tuple(sample.id for sample in self.dataset.samples), here, machine)
 
-    def evaluate(self, dataset: Dataset, *, keep_class_maps: bool = False) -> Iterator[Evaluated]:
+    def evaluate(self, dataset: Dataset, *, keep_class_maps: Keeping = False) -> Iterator[Evaluated]:
         """Run every model on a part of the dataset, or on all of it."""
         graphs = self.execution.graphs
         return evaluate(self.segmenters, dataset, protocol=self.protocol, keep_class_maps=keep_class_maps, graphs=graphs)

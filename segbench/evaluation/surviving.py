@@ -9,7 +9,7 @@ from typing import cast
 
 from segbench.datasets.base import Dataset
 from segbench.errors import NetworkError, SegbenchError
-from segbench.evaluation.inference import Evaluated
+from segbench.evaluation.inference import Evaluated, Keeping
 from segbench.evaluation.run import Evaluation
 from segbench.metrics.image_counts import ImageCounts
 
@@ -26,7 +26,7 @@ class Survivors:
         """Those of the models that have not failed."""
         return [at for at, segmenter in enumerate(self.evaluation.segmenters) if segmenter.title not in self.failed]
 
-    def evaluate(self, dataset: Dataset, *, keep_class_maps: bool = False) -> Iterator[Evaluated]:
+    def evaluate(self, dataset: Dataset, *, keep_class_maps: Keeping = False) -> Iterator[Evaluated]:
         """Run the models on a dataset. A model's failure is kept, and the others go on with the image on which it failed.
 
         ``counts`` holds ``None`` for a model that has failed; ``class_maps`` are those of the others.

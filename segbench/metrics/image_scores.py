@@ -6,8 +6,14 @@ Wang et al., "Revisiting Evaluation Metrics for Semantic Segmentation: Optimizat
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+Image = TypeVar("Image", bound=Hashable)
 
 
 def image_class_iou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -28,18 +34,40 @@ def image_miou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return mean
 
 
-def worst_images(counts: NDArray[np.int64], share: float = 0.002) -> list[int | None]:
-    """For each class the image where its IoU is lowest; ``None`` for a class that no image holds.
+@dataclass(eq=False)
+class Worst(Generic[Image]):
+    """For each class the image where its IoU is lowest, image by image; ``classes`` holds that image and IoU, ``None`` for a class in none.
 
     Images where the class has less than ``share`` of the evaluated pixels are passed over, unless there are no others: a few missed pixels
-    teach nothing.
+    teach nothing. Of several the first one counts.
     """
-    iou, targets = image_class_iou(counts), counts.sum(axis=2)
-    enough = targets >= share * np.maximum(targets.sum(axis=1, keepdims=True), 1)
-    worst: list[int | None] = []
-    for index in range(iou.shape[1]):
-        candidates = np.flatnonzero(enough[:, index] & ~np.isnan(iou[:, index]))
-        if not len(candidates):
-            candidates = np.flatnonzero(~np.isnan(iou[:, index]))
-        worst.append(int(candidates[iou[candidates, index].argmin()]) if len(candidates) else None)
-    return worst
+
+    share: float = 0.002
+    _enough: dict[int, tuple[Image, float]] = field(default_factory=dict)
+    _any: dict[int, tuple[Image, float]] = field(default_factory=dict)
+
+    def add(self, image: Image, confusion: NDArray[np.int64]) -> None:
+        """Look at the confusion matrix int64[C, C+1] of one more image."""
+        iou, targets = image_class_iou(confusion[None])[0], confusion.sum(axis=1)
+        enough = targets >= self.share * max(int(targets.sum()), 1)
+        for index in np.flatnonzero(~np.isnan(iou)).tolist():
+            for worst in (self._enough, self._any) if enough[index] else (self._any,):
+                if index not in worst or iou[index] < worst[index][1]:
+                    worst[index] = image, float(iou[index])
+
+    @property
+    def images(self) -> set[Image]:
+        """Every image that is, or can still become, the worst of a class."""
+        return {image for worst in (self._enough, self._any) for image, _ in worst.values()}
+
+    def classes(self, count: int) -> list[tuple[Image, float] | None]:
+        """For each of ``count`` classes its worst image and the IoU (a fraction) there."""
+        return [self._enough.get(index, self._any.get(index)) for index in range(count)]
+
+
+def worst_images(counts: NDArray[np.int64]) -> list[tuple[int, float] | None]:
+    """For each class the worst of N images with confusion matrices int64[N, C, C+1], as :class:`Worst` has it, and the IoU there."""
+    worst = Worst[int]()
+    for image, confusion in enumerate(counts):
+        worst.add(image, confusion)
+    return worst.classes(counts.shape[1])

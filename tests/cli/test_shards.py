@@ -92,9 +92,9 @@ def models(small_minicity: Path, tmp_path: Path) -> list[Any]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Boards and overlays are drawn elsewhere."""
-    for name in ("write_board", "write_overlays"):
-        monkeypatch.setattr(run_suite, name, lambda *_: None)
+    """Boards and pictures are drawn elsewhere."""
+    for name in ("write_board", "_draw"):
+        monkeypatch.setattr(run_suite, name, lambda *_: iter(()))
     monkeypatch.setattr("segbench.report.pages.board_files.write", lambda _: None)
 
 

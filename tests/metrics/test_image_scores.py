@@ -37,9 +37,9 @@ def test_the_worst_image_of_a_class_holds_enough_of_it() -> None:
     few = [[0, 1, 0, 0], [0, 999, 0, 0], [0, 0, 0, 0]]
     bad = [[40, 60, 0, 0], [0, 900, 0, 0], [0, 0, 0, 0]]
     good = [[90, 10, 0, 0], [50, 0, 0, 850], [0, 0, 0, 0]]
-    assert worst_images(matrices(few, bad, good)) == [1, 2, None]
+    assert worst_images(matrices(few, bad, good)) == [(1, 0.4), (2, 0.0), None]
 
 
 def test_of_a_class_that_is_small_everywhere_the_worst_image_is_still_found() -> None:
     few = [[0, 1, 0, 0], [0, 999, 0, 0], [0, 0, 0, 0]]
-    assert worst_images(matrices(VOID_ALL_OVER, few)) == [1, 1, None]
+    assert worst_images(matrices(VOID_ALL_OVER, few)) == [(1, 0.0), (1, pytest.approx(0.999)), None]

@@ -17,6 +17,7 @@ from segbench.report.plots.style import drawing
 
 WIDTH = 12.0  # inches
 ROOM = 44  # characters above a panel
+LONGEST_ID = 44  # characters of an image's name, its end: what fits beside the title of a panel
 LONGEST = 640  # pixels of a panel's longer side: more would not be seen
 
 
@@ -53,6 +54,7 @@ def failure_gallery(failures: Sequence[Failure], labels: LabelSpace, title: str,
             worst = ", ".join(f"{name} {100 * iou:.0f} %" for name, iou in failure.classes)
             for position, (each, (name, pixels)) in enumerate(zip(axes, panels, strict=True)):
                 show(each, pixels, worst if position == 0 else "" if position == 1 and len(worst) > ROOM else name)
+            axes[-1].set_title(failure.id[-LONGEST_ID:], fontsize=7, loc="right", color="0.45")
         legend(figure, labels, present, extra, columns=8)
 
 
