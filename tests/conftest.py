@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.golden.generated_set import write_set
 
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):  # several processes share the cores: torch is not imported yet
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
 settings.register_profile("segbench", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("segbench")
 

@@ -2,7 +2,7 @@
 
     image --resize--> view --windows--> logits --average--> view's logits --bilinear--> at the image's size
                                                     one view:      argmax of the logits
-                                                    several views: argmax of the averaged softmax scores
+                                                    several views: argmax of the averaged probabilities
 
 A network's own grid brings its logits to the size of what it saw; from a view's size to the image's they are resized by half pixels, as
 the view was. A view is an enlargement of the image, possibly mirrored. Mirroring is undone before anything is added.
@@ -63,7 +63,8 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     largest: list[Tensor] = []
     for logits in views:  # added one after the other: full-size scores of all views at once would not fit
         largest.append(largest_magnitude(logits))
-        view_scores = enlarged_logits(logits, size, size).softmax(1)
+        view_scores = enlarged_logits(logits, size, size)
+        view_scores = view_scores if segmenter.probabilities else view_scores.softmax(1)
         scores = view_scores if scores is None else view_scores + scores
     assert scores is not None  # a protocol has one view at least
     scores = scores / len(protocol.views)

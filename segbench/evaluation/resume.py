@@ -37,6 +37,7 @@ def network_facts(segmenter: Segmenter) -> dict[str, Any]:
         "code": segmenter.runtime.code_sha256,
         "output": segmenter.output,
         "channels": segmenter.channels,
+        "probabilities": segmenter.probabilities,
         "grid": segmenter.grid,
         "normalize": asdict(segmenter.normalize),
         "device": segmenter.device.type,

@@ -187,7 +187,8 @@ class Segmenter:
     ``network(x)`` maps float32[N, 3, H, W] to logits [N, C, h, w] that cover the same field of view at any stride; ``grid`` says where they
     lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
     ``channels``: the scores that are the classes of ``labels``, if others of ``scores`` are left out. ``output``: which of several outputs
-    holds them, by its name; of a list its place. ``mapping``: what these classes stand for in the dataset that it runs on; ``None`` if they
+    holds them, by its name; of a list its place. ``probabilities``: whether its scores are averaged over views as they are, and not their
+    softmax. ``mapping``: what these classes stand for in the dataset that it runs on; ``None`` if they
     are the dataset's own. ``called``: what tables call it, if not by its name. ``trained_on`` and ``weights_sha256`` say what it knows;
     ``None`` if it is random. ``runtime``: what its network is bound to.
 
@@ -211,6 +212,7 @@ class Segmenter:
     channels: tuple[int, ...] | None = None
     scores: int | None = None
     output: str | int | None = None
+    probabilities: bool = False
     grid: Grid = "half_pixel"
     called: str = ""
     mapping: LabelMapping | None = None

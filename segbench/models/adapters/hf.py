@@ -21,9 +21,11 @@ from segbench.models.segmenter import InputRule, Runtime, Segmenter
 EXAMPLE = "segbench run --models hf:nvidia/segformer-b0-finetuned-cityscapes-1024-1024 --dataset cityscapes --data DIR"
 PIP = "transformers huggingface_hub"
 # Their scores are of masks, not of pixels.
-MASK_TYPES = ("mask2former", "maskformer", "oneformer")
+MASK_TYPES = ("eomt", "eomt_dinov3", "mask2former", "maskformer", "oneformer")
 # Their position codes, or the code that folds patches back into a plane, are of one size: other images are cut into windows or resized.
-FIXED_TYPES = ("beit", "data2vec-vision", "dpt")
+FIXED_TYPES = ("beit", "data2vec-vision", "dpt", "eomt", "eomt_dinov3")
+# They cut out what a point or a box shows, or what a text names: without such a prompt no pixel has a class.
+PROMPTED_TYPES = ("sam", "sam_hq", "sam2", "sam2_video", "sam3", "sam3_video", "edgetam", "edgetam_video", "clipseg", "seggpt")
 # Five halvings. Where a network pads by itself, what segbench mirrors outwards only replaces its zeros.
 DIVISOR = 32
 # They take any size, and their scores depend on it: nothing is mirrored but what they are too small for.
@@ -53,7 +55,7 @@ def open_model(reference: str, labels: LabelSpace) -> Segmenter:
     fixed = _only_size(config, processor) if kind in FIXED_TYPES else None
     if kind in MASK_TYPES:
         tokens = task_tokens(transformers.AutoTokenizer.from_pretrained(folder), config.task_seq_len) if kind == "oneformer" else None
-        module: MaskScores | PixelScores = MaskScores(network, tokens)
+        module: MaskScores | PixelScores = MaskScores(network, f"hf:{facts['source']}", fixed, tokens)
     else:
         module = PixelScores(network, f"hf:{facts['source']}", fixed)
     names = [str(config.id2label[index]) for index in sorted(config.id2label)]
@@ -65,6 +67,7 @@ def open_model(reference: str, labels: LabelSpace) -> Segmenter:
         input_rule=InputRule() if fixed else _input_rule(config),
         trained_on=facts | {"architecture": type(network).__name__} | input_note(processor),
         weights_sha256=sha256_of_files(_weight_files(folder)),
+        probabilities=kind in MASK_TYPES,
         runtime=Runtime(fixed),
     )
 
@@ -100,6 +103,10 @@ def _network(transformers: Any, folder: Path, reference: str, kind: str) -> Any:
 
     :raises WeightsError: a parameter is missing: it would be random.
     """
+    if kind in PROMPTED_TYPES:
+        raise UnknownNameError(
+            f"hf:{reference} is a {kind!r}, which cuts out what a point, a box, a picture or a text shows; without one no pixel has a class"
+        )
     if kind not in MASK_TYPES and kind not in _types_of_pixels(transformers):
         known = ", ".join(sorted((*_types_of_pixels(transformers), *MASK_TYPES)))
         raise UnknownNameError(f"hf:{reference} is a {kind!r}, which gives no class to each pixel here; these do: {known}")

@@ -32,33 +32,38 @@ class PixelScores(nn.Module):
 
 
 class MaskScores(nn.Module):
-    """A network that scores masks (MaskFormer, Mask2Former, OneFormer).
+    """A network that scores masks (MaskFormer, Mask2Former, OneFormer, EoMT). ``size``: the only (height, width) that it takes.
 
     A pixel's score of a class is the sum over queries of class probability times mask probability, masks enlarged to the image before the
-    sigmoid, as the papers' own code has it. Its logarithm is given, so that a softmax brings back the (normalised) scores.
+    sigmoid, as the papers' own code has it. Such scores are probabilities: they are enlarged and averaged as they are.
     """
 
-    def __init__(self, network: nn.Module, tokens: Tensor | None = None) -> None:
+    def __init__(self, network: nn.Module, title: str, size: tuple[int, int] | None = None, tokens: Tensor | None = None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.title, self.only_size = network, title, size
         self.tokens: Tensor | None
         self.register_buffer("tokens", tokens, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Log scores [N, C, H, W] of float32[N, 3, H, W]."""
+        """Scores [N, C, H, W] of float32[N, 3, H, W].
+
+        :raises ProtocolError: the network takes another size only.
+        """
+        if self.only_size is not None and tuple(x.shape[-2:]) != self.only_size:
+            refuse_size(self.title, self.only_size)
         task: dict[str, Any] = {} if self.tokens is None else {"task_inputs": self.tokens.expand(len(x), -1)}
         found = self.network(pixel_values=x.contiguous(), **task)
         return mask_scores(found.class_queries_logits, found.masks_queries_logits, (x.shape[-2], x.shape[-1]))
 
 
 def mask_scores(classes: Tensor, masks: Tensor, size: tuple[int, int]) -> Tensor:
-    """Log scores float32[N, C, *size] of class logits [N, Q, C + 1], whose last class is "nothing", and mask logits [N, Q, h, w]."""
+    """Scores float32[N, C, *size] of class logits [N, Q, C + 1], whose last class is "nothing", and mask logits [N, Q, h, w]."""
     weights = classes.float().softmax(-1)[..., :-1]
     total = weights.new_zeros((len(weights), weights.shape[2], *size))
     for first in range(0, masks.shape[1], CHUNK):
         some = F.interpolate(masks[:, first : first + CHUNK].float(), size=size, mode="bilinear", align_corners=False).sigmoid_()
         total += torch.einsum("nqc,nqhw->nchw", weights[:, first : first + CHUNK], some)
-    return total.clamp_(min=torch.finfo(total.dtype).tiny).log_()
+    return total
 
 
 def task_tokens(tokenizer: Any, length: int) -> Tensor:

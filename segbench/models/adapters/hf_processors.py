@@ -32,7 +32,7 @@ def read_processor(transformers: Any, folder: Path, reference: str, kind: str) -
             if (found := data.get("image_processor", data if name.startswith("pre") else None)) is not None:
                 said = {key: value for key, value in found.items() if value is not None}
                 made_by = _processor_class(transformers, said, kind, reference)
-                own = made_by()
+                own = _defaults(made_by, reference)
                 defaults = {key: value for key in PROCESSED if (value := getattr(own, key, None)) is not None}
                 return made_by, {key: said.get(key, defaults.get(key)) for key in PROCESSED}
     raise WeightsError(
@@ -56,6 +56,18 @@ def _processor_class(transformers: Any, said: Mapping[str, Any], kind: str, refe
             f"hf:{reference}: its images are made by a {made_by}, which this transformers does not have; so nothing says how"
         )
     return found
+
+
+def _defaults(made_by: Any, reference: str) -> Any:
+    """The processor as the class makes it by itself.
+
+    :raises WeightsError: it takes a package that is not there.
+    """
+    try:
+        return made_by()
+    except ImportError as error:
+        needs = next((line for line in str(error).splitlines() if line.strip()), "a package that is not installed").split(" but ")[0]
+        raise WeightsError(f"hf:{reference}: {needs}, to say how images are normalised; install it") from error
 
 
 def normalization(made_by: Any, processor: Mapping[str, Any], reference: str) -> Normalize:

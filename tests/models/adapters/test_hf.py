@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import torch
 from torch.nn import functional as F
 
 from segbench.errors import ProtocolError, UnknownNameError, WeightsError
+from segbench.evaluation.multi_view import _resize_images, protocol_scores
+from segbench.evaluation.protocol import Protocol
 from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import feeds, sha256_of_files
 from segbench.models.adapters.hf_networks import CHUNK, mask_scores, task_tokens
@@ -58,6 +62,36 @@ def upernet() -> Any:
     backbone = transformers.ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1] * 4, out_features=STAGES)
     head = {"hidden_size": 16, "pool_scales": [1, 2], "auxiliary_channels": 8, "auxiliary_in_channels": 16}
     return transformers.UperNetForSemanticSegmentation(transformers.UperNetConfig(backbone_config=backbone, **head, **KNOWN))
+
+
+def upernet_of(backbone: Any, channels: int) -> Any:
+    head = {"hidden_size": 16, "pool_scales": [1, 2], "auxiliary_channels": 8, "auxiliary_in_channels": channels}
+    return transformers.UperNetForSemanticSegmentation(transformers.UperNetConfig(backbone_config=backbone, **head, **KNOWN))
+
+
+def dinov2() -> Any:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "image_size": 70, "patch_size": 14}
+    return upernet_of(transformers.Dinov2Config(**sizes, out_features=STAGES, reshape_hidden_states=True), 32)
+
+
+def dinov3() -> Any:
+    return upernet_of(transformers.DINOv3ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1] * 4, out_features=STAGES), 16)
+
+
+EOMT = {"num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 64, "patch_size": 16, "num_blocks": 1, "num_queries": CHUNK + 3}
+
+
+def eomt() -> Any:
+    network = transformers.EomtForUniversalSegmentation(transformers.EomtConfig(hidden_size=32, **EOMT, **KNOWN))
+    network.attn_mask_probs.zero_()  # as at the end of its training
+    return network
+
+
+def eomt_dinov3() -> Any:
+    sizes = {"hidden_size": 32, "intermediate_size": 64}
+    network = transformers.EomtDinov3ForUniversalSegmentation(transformers.EomtDinov3Config(**sizes, **EOMT, **KNOWN))
+    network.attn_mask_probs.zero_()
+    return network
 
 
 def swin() -> Any:
@@ -266,10 +300,10 @@ def mask_formula(found: Any, size: tuple[int, int]) -> torch.Tensor:
 
 
 def spread(segmenter: Segmenter) -> None:
-    """Random queries all prefer one class; let them differ."""
+    """Random queries all prefer one class, and EoMT's see all pixels alike; let them differ."""
     with torch.no_grad():
         for name, parameter in segmenter.network.named_parameters():
-            if "class_predictor" in name or "class_embed" in name:
+            if any(part in name for part in ("class_predictor", "class_embed", "mask_head", "patch_embeddings", "query.weight")):
                 parameter.normal_(std=3)
 
 
@@ -281,8 +315,8 @@ def test_mask2former_scores_a_class_by_its_queries(tmp_path: Path) -> None:
     with torch.inference_mode():
         scores = mask_formula(segmenter.network.network(pixel_values=planes(64, 96)), (64, 96))  # type: ignore[union-attr, operator]
         logits = forward(segmenter, torch.from_numpy(images(64, 96)))
-    torch.testing.assert_close(logits.exp(), scores)
-    torch.testing.assert_close(logits.softmax(1), scores / scores.sum(1, keepdim=True))
+    torch.testing.assert_close(logits, scores)
+    assert segmenter.probabilities
     np.testing.assert_array_equal(predict(segmenter, images(64, 96)), scores.argmax(1))
 
 
@@ -296,10 +330,81 @@ def test_oneformer_is_told_its_task(tmp_path: Path) -> None:
     with torch.inference_mode():
         found = segmenter.network.network(pixel_values=planes(64, 64), task_inputs=told)  # type: ignore[union-attr, operator]
         logits = forward(segmenter, torch.from_numpy(images(64, 64)))
-    torch.testing.assert_close(logits.exp(), mask_formula(found, (64, 64)))
+    torch.testing.assert_close(logits, mask_formula(found, (64, 64)))
 
 
-@pytest.mark.parametrize("make", [segformer, beit, dpt, upernet, mask2former, oneformer])
+@pytest.mark.parametrize("make", [eomt, eomt_dinov3])
+def test_eomt_gives_the_class_maps_of_its_own_post_processing_whole_and_in_windows(tmp_path: Path, make: Callable[[], Any]) -> None:
+    saved(tmp_path, make)
+    segmenter = build(f"hf:{tmp_path}", LABELS)
+    spread(segmenter)
+    own = transformers.EomtImageProcessorPil(size={"shortest_edge": 64, "longest_edge": None})
+    for size, protocol in (
+        ((50, 70), Protocol(input_size=(64, 64))),  # stretched, and brought back
+        ((64, 128), Protocol(crop=(64, 64), stride=(64, 64))),  # side by side
+        ((64, 96), Protocol(crop=(64, 64), stride=(32, 32))),  # overlapping by half
+    ):
+        given = torch.from_numpy(images(*size)[:1])
+        if protocol.crop is None:
+            windows, offsets = [segmenter.normalize(_resize_images(given, (64, 64)))], None
+        else:
+            starts = (0, size[1] - 64)
+            windows, offsets = [segmenter.normalize(given[:, :, at : at + 64]) for at in starts], [(0, at, at + 64) for at in starts]
+        with torch.inference_mode():
+            found = segmenter.network.network(pixel_values=torch.cat(windows))  # type: ignore[union-attr, operator]
+            expected = own.post_process_semantic_segmentation(
+                SimpleNamespace(**found, patch_offsets=offsets), [size], size={"shortest_edge": 64, "longest_edge": None}
+            )[0]
+            classes = protocol_scores(segmenter, given, None, protocol).class_map()[0]
+        assert len(expected.unique()) > 1
+        np.testing.assert_array_equal(classes, expected)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_probabilities_are_averaged_over_views_as_they_are(tmp_path: Path) -> None:
+    saved(tmp_path, mask2former)
+    segmenter = build(f"hf:{tmp_path}", LABELS)
+    spread(segmenter)
+    given = torch.from_numpy(images(64, 96))
+    with torch.inference_mode():
+        both = forward(segmenter, given) + forward(segmenter, given.flip(2)).flip(3)
+        scores = protocol_scores(segmenter, given, None, Protocol(flip=True))
+    torch.testing.assert_close(scores.values, both / 2)
+
+
+@pytest.mark.parametrize("make", [segformer, upernet, dinov2, dinov3])
+def test_scores_of_pixels_give_the_class_maps_of_the_librarys_own_post_processing(tmp_path: Path, make: Callable[[], Any]) -> None:
+    network = saved(tmp_path, make)
+    segmenter = build(f"hf:{tmp_path}", LABELS)
+    own = transformers.SegformerImageProcessorPil()
+    with torch.inference_mode():
+        expected = own.post_process_semantic_segmentation(network(pixel_values=planes(64, 96)), [(64, 96)] * 2)
+    np.testing.assert_array_equal(predict(segmenter, images(64, 96)), np.stack(expected))
+
+
+@pytest.mark.parametrize(
+    ("config", "shown"),
+    [("SamConfig", "a point, a box"), ("Sam2Config", "a point, a box"), ("CLIPSegConfig", "a text shows"), ("SegGptConfig", "a picture")],
+)
+def test_what_waits_for_a_prompt_is_refused_with_the_reason(tmp_path: Path, config: str, shown: str) -> None:
+    getattr(transformers, config)().save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(PROCESSOR | {"image_processor_type": "SegformerImageProcessor"}))
+    with pytest.raises(UnknownNameError, match=f"{shown}.*without one no pixel has a class"):
+        build(f"hf:{tmp_path}", LABELS)
+
+
+def test_a_processor_that_takes_a_package_that_is_not_there_says_which(tmp_path: Path) -> None:
+    if find_spec("torchvision") is not None:
+        pytest.skip("torchvision is there")
+    head = {"upsample_out_channels": [16, 8], "conv_out_channels": [8]}
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 64, "patch_size": 16}
+    config = transformers.Sapiens2Config(**sizes, head_config=head, **KNOWN)
+    saved(tmp_path, lambda: transformers.Sapiens2ForSemanticSegmentation(config), image_processor_type="Sapiens2ImageProcessor")
+    with pytest.raises(WeightsError, match="Sapiens2ImageProcessor requires the Torchvision library, to say how images are normalised"):
+        build(f"hf:{tmp_path}", LABELS)
+
+
+@pytest.mark.parametrize("make", [segformer, beit, dpt, upernet, dinov2, dinov3, eomt, eomt_dinov3, mask2former, oneformer])
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_size_of_every_kind_is_counted_and_it_stays_trainable(tmp_path: Path, make: Callable[[], Any]) -> None:
     saved(tmp_path, make)
