@@ -21,7 +21,7 @@ def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> st
     parts += [f"--name {without_folder(name)}={shlex.quote(title)}" for name, title in suite.name.items()]
     parts += [f"--set {name}{'.' * bool(name)}{key}={value}" for name, given in suite.set.items() for key, value in given.items()]
     parts += [f"--map {Path(suite.map).name}"] if suite.map else []
-    parts += flags_of(Protocol(**suite.protocol)) + flags_of(suite, ("limit", "groups", "channels_last", "compile", "graphs"))
+    parts += flags_of(Protocol(**suite.protocol)) + flags_of(suite, ("limit", "groups", "replicates", "channels_last", "compile", "graphs"))
     return " ".join(parts)
 
 

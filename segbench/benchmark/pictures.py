@@ -56,7 +56,7 @@ class Pictures:
     def _failures(self, segmenter: Segmenter, outcome: Outcome) -> list[Failure]:
         """Worst first. An image on which several classes fare worst stands there once."""
         classes: dict[int, list[tuple[str, float]]] = defaultdict(list)
-        for name, worst in zip(outcome.record.labels.class_names, worst_images(outcome.counted.confusions), strict=True):
+        for name, worst in zip(outcome.record.labels.class_names, worst_images(outcome.counted.matrices), strict=True):
             if worst is not None:
                 classes[worst[0]].append((name, worst[1]))
         order = sorted(classes, key=lambda image: min(score for _, score in classes[image]))

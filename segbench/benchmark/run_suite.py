@@ -59,7 +59,7 @@ class Job:
         """What is evaluated."""
         save, command = self.suite.save_predictions, portable_command(self.suite, self.names, self.dataset)
         evaluation = Evaluation(
-            self.segmenters, self.dataset, self.protocol, self.execution, command, self.suite.groups, {"save_predictions": save}
+            self.segmenters, self.dataset, self.protocol, self.execution, command, self.suite.draws, {"save_predictions": save}
         )
         return Work(evaluation, self.out, save)
 

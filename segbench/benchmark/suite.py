@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from segbench.errors import DataError
 from segbench.evaluation.protocol import Protocol
 from segbench.files.settings import Location, Truth, Whole, names, setting, text
-from segbench.records.groups import RULES, group_rule
+from segbench.records.groups import RULES, Draws, group_rule
 
 if TYPE_CHECKING:
     from segbench.evaluation.execution import Execution
@@ -125,9 +125,19 @@ class Suite:
     save_predictions: bool = setting(False, Truth(), "Also write class maps as label ids under OUT/predictions/MODEL.")
     gallery: bool = setting(False, Truth(), "Also draw, for each class, the image on which a model does worst.")
     groups: str | None = setting(None, group_rule, f"What the intervals draw: {RULES}.  [default: images]", metavar="RULE")
+    replicates: int | None = setting(
+        None,
+        Whole(1),
+        "Intervals by a bootstrap of so many replicates, however many images there are.  [default: 10000; a jackknife above 20000 images]",
+    )
     channels_last: bool | None = setting(None, Truth(both=True), "Memory order of weights and images.  [default: as they are]")
     compile: bool = setting(False, Truth(), "Run networks through torch.compile.")
     graphs: bool = setting(True, Truth(both=True), "On a GPU, replay passes from CUDA graphs.  [default: where that works]")
+
+    @property
+    def draws(self) -> Draws:
+        """What intervals draw."""
+        return Draws(self.groups, self.replicates)
 
     @property
     def execution(self) -> Execution:

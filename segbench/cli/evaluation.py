@@ -33,6 +33,7 @@ from segbench.errors import DataError
 from segbench.evaluation.protocol import Protocol
 from segbench.files.atomic import require_writable
 from segbench.files.settings import settings_of
+from segbench.records.groups import Draws
 from segbench.records.shard import WHOLE, Shard
 
 if TYPE_CHECKING:
@@ -48,7 +49,20 @@ if TYPE_CHECKING:
 @options_of(Suite, "weights", "name", "set", multiple=True)
 @DEVICE_OPTION
 @options_of(Protocol)
-@options_of(Suite, "limit", "out", "per_class", "save_predictions", "groups", "gallery", "repeats", "channels_last", "compile", "graphs")
+@options_of(
+    Suite,
+    "limit",
+    "out",
+    "per_class",
+    "save_predictions",
+    "groups",
+    "replicates",
+    "gallery",
+    "repeats",
+    "channels_last",
+    "compile",
+    "graphs",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of rows instead of the table: fractions, null where undefined.")
 @SHARD_OPTION
 @QUIET_OPTION
@@ -118,6 +132,7 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard
 @click.option("--out", type=FOLDER, default=Path("partials"), help="With --shard, or under torchrun: where counts go.  [default: partials]")
 @SHARD_OPTION
 @GROUPS_OPTION
+@options_of(Suite, "replicates")
 @WORKERS_OPTION
 @QUIET_OPTION
 @quick_start()
@@ -145,7 +160,7 @@ def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: 
         counted, forget = _count(scoring, options, ranks, shard)
     if counted is None:
         return
-    record = make_record(counted, scoring.dataset, scoring.name, scoring.groups)
+    record = make_record(counted, scoring.dataset, scoring.name, scoring.draws)
     command.print_scores(record)
     command.print_doubts(preds, gts, scoring.dataset, counted)
     if scoring.explain:
@@ -181,7 +196,7 @@ def _scoring(preds: Path, dataset: Dataset, official_json: Path | None, options:
     boundary = options["boundary_ratio"] if options["boundary"] else None
     counting = Counting(Decoding.of_files(dataset.labels, mapping=mapping, **encodings), boundary, dataset.instances, dataset.segments)
     name = options["name"] or preds.resolve().name
-    return Scoring(preds, dataset, counting, names, name, options["groups"], options["explain"])
+    return Scoring(preds, dataset, counting, names, name, Draws(options["groups"], options["replicates"]), options["explain"])
 
 
 def _count(scoring: Scoring, options: dict[str, Any], ranks: Ranks, shard: Shard | None) -> tuple[Counted | None, Callable[[], None]]:

@@ -89,7 +89,7 @@ def print_doubts(preds: Path | None, gts: Path | None, dataset: Dataset, counted
     targets = dataset.root if gts is None else gts
     if preds is not None and preds.exists() and targets.exists() and os.path.samefile(preds, targets):
         doubt = f"PREDS and GTS are the same: {preds}"
-    elif len(counted.images) > 0 and not np.any(counted.byte_pairs - np.diag(np.diag(counted.byte_pairs))):
+    elif len(counted) > 0 and not np.any(counted.byte_pairs - np.diag(np.diag(counted.byte_pairs))):
         doubt = "every pixel of every prediction is as in its target, void too: is PREDS a copy of the targets?"
     else:
         return

@@ -45,8 +45,8 @@ def worst(record: RunRecord, counts: Path, images: int, class_name: str | None =
     if class_name is not None and class_name not in names:
         raise RecordError(f"no class {class_name!r} in {record.labels.name}; {nearest(class_name, names)}")
     ids, counted = read_per_image(counts)
-    per_class = image_class_iou(counted.confusion)
-    chosen = image_miou(counted.confusion) if class_name is None else per_class[:, names.index(class_name)]
+    per_class = image_class_iou(counted.matrices)
+    chosen = image_miou(counted.matrices) if class_name is None else per_class[:, names.index(class_name)]
     order = [index for index in np.argsort(chosen, kind="stable").tolist() if not np.isnan(chosen[index])]
     rows = []
     for index in order[:images]:

@@ -29,7 +29,8 @@ from segbench.models.outputs import largest_magnitude
 
 if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
-    from segbench.records.run_record import RunRecord
+    from segbench.records.groups import Draws
+from segbench.records.run_record import RunRecord
 
 COMMAND = "segbench.Meter"
 """What a record says in place of the command that made it."""
@@ -154,7 +155,7 @@ class Meter:
         from segbench.records.run_record import RunRecord
 
         model, protocol = {"name": name, "arguments": {}}, {"source": "label maps"}
-        return RunRecord.of(self.counted(dataset), dataset, model=model, protocol=protocol, command=COMMAND, groups=groups)
+        return RunRecord.of(self.counted(dataset), dataset, model=model, protocol=protocol, command=COMMAND, draws=Draws(groups))
 
     def write_record(self, path: Path | str, dataset: Dataset, name: str, groups: str | None = None) -> RunRecord:
         """Write the record, and what was counted in every image beside it, so that `segbench compare` works on it; return it."""

@@ -27,6 +27,7 @@ from segbench.metrics.image_counts import Counted
 from segbench.models.facts import model_facts
 from segbench.models.segmenter import Segmenter
 from segbench.records.device import device_name, device_software
+from segbench.records.groups import AS_USUAL, Draws
 from segbench.records.merging import counting_facts, dataset_facts
 from segbench.records.partial import Journal, Task, digest_of
 from segbench.records.per_image import write_run
@@ -57,7 +58,7 @@ def mapped(segmenter: Segmenter, rule: MappingRule, labels: LabelSpace) -> Segme
 class Evaluation:
     """Models on a dataset, as they are evaluated and as records tell it.
 
-    ``groups``: what intervals draw instead of images, by a rule of :mod:`segbench.records.groups`. ``execution``: what the segmenters
+    ``draws``: what intervals draw. ``execution``: what the segmenters
     were prepared for. ``options``: what else decides whether a journal may be continued.
     """
 
@@ -66,7 +67,7 @@ class Evaluation:
     protocol: Protocol = field(default_factory=Protocol)
     execution: Execution = AS_IT_IS
     command: str = ""
-    groups: str | None = None
+    draws: Draws = AS_USUAL
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -101,7 +102,8 @@ class Evaluation:
             "models": models,
             "execution": {**self.execution.facts(), **self.options},
             "command": self.command,
-            "groups": self.groups,
+            "groups": self.draws.groups,
+            **({"replicates": self.draws.replicates} if self.draws.replicates else {}),
         }
         known = times and all(model["network"]["weights"] for model in models)
         here = digest_of(times) if known else ""
@@ -120,7 +122,7 @@ class Evaluation:
         passes = Counter(result.passes[position] for result in results if result.passes)
         facts = {"model": self.model(position), "protocol": self.protocol.to_dict()}
         machine = machine_facts(segmenter, self.execution, passes)
-        record = RunRecord.of(counted, self.dataset, **facts, machine=machine, command=self.command, groups=self.groups)
+        record = RunRecord.of(counted, self.dataset, **facts, machine=machine, command=self.command, draws=self.draws)
         return Outcome(record, counted)
 
 
@@ -147,7 +149,7 @@ def run(
     >>> 0 <= outcome.record.scores.miou <= 1
     True
     """
-    evaluation = Evaluation(segmenters, dataset, protocol or Protocol(), execution, command, groups)
+    evaluation = Evaluation(segmenters, dataset, protocol or Protocol(), execution, command, Draws(groups))
     with Journal(unfinished, evaluation.task if unfinished else None) as journal:
         results = list(resumed(journal, dataset, evaluation.evaluate))
     results = in_order(results, dataset)

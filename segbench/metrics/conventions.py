@@ -46,13 +46,14 @@ def void_not_masked(counted: Counted) -> float:
 
 def of_batches(counted: Counted) -> float:
     """The mean over batches of images, in order, of each batch's mIoU."""
-    batches = (counted.confusions[start : start + BATCH] for start in range(0, len(counted.images), BATCH))
-    return mean_of_defined(score(ConfusionMatrix(counted.labels, batch.sum(axis=0))).miou for batch in batches)
+    batches = (range(start, min(start + BATCH, len(counted))) for start in range(0, len(counted), BATCH))
+    sums = (counted.matrices.dense(images).sum(axis=0) for images in batches)
+    return mean_of_defined(score(ConfusionMatrix(counted.labels, each)).miou for each in sums)
 
 
 def of_images(counted: Counted) -> float:
     """The mean over images of the mean over the classes of an image's target."""
-    return mean_of_defined(image_miou(counted.confusions))
+    return mean_of_defined(image_miou(counted.matrices))
 
 
 def of_images_with_predictions(counted: Counted) -> float:
@@ -93,8 +94,8 @@ def foreground_dice_of_images(counted: Counted, empty: float = math.nan) -> floa
 
 def _of_images(counted: Counted) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """int64[N, C] each: hits, target pixels and predicted pixels of each class in each image."""
-    counts = counted.confusions
-    return counts.diagonal(axis1=1, axis2=2), counts.sum(axis=2), counts[:, :, :-1].sum(axis=1)
+    hits, targets, preds = counted.matrices.class_sums()
+    return hits, targets, preds
 
 
 def _without_last_column(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,7 +104,7 @@ def _without_last_column(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def of_images_by_class(counted: Counted) -> float:
     """The mean over classes of the mean over the images whose target holds the class."""
-    iou = image_class_iou(counted.confusions)
+    iou = image_class_iou(counted.matrices)
     return mean_of_defined(mean_of_defined(column) for column in iou.T)
 
 

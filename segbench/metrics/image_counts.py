@@ -9,7 +9,7 @@ Everything in it is whole numbers but V_rand and V_info, so images can be counte
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import Any
@@ -21,13 +21,16 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
-from segbench.metrics.confusion import ConfusionMatrix, fold_cells
+from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.instance_iou import InstanceRule, InstanceScores, InstanceTable, Rows, weighted_sums
+from segbench.metrics.matrices import CellLog, Matrices
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.region_scores import SegmentScores, mean_scores
 from segbench.metrics.scores import Scores, score
+
+EXTRAS = ("boundary", "instances", "segments")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,17 +112,37 @@ class ImageCounts:
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """Images ``ids`` and the counts of each, in the order of the data set."""
+    """Images ``ids`` and what was counted in each, in the order of the data set.
+
+    ``log`` holds the pair counts of every image, past a bound in a temporary file. ``extras``: by field of :class:`ImageCounts` what was
+    counted in every image beside them. ``found``: by position why images cannot be scored, and what helps.
+    """
 
     counting: Counting
-    ids: tuple[str, ...]
-    images: tuple[ImageCounts, ...]
+    ids: Sequence[str]
+    log: CellLog
+    extras: Mapping[str, Sequence[Any]]
+    found: Mapping[int, tuple[str, str]]
 
     @classmethod
     def of(cls, counting: Counting, items: Iterable[tuple[str, ImageCounts]]) -> Counted:
         """From (sample id, counts), as scoring and running yield them."""
-        items = list(items)
-        return cls(counting, tuple(name for name, _ in items), tuple(image for _, image in items))
+        ids, log, found = list[str](), CellLog(), dict[int, tuple[str, str]]()
+        extras: dict[str, list[Any]] = {name: [] for name in EXTRAS}
+        for name, image in items:
+            if image.problem:
+                found[len(ids)] = image.problem, image.way_out
+            ids.append(name)
+            log.append(image.pairs.cells, image.pairs.pixels)
+            for extra in list(extras):  # what one image lacks is not told of all
+                if (value := getattr(image, extra)) is None:
+                    del extras[extra]
+                else:
+                    extras[extra].append(value)
+        return cls(counting, tuple(ids), log, extras if ids else {}, found)
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
     @property
     def labels(self) -> LabelSpace:
@@ -129,25 +152,28 @@ class Counted:
     @property
     def problems(self) -> list[str]:
         """One line for each image that cannot be scored."""
-        return [f"{name}: {image.problem}" for name, image in zip(self.ids, self.images, strict=True) if image.problem]
+        return [f"{self.ids[index]}: {problem}" for index, (problem, _) in self.found.items()]
 
     @property
     def ways_out(self) -> list[str]:
         """What helps against the problems, each once."""
-        return list(dict.fromkeys(line for image in self.images if image.problem for line in image.way_out.splitlines()))
+        return list(dict.fromkeys(line for _, way_out in self.found.values() for line in way_out.splitlines()))
 
     @cached_property
+    def matrices(self) -> Matrices:
+        """The confusion matrix of every image, as the cells that occur."""
+        decoding = self.counting.decoding
+        return Matrices(self.log, len(self.labels.classes), 256, decoding.target_index, decoding.pred_index)
+
+    @property
     def confusions(self) -> NDArray[np.int64]:
-        """int64[N, C, C+1]: the confusion matrix of every image."""
-        decoding, classes = self.counting.decoding, len(self.labels.classes)
-        image, cells, pixels = self._cells
-        rows, columns = decoding.target_index[cells >> 8], decoding.pred_index[cells & 255]
-        return fold_cells(image, rows, columns, pixels, (len(self.images), classes))
+        """int64[N, C, C+1]: the confusion matrix of every image, all at once, for few and small ones."""
+        return self.matrices.dense()
 
     @cached_property
     def confusion(self) -> ConfusionMatrix:
         """The confusion matrix of all images together."""
-        return ConfusionMatrix(self.labels, self.confusions.sum(axis=0))
+        return ConfusionMatrix(self.labels, self.matrices.total())
 
     @property
     def scores(self) -> Scores:
@@ -156,16 +182,16 @@ class Counted:
 
     def worst(self, count: int) -> list[tuple[str, float]]:
         """The images with the lowest mIoU over their own classes, and that mIoU, the lowest first; never a score of the data set."""
-        mious = image_miou(self.confusions)
+        mious = image_miou(self.matrices)
         order = [int(index) for index in np.argsort(mious, kind="stable") if not np.isnan(mious[index])]
         return [(self.ids[index], round(float(mious[index]), 3)) for index in order[:count]]
 
     @cached_property
     def byte_pairs(self) -> NDArray[np.int64]:
         """int64[256, 256]: the pair counts of all images, over bytes."""
-        _, cells, pixels = self._cells
         total = np.zeros(65536, np.int64)
-        np.add.at(total, cells, pixels)
+        for block in self.log.blocks():
+            np.add.at(total, block.cells, block.pixels)
         return total.reshape(256, 256)
 
     @property
@@ -173,18 +199,18 @@ class Counted:
         """int64[256, 256]: the pair counts of all images, over label ids."""
         return pairs_to_ids(self.byte_pairs, self.counting.decoding.target_ids, self.counting.decoding.pred_ids)
 
-    @cached_property
-    def target_histograms(self) -> NDArray[np.int64]:
-        """int64[N, 256]: the pixels of each target id in every image, void included."""
-        image, cells, pixels = self._cells
-        histograms = np.zeros((len(self.images), 256), np.int64)
-        np.add.at(histograms.reshape(-1), image * 256 + (cells >> 8), pixels)
-        return to_ids(histograms, self.counting.decoding.target_ids)
+    def target_histograms(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """Of every image its id and int64[256], the pixels of each target id, void included."""
+        for block in self.log.blocks(most=1024):
+            histograms = np.zeros((block.number, 256), np.int64)
+            np.add.at(histograms, (block.image, block.cells >> 8), block.pixels)
+            histograms = to_ids(histograms, self.counting.decoding.target_ids)
+            yield from zip(self.ids[block.first : block.first + block.number], histograms, strict=True)
 
     @property
     def boundary(self) -> Boundaries | None:
         """Pixels near the edges of classes, of all images together."""
-        counted = self._all("boundary")
+        counted = self.extras.get("boundary")
         return Boundaries.total(counted) if counted else None
 
     @property
@@ -195,36 +221,22 @@ class Counted:
     @cached_property
     def instances(self) -> InstanceScores | None:
         """The weighted instances of all images together, for iIoU."""
-        counted = self._all("instances")
+        counted = self.extras.get("instances")
         table = self.counting.instance_table
         return InstanceScores(table, np.concatenate(counted)) if counted and table else None
 
     @cached_property
     def per_image(self) -> PerImage:
-        """The same as arrays, an entry for each image."""
-        boundary, instances, segments = (self._all(name) for name in ("boundary", "instances", "segments"))
+        """What was counted in each image."""
+        boundary, instances, segments = (self.extras.get(name) for name in EXTRAS)
         return PerImage(
-            self.confusions,
+            self.matrices,
             np.stack([image.counts for image in boundary]) if boundary else None,
             self._weighted(instances) if instances else None,
             np.array([astuple(image) for image in segments]) if segments else None,
         )
 
-    def _all(self, name: str) -> list[Any]:
-        """What was counted under this name in every image; empty if it was not counted."""
-        values = [getattr(image, name) for image in self.images]
-        return [] if any(value is None for value in values) else values
-
     def _weighted(self, rows: Sequence[Rows]) -> NDArray[np.float64]:
         assert self.counting.instance_table is not None
         image = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
         return weighted_sums(self.counting.instance_table, np.concatenate(rows), image, len(rows))
-
-    @cached_property
-    def _cells(self) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int64]]:
-        """The image, the cell and the pixels of every cell of every image."""
-        if not self.images:
-            return np.zeros(0, np.intp), np.zeros(0, np.int32), np.zeros(0, np.int64)
-        pairs = [image.pairs for image in self.images]
-        image = np.repeat(np.arange(len(pairs)), [len(each.cells) for each in pairs])
-        return image, np.concatenate([each.cells for each in pairs]), np.concatenate([each.pixels for each in pairs])

@@ -6,32 +6,39 @@ Wang et al., "Revisiting Evaluation Metrics for Semantic Segmentation: Optimizat
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.metrics.matrices import ClassSums, Matrices
+
 Image = TypeVar("Image", bound=Hashable)
 
 
-def image_class_iou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """float64[N, C] from the confusion matrices int64[N, C, C+1] of N images; NaN where the target has no pixel of the class."""
-    hits = counts.diagonal(axis1=1, axis2=2)
-    targets, preds = counts.sum(axis=2), counts[:, :, :-1].sum(axis=1)
-    union = targets + preds - hits
-    iou: NDArray[np.float64] = np.divide(hits, union, out=np.full(hits.shape, np.nan), where=targets > 0)
-    return iou
+Counts = NDArray[np.int64] | Matrices
+"""The confusion matrices int64[N, C, C+1] of N images, or the same as the cells that occur."""
 
 
-def image_miou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def image_class_iou(counts: Counts) -> NDArray[np.float64]:
+    """float64[N, C] from the confusion matrices of N images; NaN where the target has no pixel of the class."""
+    parts = [class_iou(sums) for sums in _sums(counts)]
+    return np.concatenate(parts) if parts else np.zeros((0, _matrices(counts).classes))
+
+
+def image_miou(counts: Counts) -> NDArray[np.float64]:
     """float64[N]: the mean over the classes of each image; NaN of an image that is void all over."""
-    iou = image_class_iou(counts)
-    present = ~np.isnan(iou)
-    classes = present.sum(axis=1)
-    mean: NDArray[np.float64] = np.divide(np.nansum(iou, axis=1), classes, out=np.full(len(iou), np.nan), where=classes > 0)
-    return mean
+    parts = [_mean(class_iou(sums)) for sums in _sums(counts)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def class_iou(sums: ClassSums) -> NDArray[np.float64]:
+    """float64[N, C] of the sums of N images; NaN where the target has no pixel of the class."""
+    union = sums.targets + sums.preds - sums.hits
+    iou: NDArray[np.float64] = np.divide(sums.hits, union, out=np.full(union.shape, np.nan), where=sums.targets > 0)
+    return iou
 
 
 @dataclass(eq=False)
@@ -65,9 +72,24 @@ class Worst(Generic[Image]):
         return [self._enough.get(index, self._any.get(index)) for index in range(count)]
 
 
-def worst_images(counts: NDArray[np.int64]) -> list[tuple[int, float] | None]:
-    """For each class the worst of N images with confusion matrices int64[N, C, C+1], as :class:`Worst` has it, and the IoU there."""
-    worst = Worst[int]()
-    for image, confusion in enumerate(counts):
-        worst.add(image, confusion)
-    return worst.classes(counts.shape[1])
+def worst_images(counts: Counts) -> list[tuple[int, float] | None]:
+    """For each class the worst of N images by their confusion matrices, as :class:`Worst` has it, and the IoU there."""
+    worst, matrices = Worst[int](), _matrices(counts)
+    for image in range(len(matrices)):
+        worst.add(image, matrices.dense([image])[0])
+    return worst.classes(matrices.classes)
+
+
+def _matrices(counts: Counts) -> Matrices:
+    return counts if isinstance(counts, Matrices) else Matrices.of(counts)
+
+
+def _sums(counts: Counts) -> Iterator[ClassSums]:
+    return (sums for _, sums in _matrices(counts).sums())
+
+
+def _mean(iou: NDArray[np.float64]) -> NDArray[np.float64]:
+    present = ~np.isnan(iou)
+    classes = present.sum(axis=1)
+    mean: NDArray[np.float64] = np.divide(np.nansum(iou, axis=1), classes, out=np.full(len(iou), np.nan), where=classes > 0)
+    return mean

@@ -10,8 +10,9 @@ mean, is as for a single matrix; a test holds the formulas here and there togeth
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import BOUNDARY
 from segbench.metrics.instance_iou import INSTANCES
+from segbench.metrics.matrices import Matrices
 from segbench.metrics.region_scores import SEGMENTS
 from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_rows
 
@@ -40,21 +42,42 @@ KINDS: dict[str, Kind] = {**OF_PAIRS, **{name: kind for each in STATISTICS.value
 
 @dataclass(frozen=True, eq=False)
 class PerImage:
-    """All that was counted in N images: the confusion matrix of each, int64[N, C, C+1], and where they were asked for the counts of
-    Boundary IoU int64[N, C, 3] (:class:`segbench.metrics.boundary_iou.Boundaries`) and the weighted hits and misses of instances
-    float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are V_rand and V_info, float64[N, 2], which are
-    means over images and not sums (:mod:`segbench.metrics.region_scores`).
+    """All that was counted in N images: ``counts`` are the confusion matrix of each, int64[N, C, C+1], or the same as the cells that occur.
+
+    Where they were asked for there are the counts of Boundary IoU int64[N, C, 3] (:class:`segbench.metrics.boundary_iou.Boundaries`) and
+    the weighted hits and misses of instances float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are
+    V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`).
     """
 
-    confusion: NDArray[np.int64]
+    counts: NDArray[np.int64] | Matrices
     boundary: NDArray[np.int64] | None = None
     instances: Floats | None = None
     segments: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @cached_property
+    def matrices(self) -> Matrices:
+        """The confusion matrices as the cells that occur.
+
+        :raises ValueError: they are not int64[N, C, C+1].
+        """
+        return self.counts if isinstance(self.counts, Matrices) else Matrices.of(self.counts)
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """int64[N, C, C+1]: the confusion matrices, all at once, for few and small ones."""
+        return self.counts.dense() if isinstance(self.counts, Matrices) else self.counts
 
     @property
     def extras(self) -> tuple[str, ...]:
         """Which of :data:`STATISTICS` were counted."""
         return tuple(name for name in STATISTICS if getattr(self, name) is not None)
+
+    def only(self, extras: Sequence[str]) -> PerImage:
+        """The same without other extras than these."""
+        return PerImage(self.counts, **{name: getattr(self, name) for name in extras})
 
 
 def score_names(labels: LabelSpace, extras: Sequence[str] = ()) -> list[str]:
@@ -72,26 +95,55 @@ def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: 
     """
     counted = counted if isinstance(counted, PerImage) else PerImage(counted)
     _refuse_misshapen(labels, counted)
-    if groups is not None and len(groups) != len(counted.confusion):
-        raise ValueError(f"{len(groups)} groups for {len(counted.confusion)} images")
-    inside, square = _members(labels), counted.confusion[:, :, :-1]
-    hits = np.diagonal(square, axis1=1, axis2=2)
-    category_hits = ((inside @ square) * inside).sum(axis=2)
-    parts = [hits, counted.confusion.sum(axis=2), square.sum(axis=1), category_hits]
-    parts += [STATISTICS[name].sums(getattr(counted, name)) for name in counted.extras]
-    statistics = np.concatenate(parts, axis=1).T
+    if groups is not None and len(groups) != len(counted):
+        raise ValueError(f"{len(groups)} groups for {len(counted)} images")
+    size = numbers_of(labels, counted.extras)
     if groups is None:
-        return np.ascontiguousarray(statistics, np.float64)
+        units = np.zeros((size, len(counted)))
+        for first, block in unit_blocks(labels, counted):
+            units[:, first : first + block.shape[1]] = block
+        return units
     number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
-    sums = np.zeros((len(number), len(statistics)), statistics.dtype)
-    np.add.at(sums, np.array([number[group] for group in groups], np.intp), statistics.T)
-    return np.ascontiguousarray(sums.T, np.float64)
+    of_images = np.array([number[group] for group in groups], np.intp)
+    units = np.zeros((size, len(number)))
+    for first, block in unit_blocks(labels, counted):
+        np.add.at(units.T, of_images[first : first + block.shape[1]], block.T)
+    return units
+
+
+def unit_blocks(labels: LabelSpace, counted: PerImage) -> Iterator[tuple[int, Floats]]:
+    """The columns of :func:`units_of` of every image, some of them at once: the first of them, and float64[S, n]."""
+    _refuse_misshapen(labels, counted)
+    inside, matrices = _members(labels), counted.matrices
+    classes = matrices.classes
+    category = np.where(inside.any(axis=0), inside.argmax(axis=0), len(inside)) if len(inside) else np.zeros(classes, np.int64)
+    for block, sums in matrices.sums():
+        category_hits = np.zeros((block.number, len(inside) + 1), np.int64)
+        if len(inside):
+            rows, columns = np.divmod(block.cells, classes + 1)
+            of_column = np.append(category, len(inside))[columns]
+            hit = (category[rows] == of_column) & (of_column < len(inside))
+            np.add.at(category_hits, (block.image[hit], of_column[hit]), block.pixels[hit])
+        images = slice(block.first, block.first + block.number)
+        parts = [*sums, category_hits[:, :-1], *(STATISTICS[name].sums(getattr(counted, name)[images]) for name in counted.extras)]
+        yield block.first, np.ascontiguousarray(np.concatenate(parts, axis=1).T, np.float64)
+
+
+def numbers_of(labels: LabelSpace, extras: Sequence[str] = ()) -> int:
+    """S: how many sums scores are made of."""
+    return sum(_sizes(labels, extras))
+
+
+def _sizes(labels: LabelSpace, extras: Sequence[str]) -> list[int]:
+    classes = len(labels.classes)
+    own = (STATISTICS[name].sums(np.zeros((1, *STATISTICS[name].shape(classes)))).size for name in extras)
+    return [classes, classes, classes, len(labels.categories), *own]
 
 
 def _refuse_misshapen(labels: LabelSpace, counted: PerImage) -> None:
-    matrices, classes = counted.confusion, len(labels.classes)
-    if matrices.dtype != np.int64 or matrices.shape != (len(matrices), classes, classes + 1):
-        raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not {matrices.dtype}{list(matrices.shape)}")
+    matrices, classes = counted.matrices, len(labels.classes)
+    if matrices.classes != classes:
+        raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not of {matrices.classes} classes")
     for name in counted.extras:
         expected, shape = [len(matrices), *STATISTICS[name].shape(classes)], list(getattr(counted, name).shape)
         if shape != expected:
@@ -106,15 +158,8 @@ def _members(labels: LabelSpace) -> NDArray[np.int64]:
 
 def scores_of(labels: LabelSpace, sums: Floats, extras: Sequence[str] = ()) -> dict[str, Floats]:
     """Every score of R columns float64[S, R], by the names of :data:`KINDS`; those of the extras too."""
-    classes, inside = len(labels.classes), _members(labels).astype(np.float64)
-    sizes = [
-        classes,
-        classes,
-        classes,
-        len(inside),
-        *(STATISTICS[name].sums(np.zeros((1, *STATISTICS[name].shape(classes)))).size for name in extras),
-    ]
-    hits, targets, preds, category_hits, *more = np.split(sums, np.cumsum(sizes)[:-1])
+    inside = _members(labels).astype(np.float64)
+    hits, targets, preds, category_hits, *more = np.split(sums, np.cumsum(_sizes(labels, extras))[:-1])
     of_pairs = Sums(labels, inside, hits, targets, preds, category_hits)
     scores = _scores_of_pairs(of_pairs)
     for name, own in zip(extras, more, strict=True):
@@ -146,8 +191,16 @@ def _scores_of_pairs(sums: Sums) -> dict[str, Floats]:
 
 def totals(labels: LabelSpace, counted: PerImage) -> dict[str, Floats]:
     """Every score of the images together: float64[], of classes float64[C], of categories float64[K]."""
-    sums = units_of(labels, counted, None).sum(axis=1, keepdims=True)
+    sums = total_of(labels, counted)
     return {name: values[..., 0] for name, values in scores_of(labels, sums, counted.extras).items()}
+
+
+def total_of(labels: LabelSpace, counted: PerImage) -> Floats:
+    """float64[S, 1]: the sums of all images together."""
+    total = np.zeros((numbers_of(labels, counted.extras), 1))
+    for _, block in unit_blocks(labels, counted):
+        total += block.sum(axis=1, keepdims=True)
+    return total
 
 
 def mious_of(labels: LabelSpace, sums: Floats) -> Floats:

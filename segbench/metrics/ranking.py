@@ -19,20 +19,24 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.per_image import PerImage
 from segbench.metrics.scores import score
 from segbench.metrics.uncertainty import LEVEL, REPLICATES, SEED, holm, miou_p_value
 
 
-def shared_ranks(labels: LabelSpace, models: Sequence[NDArray[np.int64]], *, level: float = LEVEL, seed: int = SEED) -> list[int]:
+def shared_ranks(
+    labels: LabelSpace, models: Sequence[NDArray[np.int64] | PerImage], *, level: float = LEVEL, seed: int = SEED
+) -> list[int]:
     """The rank of each model, from 1. One whose mIoU is undefined comes after all that have one.
 
-    :param models: for each the confusion matrices int64[N, C, C+1] of the same images in the same order.
+    :param models: for each the confusion matrices of the same images in the same order, int64[N, C, C+1] or what holds them.
     :raises ValueError: the images differ.
     """
-    mious = [score(ConfusionMatrix(labels, counts.sum(axis=0))).miou for counts in models]
+    counted = [each if isinstance(each, PerImage) else PerImage(each) for each in models]
+    mious = [score(ConfusionMatrix(labels, each.matrices.total())).miou for each in counted]
     pairs = list(combinations(range(len(models)), 2))
     draws = max(REPLICATES, math.ceil(2 * len(pairs) / (1 - level)))
-    adjusted = holm([miou_p_value(labels, models[i], models[j], replicates=draws, seed=seed) for i, j in pairs])
+    adjusted = holm([miou_p_value(labels, counted[i], counted[j], replicates=draws, seed=seed) for i, j in pairs])
     differ = {frozenset(pair) for pair, p in zip(pairs, adjusted, strict=True) if p <= 1 - level}
     order = sorted(range(len(models)), key=lambda i: -math.inf if math.isnan(mious[i]) else mious[i], reverse=True)
     ranks, leader = [0] * len(models), 0

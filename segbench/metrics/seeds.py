@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbench.labels.space import LabelSpace
+from segbench.metrics.matrices import different_targets
 from segbench.metrics.per_image import STATISTICS, PerImage, scores_of, units_of
 from segbench.metrics.statistic import Floats
 from segbench.metrics.student import t_cdf, t_quantile
@@ -134,7 +135,7 @@ def compare_seeds(
     """
     sides, extras = (list(a), list(b)), tuple(name for name in STATISTICS if all(name in each.extras for each in (*a, *b)))
     _check(*sides)
-    pruned = [PerImage(each.confusion, **{name: getattr(each, name) for name in extras}) for each in (*a, *b)]
+    pruned = [each.only(extras) for each in (*a, *b)]
     units = [units_of(labels, each, groups) for each in pruned]
     ordered = in_order(np.concatenate([sum(units, np.zeros_like(units[0])), *units]))[len(units[0]) :]
     observed = [scores_of(labels, one.sum(axis=1, keepdims=True), extras) for one in units]
@@ -178,6 +179,7 @@ def _variance(values: Floats) -> Floats:
 def _check(a: Sequence[PerImage], b: Sequence[PerImage]) -> None:
     if len(a) < 2 or len(b) < 2:
         raise ValueError(f"{len(a)} and {len(b)} seeds: what seeds differ by is seen from two of each model on")
-    first = a[0].confusion.sum(axis=2)
-    if any(each.confusion.shape != a[0].confusion.shape or (each.confusion.sum(axis=2) != first).any() for each in (*a, *b)):
+    first = a[0].matrices
+    others = [each.matrices for each in (*a, *b)]
+    if any((len(x), x.classes) != (len(first), first.classes) or different_targets(first, x) for x in others):
         raise ValueError("all seeds must be of the same images in the same order")

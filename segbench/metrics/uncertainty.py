@@ -25,16 +25,19 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
+from segbench.metrics.matrices import Ints, different_targets
 from segbench.metrics.per_image import KINDS, STATISTICS, PerImage, mious_of, score_names, scores_of, units_of
 from segbench.metrics.statistic import Floats
 
+Method = Literal["bootstrap", "jackknife"]
+METHODS: tuple[Method, ...] = ("bootstrap", "jackknife")
 LEVEL = 0.95
 REPLICATES = 10_000
 SEED = 0
@@ -50,7 +53,8 @@ class Intervals:
 
     Class scores are float64[C, 2], ``category_iou`` float64[K, 2] in the order of the label space's categories. ``boundary_miou`` and
     ``boundary_iou`` (C), ``iiou`` and ``class_iiou`` (C), ``v_rand`` and ``v_info`` are there where they were counted. A replicate drew
-    ``units`` times, and ``unit`` says what: images, cities.
+    ``units`` times, and ``unit`` says what: images, cities. By the ``method`` jackknife (:mod:`segbench.metrics.jackknife`) nothing was
+    drawn, and there are no replicates.
     """
 
     bounds: Mapping[str, Floats]
@@ -59,6 +63,7 @@ class Intervals:
     seed: int
     units: int
     unit: str
+    method: Method = "bootstrap"
 
     def half_width(self, metric: str) -> Floats:
         """Half the width: what stands behind ``±``."""
@@ -68,6 +73,7 @@ class Intervals:
     def to_dict(self, labels: LabelSpace) -> dict[str, Any]:
         """Plain data, classes and categories by name, an undefined interval as ``None``; :meth:`from_dict` reads it back."""
         facts = {"level": self.level, "replicates": self.replicates, "seed": self.seed, "units": self.units, "unit": self.unit}
+        facts |= {"method": self.method} if self.method != "bootstrap" else {}
         return facts | {metric: _named(bounds, _names(labels, metric)) for metric, bounds in self.bounds.items()}
 
     @classmethod
@@ -79,7 +85,11 @@ class Intervals:
         extras = [name for name, statistic in STATISTICS.items() if any(score in data for score in statistic.names)]
         names = [name for name in score_names(labels, extras) if name in data or name not in _LATER]
         bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in names}
-        return cls(bounds, float(data["level"]), int(data["replicates"]), int(data["seed"]), int(data["units"]), str(data["unit"]))
+        method = data.get("method", "bootstrap")
+        if method not in METHODS:
+            raise ValueError(f"intervals of the method {method!r}; this segbench knows {' and '.join(METHODS)}")
+        numbers = int(data["replicates"]), int(data["seed"]), int(data["units"])
+        return cls(bounds, float(data["level"]), *numbers, str(data["unit"]), method)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +141,11 @@ def bootstrap(
     np.True_
     """
     counted = per_image if isinstance(per_image, PerImage) else PerImage(per_image)
+    check_level(level, replicates)
     units = in_order(units_of(labels, counted, groups))
-    _check(level, replicates)
-    point = scores_of(labels, units, counted.extras)
+    defined = defining_units(labels, units, counted.extras)
     sums = resampled(units, replicates, seed)
-    bounds = {name: _percentiles(values, level, point[name]) for name, values in scores_of(labels, sums, counted.extras).items()}
+    bounds = {name: _percentiles(values, level, defined[name]) for name, values in scores_of(labels, sums, counted.extras).items()}
     return Intervals(bounds, level, replicates, seed, units.shape[1], unit)
 
 
@@ -155,7 +165,7 @@ def compare(
 
     :raises ValueError: as :func:`bootstrap`; or the targets of the two differ, so these are not the same images.
     """
-    _check(LEVEL, replicates)
+    check_level(LEVEL, replicates)
     first, second, extras = _paired_units(labels, a, b, groups)
     both = np.concatenate([first, second])
 
@@ -165,7 +175,7 @@ def compare(
 
     observed = difference(both.sum(axis=1, keepdims=True))
     of_units, drawn = difference(both), difference(resampled(both, replicates, seed))
-    bounds = {name: _percentiles(values, LEVEL, of_units[name]) for name, values in drawn.items()}
+    bounds = {name: _percentiles(values, LEVEL, (~np.isnan(of_units[name])).sum(axis=-1)) for name, values in drawn.items()}
     exact = 2 ** min(first.shape[1], 64) <= replicates
     exchanged = difference(_exchanged(first, second, replicates, seed, exact=exact))
     p_values = {name: _p_value(values, observed[name], exact=exact) for name, values in exchanged.items()}
@@ -178,26 +188,43 @@ def _paired_units(
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
     """The units of both, sorted by the sum of both, so that comparing b with a draws the same units; and the extras that both have."""
     a, b = (x if isinstance(x, PerImage) else PerImage(x) for x in (a, b))
-    x, y = a.confusion, b.confusion
-    if x.shape != y.shape or (different := int((x.sum(axis=2) != y.sum(axis=2)).any(axis=1).sum())):
-        what = f"{len(x)} and {len(y)} images" if x.shape != y.shape else f"{different} of {len(x)} images have other targets"
-        raise ValueError(f"a paired comparison needs the same images in the same order: {what}")
+    refuse_other_images(a, b)
     extras = tuple(name for name in a.extras if name in b.extras)
-    first, second = (
-        units_of(labels, PerImage(side.confusion, **{name: getattr(side, name) for name in extras}), groups) for side in (a, b)
-    )
+    first, second = (units_of(labels, side.only(extras), groups) for side in (a, b))
     both = in_order(np.concatenate([first + second, first, second]))[len(first) :]
     first, second = np.split(both, 2)
     return first, second, extras
 
 
+def refuse_other_images(a: PerImage, b: PerImage) -> None:
+    """Check that two sides have the same targets.
+
+    :raises ValueError: they have not; it is said in how many images.
+    """
+    x, y = a.matrices, b.matrices
+    what = ""
+    if (len(x), x.classes) != (len(y), y.classes):
+        what = f"{len(x)} and {len(y)} images"
+    else:
+        different = different_targets(x, y)
+        what = f"{different} of {len(x)} images have other targets" if different else ""
+    if what:
+        raise ValueError(f"a paired comparison needs the same images in the same order: {what}")
+
+
 def miou_p_value(
-    labels: LabelSpace, a: NDArray[np.int64], b: NDArray[np.int64], *, replicates: int = REPLICATES, seed: int = SEED
+    labels: LabelSpace,
+    a: NDArray[np.int64] | PerImage,
+    b: NDArray[np.int64] | PerImage,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
 ) -> float:
     """The p-value of the mIoU in :func:`compare`, in a tenth of the time; NaN where either mIoU is undefined.
 
     :raises ValueError: as :func:`compare`.
     """
+    a, b = ((x if isinstance(x, PerImage) else PerImage(x)).only(()) for x in (a, b))
     first, second, _ = _paired_units(labels, a, b, None)
     exact = 2 ** min(first.shape[1], 64) <= replicates
 
@@ -219,14 +246,21 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _check(level: float, replicates: int) -> None:
+def check_level(level: float, replicates: int) -> None:
+    """Check what intervals are asked for.
+
+    :raises ValueError: it makes no sense.
+    """
     if not 0 < level < 1 or replicates < 1:
         raise ValueError(f"a level lies between 0 and 1 and there is at least one replicate, not {level} and {replicates}")
 
 
 def in_order(units: Floats) -> Floats:
-    """float64[S, N] with its columns sorted, so that the order of the images does not matter."""
-    return units[:, np.lexsort(units[::-1])]
+    """float64[S, N], the same array, with its columns sorted, so that the order of the images does not matter."""
+    order = np.lexsort(units[::-1])
+    for row in units:
+        row[:] = row[order]
+    return units
 
 
 def resampled(units: Floats, replicates: int, seed: int) -> Floats:
@@ -259,10 +293,20 @@ def _blocks(total: int, units: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, total))
 
 
-def _percentiles(values: Floats, level: float, of_units: Floats) -> Floats:
+def _percentiles(values: Floats, level: float, defined: Ints) -> Floats:
     """float64[..., 2] of float64[..., R], over what is not NaN; NaN where fewer than two units define the score."""
-    enough = (~np.isnan(of_units)).sum(axis=-1, keepdims=True) >= 2
-    return np.where(enough, quantiles(values, level), np.nan)
+    return np.where(defined[..., None] >= 2, quantiles(values, level), np.nan)
+
+
+def defining_units(labels: LabelSpace, units: Floats, extras: Sequence[str]) -> dict[str, Ints]:
+    """int64[...] of each score: in how many of the units float64[S, N] it is defined."""
+    defined: dict[str, Ints] = {}
+    at_once = max(1, _BLOCK // len(units))
+    for start in range(0, max(1, units.shape[1]), at_once):
+        for name, values in scores_of(labels, units[:, start : start + at_once], extras).items():
+            there = (~np.isnan(values)).sum(axis=-1)
+            defined[name] = defined[name] + there if name in defined else there
+    return defined
 
 
 def quantiles(values: Floats, level: float) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.matrices import Matrices
 from segbench.metrics.per_image import STATISTICS, PerImage
 from segbench.metrics.scores import score
 from segbench.records.run_record import RunRecord
@@ -51,21 +52,19 @@ def agree_by_image(record: RunRecord, recorded: Counts, again: Counts) -> Agreem
     if unknown := [name for name in ids if name not in place]:
         return _nothing([f"{len(unknown)} images are not among those of the record, {unknown[0]} for one: these are other data"])
     chosen = [place[name] for name in ids]
-    before, after = recorded[1].confusion[chosen], counted.confusion
-    other = (before.sum(axis=2) != after.sum(axis=2)).any(axis=1)
+    other, moved, sums = _moved(recorded[1].matrices, counted.matrices, chosen)
     problems = [
         f"{name}: the record counts other target pixels than the target has" for name, wrong in zip(ids, other, strict=True) if wrong
     ]
-    moved = np.abs(before - after).sum(axis=(1, 2)) // 2
     apart = sorted(((name, int(pixels)) for name, pixels in zip(ids, moved, strict=True) if pixels), key=lambda each: (-each[1], each[0]))
     extras = [name for name in STATISTICS if _differ(getattr(recorded[1], name), getattr(counted, name), chosen)]
-    totals = [score(ConfusionMatrix(record.labels, each.sum(axis=0))).miou for each in (before, after)]
-    return Agreement(tuple(problems), len(ids), int(before.sum()), int(moved.sum()), tuple(apart), totals[0], totals[1], tuple(extras))
+    totals = [score(ConfusionMatrix(record.labels, each)).miou for each in sums]
+    return Agreement(tuple(problems), len(ids), int(sums[0].sum()), int(moved.sum()), tuple(apart), totals[0], totals[1], tuple(extras))
 
 
 def agree_in_total(record: RunRecord, again: Counts) -> Agreement:
     """The same of a record without matrices: only the sums over all images can be held against each other."""
-    before, after = record.confusion.counts, again[1].confusion.sum(axis=0)
+    before, after = record.confusion.counts, again[1].matrices.total()
     other = bool((before.sum(axis=1) != after.sum(axis=1)).any())
     problems = ("the record counts other target pixels than these targets have",) if other else ()
     totals = [score(ConfusionMatrix(record.labels, each)).miou for each in (before, after)]
@@ -78,6 +77,22 @@ def machine_differs(record: RunRecord, here: RunRecord) -> list[str]:
     then, now = record.environment, here.environment
     keys = [key for key in dict.fromkeys([*then, *now]) if key not in HERE and not (key == "cpu" and now.get("device") != "cpu")]
     return [f"{key}: {then.get(key)} then, {now.get(key)} now" for key in keys if then.get(key) != now.get(key)]
+
+
+def _moved(before: Matrices, after: Matrices, chosen: Sequence[int]) -> tuple[list[bool], NDArray[np.int64], list[NDArray[np.int64]]]:
+    """Of each image whether its targets differ, and how many pixels moved; and the sum of all matrices on either side.
+
+    ``chosen``: where the images of ``after`` are in ``before``.
+    """
+    other, moved = [], np.zeros(len(chosen), np.int64)
+    sums = [np.zeros((before.classes, before.classes + 1), np.int64) for _ in range(2)]
+    for place, index in enumerate(chosen):
+        x, y = before.dense([index])[0], after.dense([place])[0]
+        other.append(bool((x.sum(axis=1) != y.sum(axis=1)).any()))
+        moved[place] = np.abs(x - y).sum() // 2
+        sums[0] += x
+        sums[1] += y
+    return other, moved, sums
 
 
 def _differ(recorded: NDArray[np.generic] | None, again: NDArray[np.generic] | None, chosen: Sequence[int]) -> bool:

@@ -117,7 +117,7 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
     named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
     found = compare(first.labels, x, y, **named)
     scores_a, scores_b = totals(first.labels, x), totals(first.labels, y)
-    image_mious = np.stack([image_miou(x.confusion), image_miou(y.confusion)])
+    image_mious = np.stack([image_miou(x.matrices), image_miou(y.matrices)])
     return Compared(first, second, (scores_a, scores_b), found, tuple(ids), image_mious)
 
 
@@ -139,6 +139,6 @@ def read_matrices(path: Path, record: RunRecord) -> tuple[list[str], PerImage]:
     if not file.is_file():
         raise RecordError(f"{file} is missing: a comparison needs what was counted in every image; `run` and `score --json` write it")
     ids, counted = read_per_image(file)
-    if not np.array_equal(counted.confusion.sum(axis=0), record.confusion.counts):
+    if not np.array_equal(counted.matrices.total(), record.confusion.counts):
         raise RecordError(f"{file}: these matrices do not add up to {path.name} beside them")
     return ids, counted

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
+
     from segbench.datasets.base import Dataset
 
 
-def data_facts(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]]) -> dict[str, Any]:
+def data_facts(dataset: Dataset, targets: Iterable[tuple[str, NDArray[np.int64]]]) -> dict[str, Any]:
     """What a record says of its data. ``targets`` that were evaluated: (sample id, pixels of each target id int64[256]), void included."""
+    images, pixels, resized, digest = 0, 0, 0, hashlib.sha256()
+    size = dataset.official_size
+    for sample_id, histogram in targets:
+        here = int(histogram.sum())
+        images, pixels = images + 1, pixels + here
+        resized += size is not None and here != size[0] * size[1]
+        _add(digest, sample_id, histogram)
+    departures = list(_departures(dataset, resized))
     return {
         "name": dataset.name,
         "split": dataset.split,
-        "images": len(targets),
+        "images": images,
         "of": dataset.split_size,
-        "pixels": sum(int(histogram.sum()) for _, histogram in targets),
-        "targets_sha256": targets_fingerprint(targets),
-        **({"unofficial": departures} if (departures := list(_departures(dataset, targets))) else {}),
+        "pixels": pixels,
+        "targets_sha256": digest.hexdigest(),
+        **({"unofficial": departures} if departures else {}),
         **dataset.facts,
     }
 
 
-def _departures(dataset: Dataset, targets: Sequence[tuple[str, NDArray[np.int64]]]) -> Iterator[str]:
-    """In what the data differ from what is handed out."""
+def _departures(dataset: Dataset, resized: int) -> Iterator[str]:
+    """In what the data differ from what is handed out. ``resized``: how many targets have another number of pixels."""
     if dataset.official_images not in (None, dataset.split_size):
         yield f"{dataset.split_size} images instead of {dataset.official_images}"
-    if dataset.official_size is not None:
+    if dataset.official_size is not None and resized:
         height, width = dataset.official_size
-        if resized := sum(int(histogram.sum()) != height * width for _, histogram in targets):
-            yield f"{resized} targets are not {width}x{height}"
+        yield f"{resized} targets are not {width}x{height}"
 
 
 def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str:
@@ -45,5 +54,9 @@ def targets_fingerprint(targets: Iterable[tuple[str, NDArray[np.int64]]]) -> str
     """
     digest = hashlib.sha256()
     for sample_id, histogram in targets:
-        digest.update(sample_id.encode(errors="surrogateescape") + b"\0" + np.ascontiguousarray(histogram, dtype="<i8").tobytes())
+        _add(digest, sample_id, histogram)
     return digest.hexdigest()
+
+
+def _add(digest: Digest, sample_id: str, histogram: NDArray[np.int64]) -> None:
+    digest.update(sample_id.encode(errors="surrogateescape") + b"\0" + np.ascontiguousarray(histogram, dtype="<i8").tobytes())

@@ -114,14 +114,25 @@ def _stem(name: str) -> str:
     return re.sub(r"\.[A-Za-z]\w{1,4}$", "", name)
 
 
-def intervals_of(labels: LabelSpace, ids: Sequence[str], counted: PerImage, groups: str | None = None) -> Intervals:
+@dataclass(frozen=True)
+class Draws:
+    """What intervals draw: ``groups`` of images by a rule, and how many ``replicates`` of a bootstrap; ``None`` leaves it to the data."""
+
+    groups: str | None = None
+    replicates: int | None = None
+
+
+AS_USUAL = Draws()
+
+
+def intervals_of(labels: LabelSpace, ids: Sequence[str], counted: PerImage, draws: Draws = AS_USUAL) -> Intervals:
     """Intervals over images, or over groups of them by a rule.
 
     :raises DataError: see :func:`groups_of`.
     """
-    from segbench.metrics.uncertainty import bootstrap  # numpy, which the command line does without when it reads a rule
+    from segbench.metrics.jackknife import intervals  # numpy, which the command line does without when it reads a rule
 
-    if groups is None:
-        return bootstrap(labels, counted)
-    found = groups_of(ids, groups)
-    return bootstrap(labels, counted, groups=found.of_images, unit=found.unit)
+    if draws.groups is None:
+        return intervals(labels, counted, replicates=draws.replicates)
+    found = groups_of(ids, draws.groups)
+    return intervals(labels, counted, groups=found.of_images, unit=found.unit, replicates=draws.replicates)

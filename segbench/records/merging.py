@@ -15,6 +15,7 @@ from segbench.labels.space import LabelSpace
 from segbench.metrics.conventions import explain
 from segbench.metrics.image_counts import Counted, Counting, ImageCounts
 from segbench.metrics.scores import METRICS_VERSION
+from segbench.records.groups import Draws
 from segbench.records.partial import End, Partial, Row, Task, differences
 from segbench.records.run_record import RunRecord
 from segbench.records.shard import Shard
@@ -58,7 +59,7 @@ class Merged:
         facts = self.task.facts
         own = facts["models"][model]
         machine = self.task.machine[model] if self.task.machine else {}
-        how = {"command": facts["command"], "groups": facts["groups"], "machine": machine}
+        how = {"command": facts["command"], "draws": Draws(facts["groups"], facts.get("replicates")), "machine": machine}
         record = RunRecord.of(counted, self.dataset, model=self.end.models[model] or {}, protocol=own["protocol"], **how)
         return replace(record, explained=explain(counted)) if facts["explain"] else record
 

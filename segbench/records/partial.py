@@ -29,7 +29,7 @@ from segbench.metrics.image_counts import ImageCounts
 from segbench.records.shard import WHOLE, Shard
 
 SCHEMA = "segbench.partial/1"
-TOLD = ("command", "groups", "explain")
+TOLD = ("command", "groups", "replicates", "explain")
 """Facts of a task on which its counts do not depend."""
 Row = list[ImageCounts | None]
 """Of one image what was counted for each model; ``None`` for a model that failed."""

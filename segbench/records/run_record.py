@@ -34,7 +34,7 @@ from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, sc
 from segbench.metrics.uncertainty import Intervals
 from segbench.records.data_facts import data_facts
 from segbench.records.environment import environment
-from segbench.records.groups import intervals_of
+from segbench.records.groups import AS_USUAL, Draws, intervals_of
 from segbench.records.shape import require_run_shape
 
 if TYPE_CHECKING:
@@ -75,25 +75,25 @@ class RunRecord(Shown):
         protocol: Mapping[str, Any],
         machine: Mapping[str, Any] = MappingProxyType({}),
         command: str = "",
-        groups: str | None = None,
+        draws: Draws = AS_USUAL,
     ) -> RunRecord:
         """The record of what was counted in a dataset, with intervals over its images.
 
         :param machine: facts for the environment, beside those that every record has.
-        :param groups: what the intervals draw instead of images, by a rule of :mod:`segbench.records.groups`.
+        :param draws: what the intervals draw instead of images.
         :raises DataError: the names of the images have no such groups.
         """
         if mapping := counted.counting.decoding.mapping:
             model, protocol = {**model, "mapping": mapping.facts()}, {**protocol, "map": mapping.signature}
         return cls(
             model,
-            data_facts(dataset, list(zip(counted.ids, counted.target_histograms, strict=True))),
+            data_facts(dataset, counted.target_histograms()),
             protocol,
             environment(**machine),
             counted.confusion,
             counted.instances.class_iiou(counted.confusion) if counted.instances else {},
             command,
-            intervals_of(counted.labels, counted.ids, counted.per_image, groups),
+            intervals_of(counted.labels, counted.ids, counted.per_image, draws),
             counted.boundary,
             counted.segments,
         )

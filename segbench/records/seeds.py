@@ -8,8 +8,6 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from segbench.errors import RecordError
 from segbench.labels.space import LabelSpace
 from segbench.metrics.per_image import PerImage
@@ -86,11 +84,6 @@ def compare_seed_records(a: Sequence[Path], b: Sequence[Path], groups: str | Non
 
 
 def _refuse_twins(paths: Sequence[Path], counted: Sequence[PerImage]) -> None:
-    twins = [
-        f"{paths[j]} and {paths[i]}"
-        for i in range(len(paths))
-        for j in range(i)
-        if np.array_equal(counted[i].confusion, counted[j].confusion)
-    ]
+    twins = [f"{paths[j]} and {paths[i]}" for i in range(len(paths)) for j in range(i) if counted[i].matrices.equals(counted[j].matrices)]
     if twins:
         raise RecordError("\n  ".join(["these hold the same counts, and one training is no two seeds:", *twins]))

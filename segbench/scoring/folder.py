@@ -58,5 +58,5 @@ def require_scorable(counted: Counted) -> None:
     refuse_suspects(counted.byte_pairs, decoding, problems)
     refuse_misreading(counted.byte_pairs, decoding, problems)
     if problems:
-        summary = f"{len(problems)} of {len(counted.images)} pairs cannot be scored, so nothing is:"
+        summary = f"{len(problems)} of {len(counted)} pairs cannot be scored, so nothing is:"
         raise DataError(summary, problems, "\n".join(counted.ways_out) or way_out_of(counted.byte_pairs, decoding.labels))

@@ -8,6 +8,7 @@ from typing import Any
 from segbench.datasets.base import Dataset
 from segbench.files.json_text import write_text
 from segbench.metrics.image_counts import Counted
+from segbench.records.groups import AS_USUAL, Draws
 from segbench.records.run_record import RunRecord
 from segbench.scoring.cityscapes_json import cityscapes_result, to_text
 
@@ -21,12 +22,12 @@ def model_of(name: str) -> dict[str, Any]:
     return {"name": name, "arguments": {}}
 
 
-def make_record(counted: Counted, dataset: Dataset, name: str, groups: str | None = None) -> RunRecord:
+def make_record(counted: Counted, dataset: Dataset, name: str, draws: Draws = AS_USUAL) -> RunRecord:
     """The run record of scored label maps.
 
-    :raises DataError: intervals over ``groups`` were asked for, and the names of the images have none.
+    :raises DataError: intervals over groups were asked for, and the names of the images have none.
     """
-    return RunRecord.of(counted, dataset, model=model_of(name), protocol=PROTOCOL, command=COMMAND, groups=groups)
+    return RunRecord.of(counted, dataset, model=model_of(name), protocol=PROTOCOL, command=COMMAND, draws=draws)
 
 
 def write_official(path: Path, counted: Counted) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.datasets.base import Dataset
 from segbench.metrics.image_counts import Counting
+from segbench.records.groups import AS_USUAL, Draws
 from segbench.scoring.pairing import pair_predictions
 from segbench.scoring.record import COMMAND, PROTOCOL, model_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # a process that counts all needs neither, and starts sooner
 class Scoring:
     """Label maps in ``preds`` against a dataset, as they are counted and as a record tells it.
 
-    ``names``: a pattern of the predictions' names. ``name``, ``groups`` and ``explain`` are what the record says.
+    ``names``: a pattern of the predictions' names. ``name``, ``draws`` and ``explain`` are what the record says.
     """
 
     preds: Path
@@ -28,7 +29,7 @@ class Scoring:
     counting: Counting
     names: str | None = None
     name: str = ""
-    groups: str | None = None
+    draws: Draws = AS_USUAL
     explain: bool = False
 
     @cached_property
@@ -48,7 +49,8 @@ class Scoring:
             "sizes": digest_of([stat.st_size for _, stat in stats]),
             "models": [{"name": self.name, "protocol": PROTOCOL, "counting": self.counting.to_dict()}],
             "command": COMMAND,
-            "groups": self.groups,
+            "groups": self.draws.groups,
+            **({"replicates": self.draws.replicates} if self.draws.replicates else {}),
         }
         here = digest_of([(name, stat.st_mtime_ns) for name, stat in stats]) if plain else ""
         return Task(facts, tuple(sample.id for sample in self.dataset.samples), here)

@@ -125,4 +125,4 @@ def _decoded(name: str, path: Path, stages: _Stages) -> NDArray[Any]:
 
 
 def _add_up(counted: Counted) -> object:
-    return counted.per_image, counted.pairs, counted.target_histograms, counted.instances
+    return counted.per_image, counted.pairs, list(counted.target_histograms()), counted.instances

@@ -73,7 +73,7 @@ def test_many_images_are_the_sum_of_each(seed: int, number: int) -> None:
     pairs = [count_pairs(target, pred) for target, _, pred in maps]
     assert np.array_equal(counted.byte_pairs, sum(pairs))
     assert np.array_equal(counted.confusion.counts, ConfusionMatrix.from_pairs(LABELS, sum(pairs)).counts)
-    assert np.array_equal(counted.target_histograms, [each.sum(axis=1) for each in pairs])
+    assert np.array_equal([histogram for _, histogram in counted.target_histograms()], [each.sum(axis=1) for each in pairs])
     for matrix, each in zip(counted.confusions, pairs, strict=True):
         assert np.array_equal(matrix, ConfusionMatrix.from_pairs(LABELS, each).counts)
     per_image = counted.per_image

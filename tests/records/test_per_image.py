@@ -3,6 +3,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from segbench.errors import DataError, RecordError
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.uncertainty import bootstrap
-from segbench.records.groups import groups_of, intervals_of
+from segbench.records import per_image
+from segbench.records.groups import Draws, groups_of, intervals_of
 from segbench.records.per_image import read_per_image, with_intervals, write_per_image
 from tests.report.fakes import GOOD, LABELS, run_record
 
@@ -85,6 +87,38 @@ def test_what_else_was_counted_is_read_as_it_was_written(tmp_path: Path) -> None
     assert np.array_equal(counted.instances, instances)
 
 
+def test_many_large_matrices_are_written_as_the_cells_that_occur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_per_image(tmp_path / "whole.npz", "abcd", PerImage(COUNTS))
+    monkeypatch.setattr(per_image, "DENSE", 0)
+    write_per_image(tmp_path / "cells.npz", "abcd", PerImage(COUNTS))
+    assert set(np.load(tmp_path / "cells.npz")) == {"ids", "classes", "ends", "cells", "pixels"}
+    (ids, whole), (same_ids, cells) = (read_per_image(tmp_path / f"{name}.npz") for name in ("whole", "cells"))
+    assert ids == same_ids
+    assert cells.matrices.equals(whole.matrices)
+    assert np.array_equal(cells.confusion, COUNTS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ends": np.array([1, 2])},
+        {"ends": np.array([3, 2, 1, 4])},
+        {"cells": np.array([-1])},
+        {"cells": np.array([10**9])},
+        {"pixels": np.array([-4])},
+        {"classes": np.array(0)},
+        {"pixels": np.array([0.5])},
+    ],
+)
+def test_cells_that_do_not_fit_together_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    good = {"ids": np.array(["a"]), "classes": np.array(2), "ends": np.array([1]), "cells": np.array([0]), "pixels": np.array([7])}
+    np.savez(tmp_path / "good.npz", **good)
+    assert read_per_image(tmp_path / "good.npz")[1].confusion[0, 0, 0] == 7
+    np.savez(tmp_path / "bad.npz", **(good | change))
+    with pytest.raises(RecordError, match=r"bad\.npz"):
+        read_per_image(tmp_path / "bad.npz")
+
+
 IDS = ["frankfurt_000000_000294", "val/frankfurt/frankfurt_000000_000576", "frankfurt_000001_000019", "munster_000000_000019"]
 
 
@@ -95,7 +129,7 @@ def test_cities_and_sequences_are_read_from_the_images_names() -> None:
 
 
 def test_intervals_over_cities_draw_cities_and_say_so() -> None:
-    found = intervals_of(LABELS, IDS, PerImage(COUNTS), "city")
+    found = intervals_of(LABELS, IDS, PerImage(COUNTS), Draws("city"))
     expected = bootstrap(LABELS, COUNTS, groups=[1, 1, 1, 2], unit="cities")
     assert (found.units, found.unit) == (2, "cities")
     assert np.array_equal(found.bounds["miou"], expected.bounds["miou"])

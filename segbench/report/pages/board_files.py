@@ -145,7 +145,7 @@ def ranks_of(board: Board, group: Group) -> list[int | None]:
     :raises RecordError: matrices cannot be read, or are of other images.
     """
     files = {id(each.record): each.matrices for each in board.measured}
-    matrices = {i: read_per_image(path)[1].confusion for i, record in enumerate(group.records) if (path := files[id(record)])}
+    matrices = {i: read_per_image(path)[1] for i, record in enumerate(group.records) if (path := files[id(record)])}
     if len(matrices) < 2:
         return []
     try:
@@ -184,7 +184,7 @@ def _spreads(group: Group, board: Board) -> list[Spread]:
     files = {id(each.record): each.matrices for each in board.measured}
     rows = zip(group.records, row_labels(group.records), strict=True)
     found = [(record, name, files[id(record)]) for record, name in rows]
-    return [Spread(name, read_per_image(path)[1].confusion, record.scores.miou) for record, name, path in found if path is not None]
+    return [Spread(name, read_per_image(path)[1].matrices, record.scores.miou) for record, name, path in found if path is not None]
 
 
 def _drawn(draw: Callable[[BytesIO], None]) -> bytes:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError
-from segbench.metrics.image_scores import image_miou
+from segbench.metrics.image_scores import Counts, image_miou
 from segbench.report.plots.style import BLUE, INK, MUTED, ORANGE, SKY, drawing
 
 JITTER = 0.26  # of a row's height
@@ -20,10 +20,10 @@ JITTER = 0.26  # of a row's height
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """A model: its ``label``, its images' confusion matrices int64[N, C, C+1], and its mIoU over the data set (a fraction)."""
+    """A model: its ``label``, the confusion matrices of its images, and its mIoU over the data set (a fraction)."""
 
     label: str
-    counts: NDArray[np.int64]
+    counts: Counts
     miou: float
 
 

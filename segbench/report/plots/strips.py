@@ -74,7 +74,7 @@ def _scores(measured: Measured) -> dict[str, float]:
     if measured.matrices is None:
         return {}
     ids, counted = read_per_image(measured.matrices)
-    return {Path(id).name: value for id, value in zip(ids, image_miou(counted.confusion).tolist(), strict=True)}
+    return {Path(id).name: value for id, value in zip(ids, image_miou(counted.matrices).tolist(), strict=True)}
 
 
 def _strip(failure: Failure, labels: LabelSpace) -> NDArray[np.uint8]:

@@ -51,9 +51,9 @@ def few_groups(record: RunRecord) -> str:
 def interval_note(records: Iterable[RunRecord]) -> str:
     """What ``±`` means in a table of these records; empty if none has an interval."""
     known = [record.intervals for record in records if record.intervals and not math.isnan(half_width(record, "miou"))]
-    kinds = sorted({(i.level, i.units, i.unit, i.replicates, i.seed) for i in known})
+    kinds = sorted({(i.level, i.units, i.unit, i.replicates, i.seed, i.method) for i in known})
     texts = [
-        f"{100 * level:g} % bootstrap interval over {units} {unit} ({replicates} replicates, seed {seed})"
-        for level, units, unit, replicates, seed in kinds
+        f"{100 * level:g} % {method} interval over {units} {unit}" + (f" ({replicates} replicates, seed {seed})" if replicates else "")
+        for level, units, unit, replicates, seed, method in kinds
     ]
     return f"± is half the width of the {' or of the '.join(texts)}" if texts else ""
