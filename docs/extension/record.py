@@ -77,7 +77,8 @@ MEANINGS = {
     "boundary": "The counts of Boundary IoU, where they were asked for.",
     "explained": "What other tools would call the mIoU, where `--explain` asked for it.",
     "segments": "V_rand and V_info, where regions are scored (ISBI 2012).",
-    "confusion": "Whole numbers: a row for each class of the target, a column for each predicted class, and a last one for no class.",
+    "confusion": "Whole numbers: a row for each class of the target, a column for each predicted class, and a last one for no class. "
+    "Of more than 254 classes it is an object: its `cells` are [row, column, pixels], for what is not 0.",
 }
 REQUIRED = ("schema", "model", "dataset", "protocol", "environment", "command", "labels", "confusion")
 TYPES = {str: "text", int: "whole number", float: "number", dict: "object", list: "list", bool: "true or false", None: "null"}
@@ -111,7 +112,8 @@ def json_schema() -> dict[str, Any]:
             shape = SHAPES.get(path, RUN.get(path))
             properties[path] = _object(shape) if isinstance(shape, Mapping) else {"type": _json_type(path, shape)}
     integers = {"type": "array", "items": {"type": "integer", "minimum": 0}}
-    properties["confusion"] = {"type": "array", "items": integers}
+    cells = {"type": "array", "items": integers}
+    properties["confusion"] = {"type": ["array", "object"], "items": integers, "properties": {"cells": cells}}
     draft = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": draft, "title": RUN_SCHEMA, "type": "object", "required": list(REQUIRED), "properties": properties}
 

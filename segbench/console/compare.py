@@ -17,7 +17,7 @@ from segbench.report.tables.comment import comment_of
 from segbench.report.tables.formats import DASH
 from segbench.report.tables.frames import setting
 from segbench.report.tables.metrics import METRICS
-from segbench.report.tables.numbers import interval, p_value, percent, signed
+from segbench.report.tables.numbers import interval, p_value, percent, shown_classes, signed
 from segbench.report.tables.speed import ms
 
 OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class_iiou"}
@@ -54,7 +54,9 @@ def _print(compared: Compared, speeds: tuple[Profile, Profile] | None, images: i
     show.print(table(["metric", *columns], [*map(_row, metrics), *_speed_rows(speeds)]))
     for metric, field in OF_CLASSES.items():
         if classes := compared.classes(field):
-            show.print(table([f"class {metric}", *columns], list(map(_row, classes))))
+            shown = [classes[index] for index in shown_classes([each.difference for each in classes])]
+            few = "" if len(shown) == len(classes) else f", the {len(shown)} of {len(classes)} that differ most"
+            show.print(table([f"class {metric}{few}", *columns], list(map(_row, shown))))
     if chosen := compared.changed_most(images):
         x, y = compared.image_mious
         rows = [[compared.ids[i], percent(x[i]), percent(y[i]), signed(x[i] - y[i])] for i in chosen]

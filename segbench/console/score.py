@@ -19,7 +19,7 @@ from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import averaging, cautions
 from segbench.report.tables.intervals import few_groups, half_width, interval_note, without_interval
 from segbench.report.tables.metrics import ALWAYS, METRICS, OTHERWISE
-from segbench.report.tables.numbers import percent
+from segbench.report.tables.numbers import percent, shown_classes
 from segbench.scoring.folder import require_scorable
 from segbench.scoring.pair_counting import count_folder
 from segbench.scoring.task import Scoring
@@ -67,7 +67,12 @@ def print_scores(record: RunRecord) -> None:
         columns["iIoU"] = list(map(percent, iiou, half_width(record, "class_iiou")))
     if record.boundary:
         columns["boundary IoU"] = list(map(percent, record.boundary.class_iou, half_width(record, "boundary_iou")))
-    show.print(table(list(columns), list(zip(*columns.values(), strict=True))))
+    shown = shown_classes(scores.class_iou.tolist())
+    rows = list(zip(*columns.values(), strict=True))
+    show.print(table(list(columns), [rows[index] for index in shown]))
+    if len(shown) < len(rows):
+        note = f"of {len(rows)} classes the {len(shown) // 2} with the lowest and the {len(shown) - len(shown) // 2} with the highest IoU"
+        show.print(f"{note}; --json FILE has them all", style="dim", markup=False, soft_wrap=True)
     if scores.category_iou:
         categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)
         show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
@@ -89,7 +94,7 @@ def print_doubts(preds: Path | None, gts: Path | None, dataset: Dataset, counted
     targets = dataset.root if gts is None else gts
     if preds is not None and preds.exists() and targets.exists() and os.path.samefile(preds, targets):
         doubt = f"PREDS and GTS are the same: {preds}"
-    elif len(counted) > 0 and not np.any(counted.byte_pairs - np.diag(np.diag(counted.byte_pairs))):
+    elif counted.alike:
         doubt = "every pixel of every prediction is as in its target, void too: is PREDS a copy of the targets?"
     else:
         return

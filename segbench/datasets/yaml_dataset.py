@@ -37,7 +37,7 @@ from segbench.files.settings import one_of, text
 from segbench.files.yaml_schema import Key, each, named, plain, read_yaml, section
 from segbench.images.label_maps import LabelMaps
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
-from segbench.labels.files import byte_ids, classes_reader, color, ids, label_reader, read_label_space
+from segbench.labels.files import classes_reader, color, ids, label_reader, map_ids, read_label_space
 from segbench.labels.space import LabelClass, LabelSpace, void_in_bytes
 from segbench.labels.tables import voc_color
 
@@ -218,7 +218,7 @@ LABEL_KEYS = {
         "Takes the classes of a builtin dataset, or of a label space beside this file, instead of `classes`.",
     ),
     "classes": Key(
-        classes_reader(label_reader(byte_ids)),
+        classes_reader(label_reader(map_ids)),
         "a list of labels, or of names",
         "The classes; names alone are the bytes 0, 1, ... in their order.",
     ),

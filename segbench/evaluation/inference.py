@@ -121,6 +121,11 @@ def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) ->
     :raises LabelError, DataError, ProtocolError, NetworkError: it cannot.
     """
     labels = segmenter.mapping.source if segmenter.mapping else dataset.labels
+    if labels.wide or dataset.labels.wide:
+        raise LabelError(
+            f"models are run on up to 254 classes, and {dataset.labels.name!r} needs 16 bits a pixel; "
+            "write class maps of 16 bits, and `segbench score` counts them"
+        )
     if segmenter.labels.class_names != labels.class_names:
         raise LabelError(
             f"model {segmenter.name!r} knows the classes of {segmenter.labels.name!r}, not those of {dataset.labels.name!r}; "

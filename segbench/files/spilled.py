@@ -19,11 +19,15 @@ class Spilled:
     """A row of numbers of one type that only grows. It is written to and read by one thread."""
 
     def __init__(self, dtype: DTypeLike, bound: int = BOUND) -> None:
+        self._file: IO[bytes] | None = None
         self._room: NDArray[Any] = np.empty(64, dtype)
         self._most = max(1, bound // self._room.itemsize)
         self._used = 0  # of the room
         self._written = 0  # numbers in the file, before those in the room
-        self._file: IO[bytes] | None = None
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def __len__(self) -> int:
         return self._written + self._used

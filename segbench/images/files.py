@@ -23,7 +23,7 @@ from segbench.images.content import read_content
 from segbench.images.library import identify, load
 from segbench.images.photographs import decode_with_library
 from segbench.images.stored import read_stored
-from segbench.images.whole_numbers import describe_wide, outside_bytes, require_whole
+from segbench.images.whole_numbers import describe_wide, outside, require_whole
 
 
 def read_image(path: Picture, allocate: Allocate | None = None) -> NDArray[np.uint8]:
@@ -62,7 +62,7 @@ def read_labels(path: Picture) -> NDArray[np.uint8]:
     if stored.white > 1:
         raise ImageError(path, f"{stored.format} in which {stored.white} is white: write 8 bits a pixel as PNG")
     values = require_whole(path, stored.values, "a label map")
-    if (wide := outside_bytes(values)).size:
+    if (wide := outside(values)).size:
         raise ImageError(path, describe_wide(wide))
     return values.astype(np.uint8, copy=False)
 

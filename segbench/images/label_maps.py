@@ -6,9 +6,10 @@ labels than its indices, one bit may be 1 or 255, three equal channels are ids o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from segbench.errors import ImageError
 from segbench.images.colors import owned_colors, read_colored, refusal_of_colors
 from segbench.images.content import Picture
 from segbench.images.stored import Stored, read_stored
-from segbench.images.whole_numbers import describe_wide, outside_bytes, require_whole
+from segbench.images.tall import Tall, open_tall, windows
+from segbench.images.whole_numbers import describe_wide, outside, require_whole
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
 from segbench.labels.palettes import Palettes
 from segbench.labels.space import LabelSpace
@@ -52,20 +54,41 @@ class LabelMaps:
     advice: Mapping[str, str] = field(default_factory=lambda: {encoding: BY_YAML.format(encoding) for encoding in ("color", "train-ids")})
     _plain: dict[bytes, bool] = field(default_factory=dict, repr=False)
 
-    def read(self, path: Picture) -> NDArray[np.uint8]:
-        """A map as uint8[H, W], in bytes of its encoding; of colours label ids.
+    def read(self, path: Picture) -> NDArray[Any]:
+        """A map as uint8[H, W], in bytes of its encoding; of colours label ids. Of wide label spaces uint8[H, W] or uint16[H, W].
 
         :raises ImageError: it is missing, damaged, lossy, several, or means something else than ids.
         """
         if self.encoding == "color":
+            if self.labels.wide:
+                raise ImageError(path, f"colours are read of up to 254 classes, and {self.labels.name!r} has more", "write ids of 16 bits")
             return read_colored(path, self.labels, predicted=self.predicted)
         stored = read_stored(path, WHAT)
+        if self.labels.wide:
+            return self._wide(path, stored)
         if stored.values.dtype == np.uint8 and stored.values.ndim == 2 and not (stored.white or stored.transparent):
             return self._of_bytes(path, stored)
         if stored.in_colors or stored.transparent:
             return self._of_colors(path, stored)
         if stored.white:
             return self._of_few_bits(path, stored)
+        return self._of_numbers(path, stored)
+
+    def open_tall(self, path: Picture) -> TallMap | None:
+        """A map that is too large to be held whole, if it can be read in windows; ``None`` for all others.
+
+        :raises ImageError: it is damaged.
+        """
+        tall = None if self.encoding == "color" else open_tall(path)
+        return None if tall is None else TallMap(self, path, tall)
+
+    def _wide(self, path: Picture, stored: Stored) -> NDArray[Any]:
+        """Of numbers of 8 or 16 bits."""
+        if stored.in_colors or stored.transparent:
+            raise ImageError(path, f"{stored.bands}; {WHAT} has one band")
+        if stored.palette and not self.insists:
+            reason = f"a palette shows 256 labels at most, and {self.labels.name!r} has more"
+            raise ImageError(path, reason, self.advice.get("ids", "write 16 bits a pixel, without a palette"))
         return self._of_numbers(path, stored)
 
     def _of_bytes(self, path: Picture, stored: Stored) -> NDArray[np.uint8]:
@@ -134,15 +157,17 @@ class LabelMaps:
             raise ImageError(path, f"{bits} a pixel, and {listed} are no classes of {self.labels.name!r}: is this a mask?")
         return out
 
-    def _of_numbers(self, path: Picture, stored: Stored) -> NDArray[np.uint8]:
+    def _of_numbers(self, path: Picture, stored: Stored) -> NDArray[Any]:
         values = require_whole(path, stored.values, WHAT)
-        wide = outside_bytes(values)
+        if values.dtype == np.uint8 or (self.labels.wide and values.dtype == np.uint16):
+            return values
+        wide, dtype = outside(values, self.labels.levels), np.uint16 if self.labels.wide else np.uint8
         if not wide.size:
-            return values.astype(np.uint8)
+            return values.astype(dtype)
         byte_of = self.labels.byte_of_wide_id
         if unknown := [value for value in wide.tolist() if value not in byte_of]:
-            raise ImageError(path, describe_wide(np.array(unknown), stored.nodata), self._declaration(unknown))
-        out = values.astype(np.uint8)
+            raise ImageError(path, describe_wide(np.array(unknown), stored.nodata, self.labels.levels), self._declaration(unknown))
+        out = values.astype(dtype)
         for value in wide.tolist():
             out[values == value] = self._byte(byte_of[value])
         return out
@@ -152,11 +177,11 @@ class LabelMaps:
         if self.encoding != "train-ids":
             return label_id
         index = int(self.labels.index_of_id[label_id])
-        return index if index < len(self.labels.classes) else 255
+        return index if index < len(self.labels.classes) else self.labels.levels - 1
 
     def _declaration(self, unknown: list[int]) -> str:
         """How to say that values are void."""
-        void = [i for label in self.labels.void for i in label.byte_ids]
+        void = self.labels.void_ids
         instead = f"write {void[0]} ({self.labels.name!r} has it as void) instead, or " if void else ""
         if "void" in self.advice:
             return instead + self.advice["void"].format(unknown[:SHOWN])
@@ -174,3 +199,37 @@ class LabelMaps:
     def _has_colors(self) -> bool:
         """Whether the labels have colours of their own."""
         return any(label.own_color for label in self.labels.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class TallMap:
+    """A map of ``maps`` that is read in windows."""
+
+    maps: LabelMaps
+    path: Picture
+    tall: Tall
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.tall.height, self.tall.width
+
+    def understood(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values of a window, as :meth:`LabelMaps.read` gives them.
+
+        :raises ImageError: some have no place in a map of these labels.
+        """
+        return self.maps._of_numbers(self.path, Stored(values))
+
+
+def paired_windows(a: TallMap, b: TallMap) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Two maps of one size, window by window, and the files let go of in the end.
+
+    :raises ImageError: a file is damaged, or values have no place in a map of its labels.
+    """
+    try:
+        for first, second in windows(a.tall, b.tall):
+            yield a.understood(first), b.understood(second)
+    finally:
+        a.tall.close()
+        b.tall.close()

@@ -6,9 +6,13 @@ A library that decodes the first page of a kind that it knows is silent about al
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from mmap import mmap
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segbench.errors import ImageError
 from segbench.images.content import Picture
@@ -68,13 +72,15 @@ class Page:
         return bool(self.subfile & _MASK)
 
 
-def read_pages(path: Picture, content: bytes) -> list[Page]:
+def read_pages(path: Picture, content: bytes | mmap) -> list[Page]:
     """The pages of a TIFF file in their order.
 
     :raises ImageError: the file is cut short, or its directory makes no sense.
     """
     try:
-        pages = _pages(content)
+        pages = [_page(tags) for tags in _directories(content)]
+        if not pages:
+            raise ValueError("no page")
         if not all(page.bits for page in pages):
             raise ValueError("a page of numbers without bits")
         return pages
@@ -82,15 +88,23 @@ def read_pages(path: Picture, content: bytes) -> list[Page]:
         raise ImageError(path, "the file is damaged (its directory of pages cannot be read)") from None
 
 
-def _pages(content: bytes) -> list[Page]:
+def first_page(path: Picture, content: bytes | mmap) -> tuple[Page, Tags]:
+    """The first page of a TIFF file, and the entries of its directory.
+
+    :raises ImageError: as :func:`read_pages`.
+    """
+    page = read_pages(path, content)[0]
+    return page, next(_directories(content))
+
+
+def _directories(content: bytes | mmap) -> Iterator[Tags]:
     order = "<" if content[:2] == b"II" else ">"
     big = 43 in content[2:4]
     count_type, entry, inline = ("Q", 20, 8) if big else ("H", 12, 4)
     offset_type = "Q" if big else "I"
     (offset,) = struct.unpack_from(order + offset_type, content, 8 if big else 4)
     seen: set[int] = set()
-    pages: list[Any] = []
-    while offset and offset not in seen and len(pages) < _MOST_PAGES:
+    while offset and offset not in seen and len(seen) < _MOST_PAGES:
         seen.add(offset)
         (count,) = struct.unpack_from(order + count_type, content, offset)
         start = offset + struct.calcsize(count_type)
@@ -98,16 +112,15 @@ def _pages(content: bytes) -> list[Page]:
         for position in range(start, start + count * entry, entry):
             tag, kind, number = struct.unpack_from(f"{order}HH{offset_type}", content, position)
             tags[tag] = (kind, number, position + entry - inline)
-        pages.append(_page(_Tags(content, order, offset_type, inline, tags)))
+        yield Tags(content, order, offset_type, inline, tags)
         (offset,) = struct.unpack_from(order + offset_type, content, start + count * entry)
-    if not pages:
-        raise ValueError("no page")
-    return pages
 
 
 @dataclass(frozen=True)
-class _Tags:
-    content: bytes
+class Tags:
+    """The entries of a directory: ``entries`` are type, number of values, and where they or their place are."""
+
+    content: bytes | mmap
     order: str
     offset_type: str
     inline: int
@@ -123,6 +136,19 @@ class _Tags:
             (place,) = struct.unpack_from(self.order + self.offset_type, self.content, place)
         return struct.unpack_from(f"{self.order}{min(count, 16)}{code}", self.content, place)
 
+    def array(self, tag: int, count: int) -> NDArray[np.int64]:
+        """So many whole numbers of a tag.
+
+        :raises ValueError, struct.error: it has others.
+        """
+        kind, there, place = self.entries.get(tag, (0, 0, 0))
+        if kind not in _TYPES or there != count:
+            raise ValueError(f"tag {tag} has {there} values, not {count}")
+        code = _TYPES[kind]
+        if count * struct.calcsize("=" + code) > self.inline:
+            (place,) = struct.unpack_from(self.order + self.offset_type, self.content, place)
+        return np.frombuffer(self.content[place : place + count * struct.calcsize("=" + code)], self.order + code, count).astype(np.int64)
+
     def number(self, tag: int, default: int) -> int:
         """The first number of a tag."""
         return (*self.numbers(tag, ()), default)[0]
@@ -137,7 +163,7 @@ class _Tags:
         return self.content[place : place + min(count, 4096)].rstrip(b"\0 ").decode("latin-1")
 
 
-def _page(tags: _Tags) -> Page:
+def _page(tags: Tags) -> Page:
     bands = tags.number(_BANDS, 1)
     bits = tags.numbers(_BITS, (1,))
     description = tags.text(_DESCRIPTION)

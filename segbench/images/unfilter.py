@@ -40,19 +40,20 @@ EVERY = np.uint64(2**64 - 1)
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
 
-def unfilter(raw: NDArray[np.uint8], out: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+def unfilter(raw: NDArray[np.uint8], out: NDArray[Any], width: int, height: int, above: NDArray[Any] | None = None) -> NDArray[Any]:
     """[H, W] in the type of ``out``, and a view of it: the numbers that filtered rows stand for.
 
     :param raw: uint8[N + 64 I] for numbers of I bytes: ``height`` rows of 1 + I ``width`` bytes, N in all, then anything.
     :param out: uint8 or uint16[(height + 1) ``width`` + 64], C-contiguous; all of it may be overwritten. It may lie in the same memory if
         ``raw`` begins ``width`` + :data:`LEAD` numbers behind its beginning: each number is then written where the caches have just been.
+    :param above: [W], the row above the first; none, and so zeros, where a picture begins.
     :raises ValueError: a buffer is too small, or a row has a filter that does not exist.
     """
     if width < 1 or height < 1 or raw.size < height * (1 + width * out.itemsize) + LANES * out.itemsize:
         raise ValueError(f"{raw.size} bytes are too few for {height} rows of {width} numbers")
     if out.size < (height + 1) * width + LANES:
         raise ValueError(f"{out.size} numbers are too little room for {height} rows of {width}")
-    out[:width] = 0  # the row above the first
+    out[:width] = 0 if above is None else above
     if (row := _unfilter(raw, out, width, height)) >= 0:
         raise ValueError(f"row {row} has a filter that does not exist")
     return out[width : (height + 1) * width].reshape(height, width)

@@ -35,19 +35,19 @@ def require_whole(path: Picture, values: NDArray[Any], what: str) -> NDArray[Any
     return numbers
 
 
-def outside_bytes(values: NDArray[Any]) -> NDArray[Any]:
-    """The values that are not in 0..255, each once."""
-    if values.dtype == np.uint8 or not values.size or (int(values.min()) >= 0 and int(values.max()) <= 255):
+def outside(values: NDArray[Any], levels: int = 256) -> NDArray[Any]:
+    """The values that are not in 0..levels - 1, each once."""
+    if values.dtype == np.uint8 or not values.size or (int(values.min()) >= 0 and int(values.max()) < levels):
         return np.zeros(0, np.int64)
-    return np.unique(values[(values < 0) | (values > 255)])
+    return np.unique(values[(values < 0) | (values >= levels)])
 
 
-def describe_wide(wide: NDArray[Any], nodata: str = "") -> str:
-    """What is wrong with values that no byte holds. ``nodata``: the one that stands for no data, as the file says."""
+def describe_wide(wide: NDArray[Any], nodata: str = "", levels: int = 256) -> str:
+    """What is wrong with values that no byte holds, or no 16 bits. ``nodata``: the one that stands for no data, as the file says."""
     shown = [f"{value} (its nodata)" if _is(nodata, value) else str(value) for value in wide[:SHOWN].tolist()]
     more = f" and {len(wide) - SHOWN} more, up to {wide[-1]}," if len(wide) > SHOWN else ""
-    several = len(wide) > 1
-    reason = f"the value{'s' * several} {', '.join(shown)}{more} do{'es' * (not several)} not fit a label map of bytes"
+    several, kind = len(wide) > 1, "bytes" if levels == 256 else "16 bits"
+    reason = f"the value{'s' * several} {', '.join(shown)}{more} do{'es' * (not several)} not fit a label map of {kind}"
     return reason + ("; is this an instance map?" if int(wide[-1]) > 1000 and int(wide[-1]) not in LARGEST else "")
 
 

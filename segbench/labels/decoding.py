@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.errors import LabelError
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
 from segbench.labels.mapping import LabelMapping, MappingRule, outside_id
-from segbench.labels.space import UNKNOWN, LabelSpace
+from segbench.labels.space import BYTES, LabelSpace
 
 
 @dataclass(frozen=True, eq=False)
 class Decoding:
-    """``target_ids`` and ``pred_ids``, int16[256]: byte to label id of ``labels``, the classes that are compared; FOREIGN for no label.
+    """``target_ids`` and ``pred_ids``: byte to label id of ``labels``, the classes that are compared; FOREIGN for no label.
+
+    Both are int16[256]; of wide label spaces int32[65536], and what is called a byte here is a pixel's value of 16 bits.
 
     ``target_labels`` is the dataset's label space, ``pred_labels`` that of the predictions; without a ``mapping`` both are ``labels``.
     """
@@ -25,8 +28,8 @@ class Decoding:
     labels: LabelSpace
     target_labels: LabelSpace
     pred_labels: LabelSpace
-    target_ids: NDArray[np.int16]
-    pred_ids: NDArray[np.int16]
+    target_ids: NDArray[Any]
+    pred_ids: NDArray[Any]
     target_encoding: Encoding = "ids"
     encoding: Encoding = "ids"
     mapping: LabelMapping | None = None
@@ -40,6 +43,9 @@ class Decoding:
         :param encoding: of the predictions.
         :param mapping: the predictions are in its source's labels, and stand for classes of the dataset as it says.
         """
+        if mapping and (mapping.source.wide or mapping.target.wide):
+            wide = next(space for space in (mapping.source, mapping.target) if space.wide)
+            raise LabelError(f"classes are mapped between label spaces of bytes, and {wide.name!r} needs 16 bits; leave out --map")
         compared = mapping.compared if mapping else labels
         pred_ids = mapping.id_of_byte(encoding) if mapping else id_of_byte(labels, encoding)
         source = mapping.source if mapping else labels
@@ -69,8 +75,8 @@ class Decoding:
             "labels": self.labels.to_dict(),
             "target_labels": self.target_labels.to_dict(),
             "pred_labels": self.pred_labels.to_dict(),
-            "target_ids": self.target_ids.tolist(),
-            "pred_ids": self.pred_ids.tolist(),
+            "target_ids": _told(self.target_ids),
+            "pred_ids": _told(self.pred_ids),
             "target_encoding": self.target_encoding,
             "encoding": self.encoding,
             "mapping": rule,
@@ -88,8 +94,18 @@ class Decoding:
             rule = MappingRule(**{**said["rule"], "classes": classes, "drop": tuple(said["rule"]["drop"])})
             mapping = rule.between(LabelSpace.from_dict(said["source"]), LabelSpace.from_dict(said["target"]))
         labels, target_labels, pred_labels = (LabelSpace.from_dict(data[name]) for name in ("labels", "target_labels", "pred_labels"))
-        target_ids, pred_ids = (np.array(data[name], np.int16) for name in ("target_ids", "pred_ids"))
+        target_ids, pred_ids = (_table(data[name]) for name in ("target_ids", "pred_ids"))
         return cls(labels, target_labels, pred_labels, target_ids, pred_ids, data["target_encoding"], data["encoding"], mapping)
+
+    @property
+    def levels(self) -> int:
+        """How many values a pixel can have: 256, or 65 536."""
+        return len(self.target_ids)
+
+    @property
+    def wide(self) -> bool:
+        """Whether a pixel has 16 bits."""
+        return self.levels > BYTES
 
     @property
     def guesses_targets(self) -> bool:
@@ -102,27 +118,47 @@ class Decoding:
         return self.encoding == "auto" and self.mapping is None
 
     @cached_property
-    def target_index(self) -> NDArray[np.uint8]:
-        """uint8[256]: target byte to class index; C or more for void and for no label."""
+    def target_index(self) -> NDArray[Any]:
+        """uint8[256], or int32[65536] of wide maps: target byte to class index; C or more for void and for no label."""
         return self._index(self.target_ids)
 
     @cached_property
-    def pred_index(self) -> NDArray[np.uint8]:
-        """uint8[256]: predicted byte to class index; C or more for no class."""
+    def pred_index(self) -> NDArray[Any]:
+        """The same of the predicted byte to class index; C or more for no class."""
         return self._index(self.pred_ids)
 
-    def problem(self, cells: NDArray[np.int32]) -> str | None:
-        """Bytes that stand for nothing, of the pairs that occur: int32[K], 256 times the target byte plus the predicted byte."""
-        if not self._foreign[cells].any():
+    def problem(self, cells: NDArray[np.integer]) -> str | None:
+        """Bytes that stand for nothing, of the pairs that occur: int[K], 256 (or 65 536) times the target byte plus the predicted byte."""
+        if not self.wide and not self._foreign[cells].any():
             return None
-        sides = ("target", cells >> 8, self.target_ids, self.labels), ("prediction", cells & 255, self.pred_ids, self.pred_labels)
+        targets, preds = np.divmod(cells, self.levels)
+        sides = ("target", targets, self.target_ids, self.labels), ("prediction", preds, self.pred_ids, self.pred_labels)
         found = ((role, np.unique(there[table[there] == FOREIGN]).tolist(), space) for role, there, table, space in sides)
-        return next(f"{role} ids {foreign} are not in {space.name!r}" for role, foreign, space in found if foreign)
+        problems = (f"{role} ids {foreign} are not in {space.name!r}" for role, foreign, space in found if foreign)
+        return next(problems, None)
 
     @cached_property
     def _foreign(self) -> NDArray[np.bool_]:
         """bool[65536]: whether a byte of a cell stands for nothing."""
         return np.asarray((self.target_ids == FOREIGN)[:, None] | (self.pred_ids == FOREIGN)).reshape(-1)
 
-    def _index(self, ids: NDArray[np.int16]) -> NDArray[np.uint8]:
-        return np.where(ids == FOREIGN, UNKNOWN, self.labels.index_of_id[ids]).astype(np.uint8)
+    def _index(self, ids: NDArray[Any]) -> NDArray[Any]:
+        index = self.labels.index_of_id
+        return np.where(ids == FOREIGN, self.labels.unknown, index[ids]).astype(index.dtype)
+
+
+def _told(table: NDArray[Any]) -> Any:
+    """A table for JSON: a list, or of wide maps the values that stand for something, and for what."""
+    if len(table) == BYTES:
+        return table.tolist()
+    (values,) = np.nonzero(table != FOREIGN)
+    return {"levels": len(table), "values": values.tolist(), "ids": table[values].tolist()}
+
+
+def _table(data: Any) -> NDArray[Any]:
+    """What :func:`_told` gave."""
+    if not isinstance(data, Mapping):
+        return np.array(data, np.int16)
+    table = np.full(int(data["levels"]), FOREIGN, np.int32)
+    table[data["values"]] = data["ids"]
+    return table

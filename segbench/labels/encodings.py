@@ -7,28 +7,31 @@ label ids while a picture is read. ``auto`` is label ids, unless the counts of a
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.labels.space import LabelSpace
+from segbench.labels.space import BYTES, LabelSpace
 
 Encoding = Literal["auto", "ids", "train-ids", "color"]
 OF_BYTES: tuple[Encoding, ...] = ("ids", "train-ids")
 FOREIGN = -1
 
 
-def id_of_byte(labels: LabelSpace, encoding: Encoding) -> NDArray[np.int16]:
-    """int16[256]: the label id that a byte stands for, :data:`FOREIGN` where it stands for nothing.
+def id_of_byte(labels: LabelSpace, encoding: Encoding, levels: int = 0) -> NDArray[Any]:
+    """The label id that a pixel's value stands for, :data:`FOREIGN` where it stands for nothing: int16[256], or int32[65536] of wide maps.
 
-    Train id 255 is the first void id, as in the Cityscapes scripts; in a label space without void it is foreign.
+    Train id 255 (65535 in wide maps) is the first void id, as in the Cityscapes scripts; in a label space without void it is foreign.
+
+    :param levels: how many values there are, where that is more than the label space needs.
     """
-    table = np.full(256, FOREIGN, np.int16)
+    levels = max(labels.levels, levels)
+    table = np.full(levels, FOREIGN, np.int16 if levels == BYTES else np.int32)
     if encoding == "train-ids":
         table[: len(labels.classes)] = labels.id_of_index
-        if void_ids := [i for label in labels.void for i in label.byte_ids]:
-            table[255] = void_ids[0]
+        if labels.void_ids:
+            table[labels.levels - 1] = labels.void_ids[0]
     else:
         known = sorted(labels.known_ids)
         table[known] = known

@@ -9,7 +9,7 @@ from typing import Any
 from segbench.errors import DataError
 from segbench.files.settings import Truth, text
 from segbench.files.yaml_schema import Key, Reader, each, plain, read_yaml, section
-from segbench.labels.space import LabelSpace
+from segbench.labels.space import WORDS, LabelSpace
 
 
 def read_label_space(path: Path) -> LabelSpace:
@@ -75,13 +75,24 @@ def ids(value: Any) -> list[int]:
 
 
 def byte_ids(value: Any) -> list[int]:
-    """Label ids that can stand in a label map of bytes.
+    """Numbers that fit bytes.
 
-    :raises ValueError: one of them cannot.
+    :raises ValueError: one of them does not.
     """
     given = value if isinstance(value, list) else [value]
     if not all(type(i) is int and 0 <= i <= 255 for i in given):
         raise ValueError(f"{value!r} is not a list of bytes 0..255")
+    return given
+
+
+def map_ids(value: Any) -> list[int]:
+    """Label ids that can stand in a label map of 8 or 16 bits a pixel.
+
+    :raises ValueError: one of them cannot.
+    """
+    given = value if isinstance(value, list) else [value]
+    if not all(type(i) is int and 0 <= i < WORDS for i in given):
+        raise ValueError(f"{value!r} is not a list of ids 0..{WORDS - 1}")
     return given
 
 

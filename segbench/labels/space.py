@@ -8,7 +8,8 @@ channel) is a lookup table of 256 entries that is derived from it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,13 @@ UNKNOWN = 255
 """Entry of a lookup table for a byte that neither a class nor void owns."""
 
 MAX_CLASSES = 254
+"""Classes that bytes tell apart, beside void and :data:`UNKNOWN`."""
+
+MAX_WIDE_CLASSES = 65_535
+"""Classes of maps with 16 bits a pixel."""
+
+BYTES, WORDS = 256, 65_536
+"""How many values a pixel of 8, and of 16 bits can have: the ``levels`` of a label space."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +79,45 @@ class LabelSpace:
     void: tuple[LabelClass, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.classes) <= MAX_CLASSES:
-            raise LabelError(f"label space {self.name!r} has {len(self.classes)} classes; it needs 1 to {MAX_CLASSES}")
-        names = [label.name for label in self.labels]
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
+        if not 0 < len(self.classes) <= MAX_WIDE_CLASSES:
+            raise LabelError(f"label space {self.name!r} has {len(self.classes)} classes; it needs 1 to {MAX_WIDE_CLASSES}")
+        if repeated := _repeated(label.name for label in self.labels):
             raise LabelError(f"label space {self.name!r} names {', '.join(repeated)} more than once")
-        ids = [i for label in self.labels for i in label.ids]
-        if repeated_ids := sorted({i for i in ids if ids.count(i) > 1}):
+        if repeated_ids := _repeated(i for label in self.labels for i in label.ids):
             raise LabelError(f"label space {self.name!r} gives the ids {repeated_ids} to more than one label")
         for label in self.classes:
-            if not label.byte_ids:
-                raise LabelError(f"class {label.name!r} of label space {self.name!r} has no id in 0..255")
+            if not self.ids_of(label):
+                raise LabelError(f"class {label.name!r} of label space {self.name!r} has no id in 0..{self.levels - 1}")
 
     @property
     def labels(self) -> tuple[LabelClass, ...]:
         """Classes, then void."""
         return self.classes + self.void
+
+    @cached_property
+    def levels(self) -> int:
+        """How many values a pixel of its maps can have: 65 536 where bytes do not do for its classes, else 256."""
+        few = len(self.classes) <= MAX_CLASSES and all(label.byte_ids for label in self.classes)
+        return BYTES if few else WORDS
+
+    @property
+    def wide(self) -> bool:
+        """Whether its maps need 16 bits a pixel."""
+        return self.levels > BYTES
+
+    @property
+    def unknown(self) -> int:
+        """Entry of :attr:`index_of_id` for an id that neither a class nor void owns."""
+        return WORDS if self.wide else UNKNOWN
+
+    def ids_of(self, label: LabelClass) -> tuple[int, ...]:
+        """The ids of a label that can stand in a map of this label space."""
+        return tuple(i for i in label.ids if 0 <= i < self.levels)
+
+    @property
+    def void_ids(self) -> tuple[int, ...]:
+        """The ids of void that can stand in a map."""
+        return tuple(i for label in self.void for i in self.ids_of(label))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -94,47 +125,47 @@ class LabelSpace:
         return tuple(label.name for label in self.classes)
 
     @cached_property
-    def index_of_id(self) -> NDArray[np.uint8]:
-        """uint8[256]: label id to class index; ``len(classes)`` for void, :data:`UNKNOWN` for an id that nobody owns."""
-        table = np.full(256, UNKNOWN, np.uint8)
-        for label in self.void:
-            table[list(label.byte_ids)] = len(self.classes)
+    def index_of_id(self) -> NDArray[Any]:
+        """Label id to class index; ``len(classes)`` for void, :attr:`unknown` for an id that nobody owns. uint8[256], or int32[65536]."""
+        table = np.full(self.levels, self.unknown, np.int32 if self.wide else np.uint8)
+        table[list(self.void_ids)] = len(self.classes)
         for index, label in enumerate(self.classes):
-            table[list(label.byte_ids)] = index
+            table[list(self.ids_of(label))] = index
         table.flags.writeable = False
         return table
 
     @cached_property
-    def id_of_index(self) -> NDArray[np.uint8]:
-        """uint8[C]: class index to the first of the class's ids."""
-        table = np.array([label.byte_ids[0] for label in self.classes], np.uint8)
+    def id_of_index(self) -> NDArray[Any]:
+        """Class index to the first of the class's ids: uint8[C], or uint16[C] of wide maps."""
+        table = np.array([self.ids_of(label)[0] for label in self.classes], np.uint16 if self.wide else np.uint8)
         table.flags.writeable = False
         return table
 
     @cached_property
     def known_ids(self) -> frozenset[int]:
-        """Every byte that a class or void owns."""
-        return frozenset(i for label in self.labels for i in label.byte_ids)
+        """Every value of a pixel that a class or void owns."""
+        return frozenset(i for label in self.labels for i in self.ids_of(label))
 
     @cached_property
     def byte_of_wide_id(self) -> Mapping[int, int]:
-        """The byte that stands for an id outside 0..255: the first of its label's, or else of void's for a label of void."""
-        of_void = [i for label in self.void for i in label.byte_ids]
-        bytes_of = [(label, label.byte_ids or (of_void if label in self.void else ())) for label in self.labels]
-        return {i: found[0] for label, found in bytes_of if found for i in label.ids if not 0 <= i <= 255}
+        """What stands in a map for an id that has no place there: the first of its label's ids, or else of void's for a label of void."""
+        bytes_of = [(label, self.ids_of(label) or (self.void_ids if label in self.void else ())) for label in self.labels]
+        return {i: found[0] for label, found in bytes_of if found for i in label.ids if not 0 <= i < self.levels}
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
         """Categories of the evaluated classes, in order of first appearance."""
         return tuple(dict.fromkeys(label.category for label in self.classes if label.category is not None))
 
-    def index_from(self, other: LabelSpace) -> NDArray[np.uint8]:
-        """uint8[256]: class index of ``other`` to class index here, by class name; ``len(classes)`` where there is no such class.
+    def index_from(self, other: LabelSpace) -> NDArray[Any]:
+        """Class index of ``other`` to class index here, by class name; ``len(classes)`` where there is no
+        such class. uint8[256], or int32[65536] of wide maps.
 
         This is the ``pred_index`` of a network that was trained in another label space.
         """
         mine = {label.name: index for index, label in enumerate(self.classes)}
-        table = np.full(256, len(self.classes), np.uint8)
+        wide = self.wide or other.wide
+        table = np.full(WORDS if wide else BYTES, len(self.classes), np.int32 if wide else np.uint8)
         for index, label in enumerate(other.classes):
             table[index] = mine.get(label.name, len(self.classes))
         return table
@@ -172,15 +203,22 @@ class LabelSpace:
         return cls(name=str(data.get("name", "custom")), classes=classes, void=void_in_bytes(classes, void))
 
 
+def _repeated(values: Iterable[Any]) -> list[Any]:
+    return sorted(value for value, times in Counter(values).items() if times > 1)
+
+
 def void_in_bytes(classes: tuple[LabelClass, ...], void: tuple[LabelClass, ...]) -> tuple[LabelClass, ...]:
-    """Void that has only ids outside 0..255, with a byte in which it is counted: the highest below 255 that is free.
+    """Void that has only ids that no map can hold, with a value in which it is counted: the highest below 255 (65535) that is free.
 
     Not 255, which files hold that mean something else by it.
+
+    :raises LabelError: the classes make no label space.
     """
-    taken = {i for label in (*classes, *void) for i in label.ids}
-    if not void or any(label.byte_ids for label in void):
+    space = LabelSpace("classes", classes, void) if classes else None
+    if space is None or not void or space.void_ids:
         return void
-    free = next(i for i in range(254, -1, -1) if i not in taken)
+    taken = {i for label in space.labels for i in label.ids}
+    free = next(i for i in range(space.levels - 2, -1, -1) if i not in taken)
     return (replace(void[0], ids=(*void[0].ids, free)), *void[1:])
 
 

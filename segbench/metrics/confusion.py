@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import LabelError
-from segbench.labels.space import UNKNOWN, LabelSpace
+from segbench.labels.space import LabelSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,4 +100,4 @@ def fold_cells(
 
 def stray_target_ids(labels: LabelSpace, pairs: NDArray[np.int64]) -> list[int]:
     """Target ids that occur in the pair counts but belong to no class and no void label."""
-    return np.flatnonzero(pairs.any(axis=1) & (labels.index_of_id[: len(pairs)] == UNKNOWN)).tolist()
+    return np.flatnonzero(pairs.any(axis=1) & (labels.index_of_id[: len(pairs)] == labels.unknown)).tolist()

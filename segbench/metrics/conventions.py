@@ -37,9 +37,9 @@ def of_targets(counted: Counted) -> float:
 
 def void_not_masked(counted: Counted) -> float:
     """What is predicted on void pixels is a false positive."""
-    counts, labels, pairs = counted.confusion.counts, counted.labels, counted.pairs
+    counts, labels, pixels = counted.confusion.counts, counted.labels, counted.pred_pixels
     hits = counts.diagonal()
-    preds = np.array([int(pairs[:, list(label.byte_ids)].sum()) for label in labels.classes])
+    preds = np.array([int(pixels[list(labels.ids_of(label))].sum()) for label in labels.classes])
     union = counts.sum(axis=1) + preds - hits
     return mean_of_defined(np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0))
 

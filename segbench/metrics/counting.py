@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,21 +14,26 @@ from segbench.kernels.counting import count_corner
 from segbench.kernels.instance_counting import count_by_instance
 from segbench.kernels.watershed import connected_segments, thinned_segments
 from segbench.labels.encodings import to_ids
+from segbench.labels.space import WORDS
 from segbench.metrics.boundary_iou import Boundaries, boundary_sums, boundary_width
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.instance_iou import Rows, instance_rows
-from segbench.metrics.pair_counts import PairCounts
+from segbench.metrics.pair_counts import EMPTY, PairCounts
 from segbench.metrics.region_scores import SegmentScores, segment_scores
 
-Bytes = NDArray[np.uint8]
+Values = NDArray[Any]
+"""A label map: bytes, or 16 bits a pixel of a wide label space."""
 
 
-def count_maps(counting: Counting, target: Bytes, pred: Bytes, instances: NDArray[np.uint16] | None = None) -> ImageCounts:
-    """Count a target and a prediction, uint8[H, W] of bytes as the decoding reads them.
+def count_maps(counting: Counting, target: Values, pred: Values, instances: NDArray[np.uint16] | None = None) -> ImageCounts:
+    """Count a target and a prediction, uint8[H, W] of bytes as the decoding reads them; of wide label spaces uint8 or uint16.
 
     :param instances: uint16[H, W], an instance map of the same size, if instances are to be counted.
     :raises ValueError: the shapes differ.
     """
+    if counting.decoding.wide:
+        pairs = count_wide_pairs(target, pred)
+        return ImageCounts(pairs, problem=counting.decoding.problem(pairs.cells))
     pairs = PairCounts.of(count_corner(target, pred))
     problem = counting.decoding.problem(pairs.cells)
     rows = None
@@ -39,7 +47,25 @@ def count_maps(counting: Counting, target: Bytes, pred: Bytes, instances: NDArra
     return ImageCounts(pairs, count_boundary(counting, target, pred), rows, count_segments(counting, target, pred))
 
 
-def count_boundary(counting: Counting, target: Bytes, pred: Bytes) -> Boundaries | None:
+def count_windows(counting: Counting, windows: Iterable[tuple[Values, Values]]) -> ImageCounts:
+    """Count the pairs of a target and a prediction that are given window by window. Nothing else is counted in maps that large.
+
+    :raises ValueError: the shapes of a window differ.
+    """
+    pairs = EMPTY
+    for target, pred in windows:
+        pairs += count_wide_pairs(target, pred) if counting.decoding.wide else PairCounts.of(count_corner(target, pred))
+    return ImageCounts(pairs, problem=counting.decoding.problem(pairs.of_levels(counting.decoding.levels).cells))
+
+
+def count_wide_pairs(target: Values, pred: Values) -> PairCounts:
+    """The pairs of maps with 16 bits a pixel, or 8."""
+    from segbench.kernels.counting_wide import count_wide  # most maps are bytes, and start sooner without it
+
+    return PairCounts(*count_wide(target.astype(np.uint16, copy=False), pred.astype(np.uint16, copy=False)), WORDS)
+
+
+def count_boundary(counting: Counting, target: Values, pred: Values) -> Boundaries | None:
     """The pixels near the edges of classes, if they are to be counted."""
     if counting.boundary is None:
         return None
@@ -48,7 +74,7 @@ def count_boundary(counting: Counting, target: Bytes, pred: Bytes) -> Boundaries
     return Boundaries(boundary_sums(table), counting.boundary, (width,))
 
 
-def count_instances(counting: Counting, instances: NDArray[np.uint16], pred: Bytes) -> Rows | None:
+def count_instances(counting: Counting, instances: NDArray[np.uint16], pred: Values) -> Rows | None:
     """The instances of a map uint16[H, W], if they are to be counted.
 
     :raises LabelError: an instance belongs to a label that is unknown or has no instances.
@@ -61,7 +87,7 @@ def count_instances(counting: Counting, instances: NDArray[np.uint16], pred: Byt
     return instance_rows(table, values, to_ids(hits, counting.decoding.pred_ids))
 
 
-def count_segments(counting: Counting, target: Bytes, pred: Bytes) -> SegmentScores | None:
+def count_segments(counting: Counting, target: Values, pred: Values) -> SegmentScores | None:
     """V_rand and V_info of the regions of a class, if they are to be told apart."""
     decoding = counting.decoding
     if counting.segments not in decoding.labels.class_names:

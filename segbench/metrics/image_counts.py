@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.errors import LabelError
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
@@ -45,6 +46,12 @@ class Counting:
     boundary: float | None = None
     instances: InstanceRule | None = None
     segments: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.decoding.wide and (self.boundary is not None or self.instances or self.segments):
+            what = "Boundary IoU" if self.boundary is not None else "instances" if self.instances else "segments"
+            name = self.decoding.labels.name
+            raise LabelError(f"{what}: counted in maps of bytes alone, and the classes of {name!r} need 16 bits; leave out --boundary")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; :meth:`from_dict` reads it back."""
@@ -133,7 +140,7 @@ class Counted:
             if image.problem:
                 found[len(ids)] = image.problem, image.way_out
             ids.append(name)
-            log.append(image.pairs.cells, image.pairs.pixels)
+            log.append(image.pairs.of_levels(counting.decoding.levels).cells, image.pairs.pixels)
             for extra in list(extras):  # what one image lacks is not told of all
                 if (value := getattr(image, extra)) is None:
                     del extras[extra]
@@ -163,7 +170,7 @@ class Counted:
     def matrices(self) -> Matrices:
         """The confusion matrix of every image, as the cells that occur."""
         decoding = self.counting.decoding
-        return Matrices(self.log, len(self.labels.classes), 256, decoding.target_index, decoding.pred_index)
+        return Matrices(self.log, len(self.labels.classes), decoding.levels, decoding.target_index, decoding.pred_index)
 
     @property
     def confusions(self) -> NDArray[np.int64]:
@@ -199,13 +206,41 @@ class Counted:
         """int64[256, 256]: the pair counts of all images, over label ids."""
         return pairs_to_ids(self.byte_pairs, self.counting.decoding.target_ids, self.counting.decoding.pred_ids)
 
+    @cached_property
+    def alike(self) -> bool:
+        """Whether every pixel of every prediction is as in its target, void too; there is one at least."""
+        levels = self.counting.decoding.levels
+        return len(self) > 0 and all((block.cells % (levels + 1) == 0).all() for block in self.log.blocks())
+
+    @cached_property
+    def pred_pixels(self) -> NDArray[np.int64]:
+        """int64[256], or int64[65536] of wide maps: the predicted pixels of each label id, on void too."""
+        table = self.counting.decoding.pred_ids
+        pixels = np.zeros(len(table), np.int64)
+        for block in self.log.blocks():
+            np.add.at(pixels, table[block.cells % len(table)], block.pixels)
+        return pixels
+
     def target_histograms(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
-        """Of every image its id and int64[256], the pixels of each target id, void included."""
+        """Of every image its id and int64[256], the pixels of each target id, void included.
+
+        Of wide maps it is int64[2, K]: the ids that occur, ascending, and the pixels of each.
+        """
+        if self.counting.decoding.wide:
+            yield from self._wide_histograms()
+            return
         for block in self.log.blocks(most=1024):
             histograms = np.zeros((block.number, 256), np.int64)
             np.add.at(histograms, (block.image, block.cells >> 8), block.pixels)
             histograms = to_ids(histograms, self.counting.decoding.target_ids)
             yield from zip(self.ids[block.first : block.first + block.number], histograms, strict=True)
+
+    def _wide_histograms(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        table = self.counting.decoding.target_ids
+        for index, name in enumerate(self.ids):
+            cells, pixels = self.log.image(index)
+            ids, inverse = np.unique(table[cells // len(table)], return_inverse=True)
+            yield name, np.stack([ids.astype(np.int64), np.bincount(inverse, pixels, len(ids)).astype(np.int64)])
 
     @property
     def boundary(self) -> Boundaries | None:

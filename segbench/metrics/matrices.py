@@ -110,7 +110,7 @@ class Matrices:
         if matrices.dtype != np.int64 or matrices.ndim != 3 or matrices.shape[2] != matrices.shape[1] + 1:
             raise ValueError(f"matrices must be int64[N, C, C+1], not {matrices.dtype}{list(matrices.shape)}")
         log = CellLog()
-        for each in matrices.reshape(len(matrices), -1):
+        for each in matrices.reshape(len(matrices), matrices.shape[1] * matrices.shape[2]):
             (cells,) = each.nonzero()
             log.append(cells, each[cells])
         return cls(log, matrices.shape[1], matrices.shape[2])

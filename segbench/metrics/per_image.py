@@ -141,9 +141,12 @@ def _sizes(labels: LabelSpace, extras: Sequence[str]) -> list[int]:
 
 
 def _refuse_misshapen(labels: LabelSpace, counted: PerImage) -> None:
-    matrices, classes = counted.matrices, len(labels.classes)
+    classes, counts = len(labels.classes), counted.counts
+    if not isinstance(counts, Matrices) and (counts.dtype != np.int64 or counts.shape != (len(counts), classes, classes + 1)):
+        raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not {counts.dtype}{list(counts.shape)}")
+    matrices = counted.matrices
     if matrices.classes != classes:
-        raise ValueError(f"matrices must be int64[N, {classes}, {classes + 1}], not of {matrices.classes} classes")
+        raise ValueError(f"matrices must be of {classes} classes, not of {matrices.classes}")
     for name in counted.extras:
         expected, shape = [len(matrices), *STATISTICS[name].shape(classes)], list(getattr(counted, name).shape)
         if shape != expected:

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 def data_facts(dataset: Dataset, targets: Iterable[tuple[str, NDArray[np.int64]]]) -> dict[str, Any]:
-    """What a record says of its data. ``targets`` that were evaluated: (sample id, pixels of each target id int64[256]), void included."""
+    """What a record says of its data. ``targets`` that were evaluated: (sample id, pixels of each target id int64[256]), void included.
+
+    Of wide maps the pixels are int64[2, K]: the ids that occur, ascending, and the pixels of each.
+    """
     images, pixels, resized, digest = 0, 0, 0, hashlib.sha256()
     size = dataset.official_size
     for sample_id, histogram in targets:
-        here = int(histogram.sum())
+        here = int(histogram[-1].sum()) if histogram.ndim == 2 else int(histogram.sum())
         images, pixels = images + 1, pixels + here
         resized += size is not None and here != size[0] * size[1]
         _add(digest, sample_id, histogram)

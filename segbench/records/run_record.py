@@ -25,7 +25,7 @@ from segbench.errors import RecordError, SegbenchError
 from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json
 from segbench.files.notebook import Shown
-from segbench.labels.space import LabelSpace
+from segbench.labels.space import MAX_CLASSES, LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.image_counts import Counted
@@ -158,7 +158,7 @@ class RunRecord(Shown):
             **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
             **({"segments": asdict(self.segments)} if self.segments else {}),
             **({"explained": dict(self.explained)} if self.explained else {}),
-            "confusion": self.confusion.counts.tolist(),
+            "confusion": _told(self.confusion),
         }
         return dump_json(data)
 
@@ -214,7 +214,7 @@ def read_run(path: Path | str) -> RunRecord:
     try:
         require_run_shape(data)
         labels = LabelSpace.from_dict(data["labels"])
-        counts = _whole_numbers(data["confusion"])
+        counts = _matrix(data["confusion"], len(labels.classes))
         iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
         boundary = Boundaries.from_dict(data["boundary"], len(labels.classes)) if data.get("boundary") is not None else None
         facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
@@ -242,6 +242,31 @@ def _intervals(data: Any, labels: LabelSpace) -> Intervals | None:
     if data is None or data["metrics_version"] != METRICS_VERSION:
         return None
     return Intervals.from_dict(data, labels)
+
+
+def _told(confusion: ConfusionMatrix) -> Any:
+    """The rows of a matrix; of more classes than bytes tell apart the cells that occur: [row, column, pixels] of each."""
+    counts = confusion.counts
+    if len(counts) <= MAX_CLASSES:
+        return counts.tolist()
+    rows, columns = counts.nonzero()
+    return {"cells": np.stack([rows, columns, counts[rows, columns]], axis=1).tolist()}
+
+
+def _matrix(data: Any, classes: int) -> NDArray[np.int64]:
+    """What :func:`_told` gave.
+
+    :raises KeyError, TypeError, ValueError, IndexError: it is something else.
+    """
+    if not isinstance(data, Mapping):
+        return _whole_numbers(data)
+    cells = _whole_numbers(data["cells"]) if data["cells"] else np.zeros((0, 3), np.int64)
+    rows, columns, pixels = cells.reshape(-1, 3).T
+    if len(cells) and not (0 <= rows.min() <= rows.max() < classes and 0 <= columns.min() <= columns.max() <= classes):
+        raise ValueError(f"the confusion matrix has cells outside of its {classes} classes")
+    counts = np.zeros((classes, classes + 1), np.int64)
+    np.add.at(counts, (rows, columns), pixels)
+    return counts
 
 
 def _whole_numbers(rows: Any) -> NDArray[np.int64]:

@@ -11,6 +11,8 @@ from segbench.labels.encodings import FOREIGN, id_of_byte, suspect_pred, suspect
 from segbench.labels.misreadings import misreading
 from segbench.labels.space import LabelSpace
 
+WAY_OUT = "every target needs exactly one prediction of its own size, in the labels' ids"
+
 
 def refuse_suspects(raw: NDArray[np.int64], decoding: Decoding, problems: list[str]) -> None:
     """Say what the maps look like instead, from the counts of the whole set.
@@ -49,9 +51,8 @@ def refuse_misreading(raw: NDArray[np.int64], decoding: Decoding, problems: list
 
 def way_out_of(raw: NDArray[np.int64], labels: LabelSpace) -> str:
     """What to do about pairs that cannot be scored: something better than the usual where the counts show masks of 0 and 255."""
-    way_out = "every target needs exactly one prediction of its own size, in the labels' ids"
     masks = [role for role, axis in (("targets", 1), ("predictions", 0)) if np.flatnonzero(raw.sum(axis=axis)).tolist() == [0, 255]]
     if not masks or 255 in labels.known_ids:
-        return way_out
+        return WAY_OUT
     described = "--labels" if masks != ["predictions"] else "--pred-labels, with --map by-name"
-    return f"{way_out}; the {' and '.join(masks)} are masks of 0 and 255: say so with ids: [255] in the YAML of {described}"
+    return f"{WAY_OUT}; the {' and '.join(masks)} are masks of 0 and 255: say so with ids: [255] in the YAML of {described}"

@@ -10,7 +10,7 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import LabelMapping
 from segbench.metrics.image_counts import Counted, Counting
-from segbench.scoring.encoding_check import refuse_misreading, refuse_suspects, way_out_of
+from segbench.scoring.encoding_check import WAY_OUT, refuse_misreading, refuse_suspects, way_out_of
 from segbench.scoring.pair_counting import count_folder
 from segbench.scoring.selection import select
 
@@ -55,8 +55,13 @@ def require_scorable(counted: Counted) -> None:
     :raises DataError: naming every image that cannot be scored; or the set looks like another encoding, and nobody said which it is in.
     """
     decoding, problems = counted.counting.decoding, counted.problems
-    refuse_suspects(counted.byte_pairs, decoding, problems)
-    refuse_misreading(counted.byte_pairs, decoding, problems)
+    if not decoding.wide:
+        refuse_suspects(counted.byte_pairs, decoding, problems)
+        refuse_misreading(counted.byte_pairs, decoding, problems)
     if problems:
         summary = f"{len(problems)} of {len(counted)} pairs cannot be scored, so nothing is:"
-        raise DataError(summary, problems, "\n".join(counted.ways_out) or way_out_of(counted.byte_pairs, decoding.labels))
+        raise DataError(
+            summary,
+            problems,
+            "\n".join(counted.ways_out) or (WAY_OUT if decoding.wide else way_out_of(counted.byte_pairs, decoding.labels)),
+        )

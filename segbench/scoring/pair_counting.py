@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.datasets.base import Dataset, Sample, TargetFiles, read_instances
 from segbench.errors import ImageError
-from segbench.images.label_maps import LabelMaps, advice_of_option
+from segbench.images.label_maps import LabelMaps, TallMap, advice_of_option, paired_windows
+from segbench.images.library import size_of
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
-from segbench.metrics.counting import count_maps
+from segbench.metrics.counting import count_maps, count_windows
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.pair_counts import EMPTY
 from segbench.parallel import map_shared
@@ -74,7 +76,30 @@ class _Readers(NamedTuple):
     """How targets and predictions become bytes of their encodings."""
 
     target: Callable[[Sample], NDArray[np.uint8]]
-    pred: Callable[[Path], NDArray[np.uint8]]
+    preds: LabelMaps
+
+    def windows(self, sample: Sample, path: Path) -> Iterator[tuple[NDArray[Any], NDArray[Any]]] | None:
+        """Both maps window by window, where they are too large to be held whole; ``None`` for all others.
+
+        :raises ImageError: the sizes of the two differ, or one is damaged.
+        """
+        if not isinstance(self.target, TargetFiles):
+            return None
+        with ExitStack() as files:
+            target = self.target.maps.open_tall(sample.target)
+            files.callback(_close, target)
+            pred = self.preds.open_tall(path)
+            files.callback(_close, pred)
+            if target is None and pred is None:
+                return None
+            of_target = size_of(sample.target)[::-1] if target is None else target.shape
+            of_pred = size_of(path)[::-1] if pred is None else pred.shape
+            if of_target != of_pred:  # before gigabytes are read for nothing
+                refuse_sizes(path, of_target, of_pred)
+            if target is None or pred is None:
+                return None
+            files.pop_all()
+        return paired_windows(target, pred)
 
 
 def _readers(dataset: Dataset, decoding: Decoding) -> _Readers:
@@ -85,16 +110,42 @@ def _readers(dataset: Dataset, decoding: Decoding) -> _Readers:
         target = TargetFiles(LabelMaps(decoding.target_labels, encoding, insists=insists, advice=advice))
     insists, advice = decoding.encoding == "ids", advice_of_option("--encoding")
     preds = LabelMaps(decoding.pred_labels, _said(decoding.encoding), insists=insists, predicted=True, advice=advice)
-    return _Readers(target, preds.read)
+    return _Readers(target, preds)
 
 
 def _said(encoding: Encoding) -> Encoding:
     return "ids" if encoding == "auto" else encoding
 
 
+def _close(opened: TallMap | None) -> None:
+    if opened is not None:
+        opened.tall.close()
+
+
+def refuse_sizes(path: Path, target: tuple[int, ...], pred: tuple[int, ...]) -> NoReturn:
+    """Say that a prediction is not of its target's (height, width).
+
+    :raises ImageError: always.
+    """
+    raise ImageError(path, f"size {pred[1]}x{pred[0]}, its target is {target[1]}x{target[0]} (width x height)")
+
+
+def _count_tall(sample: Sample, path: Path, readers: _Readers, counting: Counting) -> ImageCounts | None:
+    """Of maps that are too large to be held whole; ``None`` for all others."""
+    if counting.boundary is not None or counting.instances or counting.segments:
+        return None
+    try:
+        windows = readers.windows(sample, path)
+        return None if windows is None else count_windows(counting, windows)
+    except ImageError as error:
+        return _refused([error])
+
+
 def _count_pair(sample: Sample, path: Path, readers: _Readers, counting: Counting) -> ImageCounts:
+    if (counts := _count_tall(sample, path, readers, counting)) is not None:
+        return counts
     read, refusals = list[NDArray[np.uint8]](), list[ImageError]()
-    for reads in (partial(readers.target, sample), partial(readers.pred, path)):
+    for reads in (partial(readers.target, sample), partial(readers.preds.read, path)):
         try:
             read.append(reads())
         except ImageError as error:
@@ -104,8 +155,7 @@ def _count_pair(sample: Sample, path: Path, readers: _Readers, counting: Countin
     target, pred = read
     try:
         if pred.shape != target.shape:
-            (height, width), (target_height, target_width) = pred.shape, target.shape
-            raise ImageError(path, f"size {width}x{height}, its target is {target_width}x{target_height} (width x height)")
+            refuse_sizes(path, target.shape, pred.shape)
         instances = read_instances(sample, target.shape) if counting.instances else None
     except ImageError as error:
         return _refused([error])

@@ -117,14 +117,14 @@ def test_images_and_targets_without_a_partner_are_all_named(write: Write, tmp_pa
 
 
 def test_every_problem_is_named_with_its_line_and_the_nearest_key(write: Write) -> None:
-    path = write("imges: a/*\ntargets: t/*.png\nclasses:\n  - {name: a, colour: [1, 2, 3]}\n  - {ids: [300]}\nencoding: rgb\nignore: x\n")
+    path = write("imges: a/*\ntargets: t/*.png\nclasses:\n  - {name: a, colour: [1, 2, 3]}\n  - {ids: [70000]}\nencoding: rgb\nignore: x\n")
     with pytest.raises(DataError) as error:
         open_dataset(str(path))
     lines = str(error.value).splitlines()[1:]
     expected = (
         ":1: dataset has no key 'imges'; did you mean 'images'?",
         ":4: label has no key 'colour'; did you mean 'color'?",
-        ":5: ids: [300] is not a list of bytes 0..255",
+        ":5: ids: [70000] is not a list of ids 0..65535",
         ":6: encoding: 'rgb' is none of ids, train-ids, color",
         ":7: ignore: 'x' is not a list of whole numbers",
     )
@@ -211,9 +211,10 @@ def test_values_beyond_a_byte_are_void_where_the_file_says_so(write: Write) -> N
         maps.read(target.with_name("2.tif"))
 
 
-def test_a_class_needs_bytes(write: Write) -> None:
-    with pytest.raises(DataError, match=r"ids: \[300\] is not a list of bytes"):
-        read_own(write(PAIRS + "classes: [{name: a, ids: [300]}]\n"))
+def test_a_class_needs_16_bits(write: Write) -> None:
+    with pytest.raises(DataError, match=r"ids: \[65536\] is not a list of ids 0..65535"):
+        read_own(write(PAIRS + "classes: [{name: a, ids: [65536]}]\n"))
+    assert read_own(write(PAIRS + "classes: [{name: a, ids: [300]}]\n")).labels.wide
 
 
 def test_a_palette_in_another_order_is_refused_until_the_file_says_what_is_meant(write: Write) -> None:

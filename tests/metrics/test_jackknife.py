@@ -35,7 +35,7 @@ def test_of_many_images_bootstrap_and_jackknife_are_alike() -> None:
 
 
 def test_groups_are_the_units_and_classes_of_one_unit_have_no_interval() -> None:
-    images = matrices(CATEGORISED, 0, 60)
+    images = matrices(0, 60, len(CATEGORISED.classes))
     images[:, 1], images[:, :, 1] = 0, 0
     images[0, 1, 1] = 5
     found = jackknife(CATEGORISED, images, groups=[i // 3 for i in range(60)], unit="cities")

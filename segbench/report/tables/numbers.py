@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral
 
 from segbench.report.tables.intervals import plus_minus
@@ -22,6 +23,20 @@ def count(number: object) -> str:
         if number >= size:
             return f"{number / size:.3g} {suffix}" if number < 100 * size else f"{number / size:.0f} {suffix}"
     return f"{number:.0f}"
+
+
+MANY_CLASSES = 254
+"""A table of more classes is cut to the first and the last :data:`SHOWN_CLASSES`."""
+
+SHOWN_CLASSES = 20
+
+
+def shown_classes(values: Sequence[float]) -> list[int]:
+    """Which classes a table shows: all in their order, or of very many those with the lowest and the highest values, ascending."""
+    if len(values) <= MANY_CLASSES:
+        return list(range(len(values)))
+    order = sorted((index for index, value in enumerate(values) if not math.isnan(value)), key=lambda index: values[index])
+    return order if len(order) <= 2 * SHOWN_CLASSES else order[:SHOWN_CLASSES] + order[-SHOWN_CLASSES:]
 
 
 def signed(fraction: float) -> str:
