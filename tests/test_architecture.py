@@ -25,13 +25,13 @@ DIRECTION = {
         < training profiling partials integrations < report checks < benchmark < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < counting_wide instance_counting upsampling""",
-    "files": "atomic names text settings shapes notebook spilled < foreign yaml_schema json_text",
+    "files": "atomic names text settings shapes notebook spilled name_list < foreign yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores < boundary_iou
         < per_image < uncertainty image_counts < jackknife ranking counting conventions seeds""",
     "images": """folders buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm whole_numbers
         < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
-    "datasets": "base wildcards minicity_scenes < layout cityscapes opening < * < hf target_folder sunrgbd",
+    "datasets": "base wildcards minicity_scenes < folder_samples < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
     "models": """outputs checkpoints inlined fused < segmenter < layers finite < zoo weights < adapters sources
         < size loading public_weights exporting < facts anatomy""",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class Dataset:
     name: str
     split: str
     labels: LabelSpace
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     root: Path
     read_target: Callable[[Sample], NDArray[np.uint8]] = None  # type: ignore[assignment]
     instances: InstanceRule | None = None

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from segbench.datasets import cityscapes, isbi2012
 from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.folder_samples import FolderSamples
 from segbench.datasets.wildcards import files_named
 from segbench.errors import DataError
+from segbench.files.name_list import StemIndex
 from segbench.files.names import bare
-from segbench.images.folders import by_kind, files_below, what_lies_in
+from segbench.images.folders import files_below, names_by_kind, what_lies_in
 from segbench.labels.space import LabelSpace
 
 GTS = "GTS is the folder with the targets (ground truth), or the file of one"
@@ -51,7 +53,7 @@ def target_folder(root: Path | str, labels: LabelSpace | None = None, split: str
         looked = f", and nothing that is called {names}" if names else ""
         raise DataError(f"{root}: no label maps here; {what_lies_in(folder)}{looked}", way_out=GTS)
     segments = isbi2012.CELLS if labels == isbi2012.LABELS else None
-    samples = tuple(Sample(name, None, path) for name, path in targets.items())
+    samples = targets if isinstance(targets, FolderSamples) else tuple(Sample(name, None, path) for name, path in targets.items())
     return Dataset(folder.resolve().name, "custom", labels, samples, folder, segments=segments)
 
 
@@ -59,8 +61,8 @@ def _files(root: Path) -> Iterable[Path]:
     return files_below(root) if root.is_dir() else [root]
 
 
-def _targets(root: Path, names: str | None) -> dict[str, Path]:
-    """Targets by their ids.
+def _targets(root: Path, names: str | None) -> dict[str, Path] | FolderSamples:
+    """Targets by their ids, or the samples that they are.
 
     :raises DataError: two names differ in their endings alone, so that it is open which of them is the target.
     """
@@ -68,18 +70,18 @@ def _targets(root: Path, names: str | None) -> dict[str, Path]:
         return {root.with_suffix("").name: root}
     if names is not None:
         return files_named(root, names)
-    targets: dict[str, Path] = {}
-    usual, rare = by_kind(files_below(root))
-    beside = {bare(path.name) for path in usual}
-    if usual and (left_out := [str(path) for path in rare if bare(path.name) not in beside]):
-        way_out = "move what is no target elsewhere, or say which are with --target-names '*.png' for instance"
-        raise DataError(f"{root}: {len(left_out)} files of a rare kind would be left out", left_out, way_out)
-    paths = [(path.relative_to(root).with_suffix("").as_posix(), path) for path in usual or rare]
-    if twins := [f"{first} and {path.name}" for name, path in paths if (first := targets.setdefault(name, path)) is not path]:
+    usual, rare = names_by_kind(root)
+    if usual and rare:
+        beside = {bare(name.rpartition("/")[2]) for name in usual}
+        if left_out := [str(root / name) for name in rare if bare(name.rpartition("/")[2]) not in beside]:
+            way_out = "move what is no target elsewhere, or say which are with --target-names '*.png' for instance"
+            raise DataError(f"{root}: {len(left_out)} files of a rare kind would be left out", left_out, way_out)
+    found = usual or rare
+    if twins := [f"{root / found[first]} and {found[other].rpartition('/')[2]}" for first, other in StemIndex(found).doubled()]:
         raise DataError(
             f"{root}: {len(twins)} targets stand there twice", twins, "keep one of each, or say which with --target-names '*.png'"
         )
-    return targets
+    return FolderSamples(root, found)
 
 
 def _cityscapes_files(root: Path, targets: list[Path]) -> Dataset:

@@ -10,6 +10,7 @@ the view was. A view is an enlargement of the image, possibly mirrored. Mirrorin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,9 @@ from segbench.kernels.bilinear import Grid
 from segbench.kernels.upsampling import count_enlarged, enlarged_classes, enlarged_logits
 from segbench.models.outputs import largest_magnitude
 from segbench.models.segmenter import Segmenter, covered_size, forward, logits_at
+
+LARGE = 1 << 28
+"""Logits of an image from which on windows are counted band by band: 1 GB of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,57 @@ class Scores:
         return *count_enlarged(self.values, self.enlarged, targets, self.grid), self.largest
 
 
-def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Scores:
+@dataclass(frozen=True, eq=False)
+class BandedScores:
+    """The same of images whose logits are too many to be held at once: rows of windows, of which as many are held as windows overlap.
+
+    Every number is added in the order in which the whole logits are, so every class is the same.
+    """
+
+    segmenter: Segmenter
+    images: Tensor
+    depth: Tensor | None
+    protocol: Protocol
+
+    def class_map(self) -> Tensor:
+        """uint8[N, H, W] class indices. Ties go to the lower index."""
+        return torch.cat([enlarged_classes(band, (band.shape[2], band.shape[3])) for band, _ in self._bands()], dim=1)
+
+    def counts(self, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`Scores.counts`."""
+        classes, total, largest = list[Tensor](), list[Tensor](), list[Tensor]()
+        for band, top in self._bands():
+            size = (band.shape[2], band.shape[3])
+            found, counts = count_enlarged(band, size, targets[:, top : top + size[0]].contiguous())
+            classes.append(found)
+            total.append(counts)
+            largest.append(largest_magnitude(band))
+        return torch.cat(classes, dim=1), torch.stack(total).sum(dim=0), torch.stack(largest).amax()
+
+    def _bands(self) -> Iterator[tuple[Tensor, int]]:
+        """float32[N, C, r, W] logits of consecutive rows, and the first of these rows."""
+        images, crop, stride = self.images, self.protocol.crop, self.protocol.stride
+        assert crop is not None
+        assert stride is not None
+        height, width = images.shape[1], images.shape[2]
+        crop = (min(crop[0], height), min(crop[1], width))
+        tops = [*window_starts(height, crop[0], stride[0])]
+        total = images.new_zeros((len(images), len(self.segmenter.labels.classes), crop[0], width), dtype=torch.float32)
+        covered = images.new_zeros((crop[0], width), dtype=torch.float32)
+        for top, following in zip(tops, [*tops[1:], height], strict=True):
+            for left in window_starts(width, crop[1], stride[1]):
+                rows, columns = slice(top, top + crop[0]), slice(left, left + crop[1])
+                total[..., columns] += _window_logits(self.segmenter, images, self.depth, rows, columns)
+                covered[:, columns] += 1
+            done = following - top
+            yield total[:, :, :done] / covered[:done], top
+            kept = crop[0] - done
+            if kept > 0:
+                total[:, :, :kept], covered[:kept] = total[:, :, done:].clone(), covered[done:].clone()
+            total[:, :, max(0, kept) :], covered[max(0, kept) :] = 0, 0
+
+
+def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol) -> Scores | BandedScores:
     """What a network says of uint8[N, H, W, 3] images, at the smallest size from which the class map follows.
 
     :param depth: float32[N, H, W], if the network takes it.
@@ -55,6 +109,8 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     if protocol.is_plain:
         logits = forward(segmenter, images, depth)
         return Scores(logits, largest_magnitude(logits), covered_size(segmenter.input_rule, size), size, segmenter.grid)
+    if _in_windows_alone(protocol, size) and len(images) * len(segmenter.labels.classes) * size[0] * size[1] > LARGE:
+        return BandedScores(segmenter, images, depth, protocol)
     views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored) for scale, mirrored in protocol.views)
     if len(protocol.views) == 1 and protocol.post == "none":
         logits = next(views)
@@ -71,6 +127,12 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     if protocol.post == "dense-crf":
         scores = _refined(scores, images)
     return Scores(scores, torch.stack(largest).amax(), size, size)
+
+
+def _in_windows_alone(protocol: Protocol, size: Size) -> bool:
+    """Whether an image is shown once, at its own size, in windows."""
+    once = protocol.views == ((1.0, False),) and protocol.base_size(size) == size
+    return once and protocol.crop is not None and protocol.post == "none"
 
 
 def _view_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, protocol: Protocol, scale: float, mirrored: bool) -> Tensor:
@@ -97,11 +159,16 @@ def _windowed_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None,
     for top in window_starts(height, crop[0], protocol.stride[0]):
         for left in window_starts(width, crop[1], protocol.stride[1]):
             rows, columns = slice(top, top + crop[0]), slice(left, left + crop[1])
-            window_depth = None if depth is None else depth[:, rows, columns]
-            logits = forward(segmenter, images[:, rows, columns], window_depth).float().contiguous()
-            total[..., rows, columns] += logits_at(logits, segmenter.input_rule, crop, segmenter.grid)
+            total[..., rows, columns] += _window_logits(segmenter, images, depth, rows, columns)
             covered[rows, columns] += 1
     return total / covered
+
+
+def _window_logits(segmenter: Segmenter, images: Tensor, depth: Tensor | None, rows: slice, columns: slice) -> Tensor:
+    """float32[N, C, h, w] logits of a window, at its size."""
+    window_depth = None if depth is None else depth[:, rows, columns]
+    logits = forward(segmenter, images[:, rows, columns], window_depth).float().contiguous()
+    return logits_at(logits, segmenter.input_rule, (rows.stop - rows.start, columns.stop - columns.start), segmenter.grid)
 
 
 def _resize_images(images: Tensor, size: Size) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segbench.errors import DataError
+from segbench.files.name_list import NameList
 
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".pgm"})
 RARE_SUFFIXES = frozenset({".webp", ".npy", ".npz", ".ppm", ".pnm", ".pbm", ".apng", ".jp2"})
@@ -25,38 +26,47 @@ def files_below(root: Path) -> Iterator[Path]:
 
     :raises DataError: a folder cannot be read, or a link without an ending leads nowhere.
     """
-    yield from _walk(root, frozenset({_identity(root)}))
+    return (Path(root, name) for name in names_below(root))
 
 
-def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
-    folders = []
-    for entry in _entries(folder):
-        if entry.is_dir():
-            folders.append(entry)
-            continue
-        path = Path(folder, entry.name)
-        if entry.is_symlink():
-            refuse_dead_link(path)
-        yield path
-    for entry in folders:
-        path = Path(folder, entry.name)
+def names_below(root: Path) -> Iterator[str]:
+    """The same as names below the folder, with slashes.
+
+    :raises DataError: as :func:`files_below`.
+    """
+    yield from _walk(root, "", frozenset({_identity(root)}))
+
+
+def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    files, folders = _entries(folder)
+    for name in files:
+        if not name.rpartition(".")[2].isalpha():
+            refuse_dead_link(Path(folder, name))
+        yield prefix + name
+    del files
+    for name in folders:
+        path = Path(folder, name)
         identity = _identity(path)
         if identity not in above:  # or it leads back to where we are
-            yield from _walk(path, above | {identity})
+            yield from _walk(path, f"{prefix}{name}/", above | {identity})
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is visible in a folder, sorted.
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """The visible files of a folder, and the folders in it, sorted. Names alone: there may be a million.
 
     :raises DataError: it cannot be read.
     """
+    files, folders = list[str](), list[str]()
     try:
         with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    (folders if entry.is_dir() else files).append(entry.name)
     except OSError as error:
         raise DataError(
             f"{folder}: this folder cannot be read ({error.strerror})", way_out="make it readable, or move it elsewhere"
         ) from None
+    return sorted(files), sorted(folders)
 
 
 def require_folder(path: Path) -> None:
@@ -114,6 +124,21 @@ def by_kind(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
             usual.append(path)
         elif ending in RARE_SUFFIXES:
             rare.append(path)
+    return usual, rare
+
+
+def names_by_kind(root: Path) -> tuple[NameList, NameList]:
+    """Names below a folder of files that can hold label maps: those with usual endings, and those with rare ones.
+
+    :raises DataError: as :func:`files_below`.
+    """
+    usual, rare = NameList(), NameList()
+    for name in names_below(root):
+        ending = "." + name.rpartition(".")[2].lower()
+        if ending in SUFFIXES:
+            usual.append(name)
+        elif ending in RARE_SUFFIXES:
+            rare.append(name)
     return usual, rare
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import LabelError
+from segbench.files.name_list import NameList
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
@@ -134,7 +135,7 @@ class Counted:
     @classmethod
     def of(cls, counting: Counting, items: Iterable[tuple[str, ImageCounts]]) -> Counted:
         """From (sample id, counts), as scoring and running yield them."""
-        ids, log, found = list[str](), CellLog(), dict[int, tuple[str, str]]()
+        ids, log, found = NameList(), CellLog(), dict[int, tuple[str, str]]()
         extras: dict[str, list[Any]] = {name: [] for name in EXTRAS}
         for name, image in items:
             if image.problem:
@@ -146,7 +147,7 @@ class Counted:
                     del extras[extra]
                 else:
                     extras[extra].append(value)
-        return cls(counting, tuple(ids), log, extras if ids else {}, found)
+        return cls(counting, ids, log, extras if ids else {}, found)
 
     def __len__(self) -> int:
         return len(self.ids)

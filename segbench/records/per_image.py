@@ -60,12 +60,12 @@ def write_per_image(path: Path, ids: Sequence[str], counted: PerImage) -> None:
     dense = 8 * len(matrices) * matrices.classes * (matrices.classes + 1) <= DENSE
     with replacing(path) as partial:
         if dense:
-            np.savez_compressed(partial, ids=np.array(ids, dtype=np.str_), counts=counted.confusion, **more)
+            np.savez_compressed(partial, ids=np.array(list(ids), dtype=np.str_), counts=counted.confusion, **more)
             return
         log = matrices.canonical()
         ends, number = log.ends, int(log.ends[-1])
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            whole = {"ids": np.array(ids, dtype=np.str_), "classes": np.array(matrices.classes), "ends": ends, **more}
+            whole = {"ids": np.array(list(ids), dtype=np.str_), "classes": np.array(matrices.classes), "ends": ends, **more}
             for name, values in whole.items():
                 _write_array(archive, name, values.dtype, values.shape, [values])
             _write_array(archive, "cells", np.dtype(np.int64), (number,), (block.cells for block in log.blocks()))

@@ -47,9 +47,14 @@ def count_folder(
     :raises DataError: the folder does not exist or holds no label maps at all.
     """
     pairing = pair_predictions(preds, dataset, names)
-    files = {sample.id: path for sample, path in pairing.pairs}
-
     readers = _readers(dataset, counting.decoding)
+    if samples is None and not pairing.unpaired:
+
+        def count_pairs(pairs: Sequence[tuple[Sample, Path]]) -> list[tuple[str, ImageCounts]]:
+            return [(sample.id, _count_pair(sample, path, readers, counting)) for sample, path in pairs]
+
+        return _shared(count_pairs, pairing.pairs, workers)
+    files = {sample.id: path for sample, path in pairing.pairs}
 
     def count(samples: Sequence[Sample]) -> list[tuple[str, ImageCounts]]:
         return [(sample.id, count_sample(sample)) for sample in samples]
@@ -60,10 +65,16 @@ def count_folder(
             return ImageCounts(EMPTY, problem=problem, way_out=pairing.way_out if problem == NO_PREDICTION else "")
         return _count_pair(sample, files[sample.id], readers, counting)
 
-    # Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
-    samples = dataset.samples if samples is None else samples
-    at_once = max(1, min(TOGETHER, len(samples) // (4 * workers)))
-    return chain.from_iterable(map_shared(count, list(_split(samples, at_once)), workers))
+    return _shared(count, dataset.samples if samples is None else samples, workers)
+
+
+def _shared(count: Callable[[Sequence[Item]], list[tuple[str, ImageCounts]]], items: Sequence[Item], workers: int) -> Items:
+    """Counts of some items at once, on threads.
+
+    Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
+    """
+    at_once = max(1, min(TOGETHER, len(items) // (4 * workers)))
+    return chain.from_iterable(map_shared(count, _split(items, at_once), workers))
 
 
 def count_pairs_of(pairs: Sequence[tuple[Sample, Path]], dataset: Dataset, counting: Counting) -> list[tuple[str, ImageCounts]]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segbench.datasets.base import Dataset, Sample
+from segbench.datasets.folder_samples import FolderSamples
 from segbench.datasets.wildcards import files_named
 from segbench.errors import DataError
+from segbench.files.name_list import NameList, StemIndex, stem_of
 from segbench.files.names import bare, composed
-from segbench.images.folders import RARE_SUFFIXES, SUFFIXES, by_kind, files_below, what_lies_in
+from segbench.images.folders import RARE_SUFFIXES, SUFFIXES, by_kind, files_below, names_by_kind, what_lies_in
 from segbench.scoring.unpaired import way_out_of_unpaired
 
 NO_PREDICTION = "no prediction"
@@ -28,9 +34,9 @@ class Pairing:
     ``files`` are all that may be predictions. ``way_out``: what helps where samples have none.
     """
 
-    pairs: tuple[tuple[Sample, Path], ...]
+    pairs: Sequence[tuple[Sample, Path]]
     unpaired: Mapping[str, str]
-    files: tuple[Path, ...] = ()
+    files: Sequence[Path] = ()
     way_out: str = ""
 
     @property
@@ -56,6 +62,8 @@ def pair_predictions(preds: Path, dataset: Dataset, names: str | None = None) ->
     if not preds.is_dir():
         problem = "this is neither a folder nor a file" if preds.exists() else "there is no such folder"
         raise DataError(f"{preds}: {problem}", way_out="PREDS is the folder with one label map for each target")
+    if names is None and isinstance(dataset.samples, FolderSamples) and (all_paired := _by_same_names(preds, dataset.samples)):
+        return all_paired
     if names is not None:
         files, finders = _by_pattern(preds, names, dataset)
     else:
@@ -75,6 +83,59 @@ def pair_predictions(preds: Path, dataset: Dataset, names: str | None = None) ->
             unpaired[sample.id] = NO_PREDICTION
     way_out = way_out_of_unpaired(preds, files, dataset, pairs) if NO_PREDICTION in unpaired.values() else ""
     return Pairing(tuple(pairs), unpaired, tuple(files), way_out)
+
+
+class _SameNames(Sequence[tuple[Sample, Path]]):
+    """Samples of a folder, and of each the file that is called the same below another."""
+
+    def __init__(self, samples: FolderSamples, preds: Path, names: NameList, places: NDArray[np.int32]) -> None:
+        self.samples, self.preds, self.names, self.places = samples, preds, names, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Sample, Path]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[Sample, Path]]: ...
+
+    def __getitem__(self, index: int | slice) -> tuple[Sample, Path] | list[tuple[Sample, Path]]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        return self.samples[index], Path(self.preds, self.names[int(self.places[index])])
+
+
+class _Files(Sequence[Path]):
+    """Names below a folder as paths."""
+
+    def __init__(self, root: Path, names: NameList) -> None:
+        self.root, self.names = root, names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Path]: ...
+
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        found = self.names[index]
+        return Path(self.root, found) if isinstance(found, str) else [Path(self.root, name) for name in found]
+
+
+def _by_same_names(preds: Path, samples: FolderSamples) -> Pairing | None:
+    """The pairing where every sample has one file of the usual kinds at its own relative path; ``None`` where it is not that simple."""
+    usual, _ = names_by_kind(preds)
+    index, places = StemIndex(usual), np.zeros(len(samples), np.int32)
+    for at, name in enumerate(samples.names):
+        found = index.places(stem_of(name))
+        if len(found) != 1:
+            return None
+        places[at] = found[0]
+    return Pairing(_SameNames(samples, preds, usual, places), {}, _Files(preds, usual))
 
 
 def _pair_one(pred: Path, dataset: Dataset) -> Pairing:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segbench.evaluation.multi_view import protocol_scores
+from segbench.evaluation import multi_view
+from segbench.evaluation.multi_view import BandedScores, Scores, protocol_scores
 from segbench.evaluation.protocol import Protocol
 from segbench.kernels.bilinear import GRIDS, Grid
 from segbench.kernels.upsampling import enlarged_logits
@@ -164,3 +165,33 @@ def test_the_crf_smooths_what_the_network_says() -> None:
         return int((classes[:, :, 1:] != classes[:, :, :-1]).sum())
 
     assert changes(refined) < 0.85 * changes(plain)
+
+
+@pytest.mark.parametrize(
+    ("crop", "stride"), [((8, 10), (8, 10)), ((8, 10), (3, 4)), ((9, 31), (5, 31)), ((23, 12), (23, 6)), ((40, 40), (20, 20))]
+)
+def test_large_images_are_counted_band_by_band_as_they_are_at_once(
+    crop: tuple[int, int], stride: tuple[int, int], segmenter: Segmenter, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protocol, targets = Protocol(crop=crop, stride=stride), images[..., 0] % 5
+    whole = protocol_scores(segmenter, images, None, protocol)
+    assert isinstance(whole, Scores)
+    monkeypatch.setattr(multi_view, "LARGE", 1)
+    bands = protocol_scores(segmenter, images, None, protocol)
+    assert isinstance(bands, BandedScores)
+    assert torch.equal(bands.class_map(), whole.class_map())
+    for one, other in zip(bands.counts(targets), whole.counts(targets), strict=True):
+        assert torch.equal(one, other)
+    held = [band.shape[2] for band, _ in bands._bands()]
+    assert sum(held) == 23
+    assert max(held) <= crop[0]
+
+
+@pytest.mark.parametrize(
+    "protocol", [Protocol(crop=(8, 8), stride=(8, 8), flip=True), Protocol(crop=(8, 8), stride=(8, 8), scales=(0.5,)), Protocol()]
+)
+def test_several_views_and_whole_images_are_not_counted_in_bands(
+    protocol: Protocol, segmenter: Segmenter, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multi_view, "LARGE", 1)
+    assert isinstance(protocol_scores(segmenter, images, None, protocol), Scores)
