@@ -103,6 +103,7 @@ PACKAGES = {
     "profiling": "torch",
     "integrations": "",
     "integrations.huggingface": "torch",
+    "integrations.mmengine_metric": "torch",
     "integrations.torchmetrics_metric": "torch",
     "report.tables": "pandas rich",
     "report.tables.intervals": "",

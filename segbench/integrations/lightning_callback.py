@@ -7,7 +7,7 @@ from typing import Any
 
 from segbench.errors import MissingPackageError, UsageError
 from segbench.evaluation.meter import Meter
-from segbench.integrations.scores import flat
+from segbench.integrations.scores import across_processes, flat
 from segbench.labels.space import LabelSpace
 from segbench.models.adapters.base import import_package
 
@@ -70,7 +70,6 @@ class LightningMeter(_package().Callback):  # type: ignore[misc]
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Add up all processes, and log."""
-        if trainer.world_size > 1:
-            self.meter = self.meter.sync()
+        self.meter = across_processes(self.meter)
         scores = flat(self.meter.compute(), self.meter.labels)
         pl_module.log_dict({f"{self.prefix}/{name}": value for name, value in scores.items()}, rank_zero_only=False)

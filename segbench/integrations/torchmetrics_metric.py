@@ -58,12 +58,14 @@ class SegmentationMetric(_torchmetrics.Metric):  # type: ignore[misc]
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in scores.items()}
 
     def forward(self, preds: Maps, targets: Maps, ids: Iterable[str] | None = None) -> Tensor | dict[str, Tensor]:
-        """Count a batch, and give the scores of this batch alone."""
+        """Count a batch, and give the scores of this batch alone; of those of all processes with ``dist_sync_on_step=True``."""
         names = None if ids is None else list(ids)
         self.update(preds, targets, names)
         whole, self.meter = self.meter, self._empty()
         try:
             self.meter.update(preds, targets, names)
+            if self.dist_sync_on_step and _distributed():
+                self.meter = self.meter.sync(self.process_group)
             return type(self).compute(self)
         finally:
             self.meter = whole

@@ -27,6 +27,7 @@ def _as_areas(counts: NDArray[np.int64], ours: NDArray[np.int64]) -> bool:
 
 PEERS: dict[str, tuple[str, Any, float, Agrees]] = {
     "a validation loop, stride 8: torchmetrics JaccardIndex": ("loop_torchmetrics", TORCHMETRICS, 20, np.array_equal),
+    "a validation loop, stride 8: torchmetrics MeanIoU": ("loop_torchmetrics_mean_iou", TORCHMETRICS, 20, np.array_equal),
     "a validation loop, stride 8: HuggingFace's example": ("loop_huggingface", None, 20, _as_areas),
 }
 

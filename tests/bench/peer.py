@@ -131,6 +131,7 @@ def boundary_erosion(pairs):
 WIDTH = 46
 PHOTOGRAPH = (1024, 2048, 3)
 KEPT = []
+FASTEST = []
 
 
 def kept_maps(pairs):
@@ -203,6 +204,51 @@ def loop_torchmetrics(pairs):
         metric.update(enlarged_classes(logits), target)
     metric.compute()
     return metric.confmat.numpy(), time.perf_counter() - start
+
+
+def loop_torchmetrics_mean_iou(pairs):
+    """torchmetrics' MeanIoU, fed in the faster of the ways that give the right number of a batch of one image.
+
+    It knows no void, so pixels of void go where they do not count. ``index``: to a class of their own, whose score is not looked at;
+    ``one-hot``: to no class. What it computes is a mean over batches; it is held against the IoU of each batch, and the counts that are
+    given back are taken outside of the time.
+    """
+    import torch
+    from torchmetrics.segmentation import MeanIoU
+
+    def as_index(pred, target):
+        void = target == VOID
+        return pred.masked_fill(void, CLASSES), target.masked_fill(void, CLASSES)
+
+    def as_one_hot(pred, target):
+        classes = torch.arange(CLASSES).view(1, -1, 1, 1)
+        known = (target != VOID)[:, None]
+        return (pred[:, None] == classes) & known, target[:, None] == classes
+
+    def loop(form, prepare, classes):
+        start = time.perf_counter()
+        metric = MeanIoU(num_classes=classes, per_class=True, input_format=form)
+        for logits, target in batches:
+            metric.update(*prepare(enlarged_classes(logits), target))
+        scores = metric.compute()[:CLASSES].numpy()
+        return scores, time.perf_counter() - start
+
+    batches = loop_batches()
+    ways = [("index", as_index, CLASSES + 1), ("one-hot", as_one_hot, CLASSES)]
+    if not FASTEST:
+        counts = []
+        for logits, target in batches:
+            pred, target = enlarged_classes(logits)[target != VOID], target[target != VOID]
+            counts.append(np.bincount((CLASSES * target + pred).numpy(), minlength=CLASSES**2).reshape(CLASSES, CLASSES))
+        hits, areas = (np.array([f(each) for each in counts]) for f in (np.diagonal, lambda m: m.sum(axis=0) + m.sum(axis=1)))
+        with np.errstate(invalid="ignore"):
+            iou = np.nanmean(hits / (areas - hits), axis=0)
+        found = [loop(*way) for way in ways]
+        for scores, _ in found:
+            np.testing.assert_allclose(scores, iou, rtol=1e-5)
+        FASTEST.extend([ways[int(found[1][1] < found[0][1])], np.sum(counts, axis=0)])
+    _, seconds = loop(*FASTEST[0])
+    return FASTEST[1], seconds
 
 
 def loop_huggingface(pairs):

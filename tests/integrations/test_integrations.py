@@ -163,13 +163,29 @@ def test_hugging_face_labels_that_were_padded_are_not_evaluated_and_bad_logits_a
         metric.compute_metrics((metric.preprocess_logits_for_metrics(torch.full((1, 2, 2, 2), torch.nan), labels), labels))
 
 
-@pytest.mark.parametrize("name", ["HFTrainerMetric", "LightningMeter", "SegmentationMetric"])
+NEEDS = {"HFTrainerMetric": "torch", "LightningMeter": "lightning", "MMEngineMetric": "mmengine", "SegmentationMetric": "torchmetrics"}
+
+
+@pytest.mark.parametrize("name", [*NEEDS, "UltralyticsMeter"])
 def test_the_example_of_a_name_runs_as_it_is_printed(name: str) -> None:
-    pytest.importorskip("lightning")
+    pytest.importorskip(NEEDS.get(name, "torch"))
     parsed = doctest.DocTestParser().get_doctest(inspect.getdoc(getattr(segbench.integrations, name)) or "", {}, name, None, 0)
     assert parsed.examples
     told: list[str] = []
     assert not doctest.DocTestRunner().run(parsed, out=told.append).failed, "".join(told)
+
+
+def _data_set(root: Path) -> segbench.Dataset:
+    """The drawn targets as a data set in files."""
+    for index, target in enumerate(DATA.targets):
+        write_labels(root / "gts" / f"{index}.png", target.numpy().astype(np.uint8))
+    write_text(root / "data.yaml", "targets: gts/*.png\nclasses: [a, b, c, d]\nignore: [255]\n")
+    return segbench.open_dataset(str(root / "data.yaml"))
+
+
+def _drawn_logits(index: int) -> torch.Tensor:
+    """float32[1, C, 8, 12]."""
+    return torch.randn(1, CLASSES, 8, 12, generator=torch.Generator().manual_seed(index))
 
 
 def _rank(rank: int, world: int, store: str) -> None:
@@ -177,47 +193,59 @@ def _rank(rank: int, world: int, store: str) -> None:
 
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world)
-    metric = SegmentationMetric(CLASSES)
+    dataset = segbench.open_dataset(str(Path(store).parent / "data.yaml"))
+    metric = SegmentationMetric(dataset.labels)
+    stepwise = SegmentationMetric(dataset.labels, dist_sync_on_step=True)
     for index in DistributedSampler(DATA, world, rank, shuffle=False):  # pads with the first images
-        metric.update(DATA.targets[index][None] % CLASSES, DATA.targets[index][None], ids=[str(index)])
-        metric.update((DATA.targets[index][None] + index % 2) % CLASSES, DATA.targets[index][None], ids=[f"{index}b"])
+        target = DATA.targets[index][None]
+        metric.update(_drawn_logits(index), target, ids=[str(index)])
+        of_all = stepwise(_drawn_logits(index), target, ids=[str(index)])
     own = len(metric.meter)
     found = metric.compute()
-    assert len(metric.meter) == own, "after compute it goes on with its own"
+    assert len(metric.meter) == len(stepwise.meter) == own, "after compute it goes on with its own"
+    assert found == of_all, "eight processes see seven images in one step"
     total = metric.meter.sync()
     if rank == 0:
-        torch.save((float(found), total.confusion.counts, len(total)), f"{store}.pt")
+        torch.save((float(found), total.record(dataset, "network").to_json()), f"{store}.pt")
     dist.destroy_process_group()
 
 
 @pytest.mark.slow
-def test_eight_processes_with_padded_images_give_what_one_gives(tmp_path: Path) -> None:
+def test_the_record_of_eight_processes_with_padded_images_is_that_of_one_byte_for_byte(tmp_path: Path) -> None:
     pytest.importorskip("torchmetrics")
+    dataset = _data_set(tmp_path)
     torch.multiprocessing.spawn(_rank, (8, str(tmp_path / "store")), nprocs=8)
-    found, counts, images = torch.load(tmp_path / "store.pt", weights_only=False)
-    alone = segbench.Meter(CLASSES)
-    for index in range(len(DATA)):
-        target = DATA.targets[index][None]
-        alone.update(target % CLASSES, target)
-        alone.update((target + index % 2) % CLASSES, target)
-    np.testing.assert_array_equal(counts, alone.confusion.counts)
-    assert (found, images) == (alone.compute().miou, 2 * len(DATA))
+    found, text = torch.load(tmp_path / "store.pt", weights_only=False)
+    alone = segbench.Meter(dataset.labels)
+    for index, target in enumerate(DATA.targets):
+        alone.update(_drawn_logits(index), target[None], ids=[str(index)])
+    assert text == alone.record(dataset, "network").to_json()
+    assert found == alone.compute().miou
 
 
-def test_memory_is_flat_over_many_batches() -> None:
-    metric = HFTrainerMetric(CLASSES)
-    maps, targets = torch.zeros(1, 8, 8, dtype=torch.uint8), torch.zeros(1, 8, 8, dtype=torch.int64)
+def _meter_of_logits() -> Any:
+    meter, logits, targets = segbench.Meter(CLASSES), torch.zeros(1, CLASSES, 1, 1), torch.zeros(1, 8, 8, dtype=torch.int64)
+    return lambda: meter.update(logits, targets)
 
-    def many(times: int) -> None:
-        for _ in range(times):
-            metric.compute_metrics((maps, targets), compute_result=False)
 
-    many(50)
+def _trainer_of_maps() -> Any:
+    metric, maps = HFTrainerMetric(CLASSES), torch.zeros(1, 8, 8, dtype=torch.uint8)
+    return lambda: metric.compute_metrics((maps, maps.long()), compute_result=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("update", [_meter_of_logits, _trainer_of_maps])
+def test_memory_is_flat_over_ten_thousand_updates(update: Any) -> None:
+    one, threads = update(), torch.get_num_threads()
+    torch.set_num_threads(1)
     tracemalloc.start()
-    many(20)
+    for _ in range(1000):
+        one()
     before, _ = tracemalloc.get_traced_memory()
-    many(1000)
+    for _ in range(10_000):
+        one()
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert after - before < 100_000
+    torch.set_num_threads(threads)
+    assert after - before < 50_000
     assert peak - before < 3_000_000, "one image's table of pairs at a time"
