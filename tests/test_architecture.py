@@ -16,13 +16,13 @@ from segbench.datasets import DATASETS
 from segbench.models import MODELS
 
 PACKAGE = Path(__file__).parents[1] / "segbench"
-MOST_ENTRIES = 24
+MOST_ENTRIES = 25
 
 # What is in a package, from low to high. What stands between two signs does not import its siblings; * is all that is not named.
 # In a package without a row nothing imports a sibling.
 DIRECTION = {
     "": """errors parallel kernels < files < registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
-        < training profiling partials integrations < report checks < benchmark < console < cli < __main__""",
+        < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < counting_wide instance_counting upsampling""",
     "files": "atomic names text settings shapes notebook spilled name_list < foreign yaml_schema json_text",
@@ -49,7 +49,7 @@ DIRECTION = {
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
-    "report.tables": "cautions intervals macs metrics < numbers frames < formats < speed comment publication < notebook",
+    "report.tables": "cautions intervals macs metrics < numbers frames < formats seeds < speed comment publication < notebook",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places < dataset_contract < model_contract dataset_files",
@@ -64,6 +64,7 @@ PACKAGES = {
     "errors": "",
     "parallel": "",
     "partials": "",
+    "plots": "",
     "registry": "",
     "kernels": "llvmlite numba",
     "kernels.bilinear": "",

@@ -28,7 +28,8 @@ from segbench.report.plots import accuracy
 from segbench.report.plots.distributions import Spread, per_image_iou
 from segbench.report.plots.speed import latency_dots
 from segbench.report.tables.formats import to_csv
-from segbench.report.tables.frames import Group, by_setting, comparable, file_names, row_labels, score_table
+from segbench.report.tables.frames import Group, by_setting, file_names, row_labels, score_table
+from segbench.report.tables.seeds import board_groups
 
 INDEX = "README.md"
 PAGE = "index.html"
@@ -55,7 +56,7 @@ def rebuild(root: Path, unreadable: list[str] | None = None) -> dict[Path, bytes
     boards, ranks, files = list[Board](), list[dict[str, list[int | None]]](), dict[Path, bytes]()
     for board in read_boards(root, unreadable):
         try:
-            places = {group.signature: ranks_of(board, group) for group in comparable(board.records)}
+            places = {group.signature: ranks_of(board, group) for group in board_groups(board.records, board.profiles)}
             files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
         except RecordError as error:
             if unreadable is None:
@@ -65,7 +66,7 @@ def rebuild(root: Path, unreadable: list[str] | None = None) -> dict[Path, bytes
         boards.append(board)
         ranks.append(places)
     if boards and not is_board(root):
-        groups = [(board, comparable(board.records)) for board in boards if not board.speed_only]
+        groups = [(board, board_groups(board.records, board.profiles)) for board in boards if not board.speed_only]
         rows: list[tuple[Board, Group | None]] = [(board, group) for board, of_board in groups for group in of_board or (None,)]
         files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
         files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
@@ -94,7 +95,7 @@ def write_png(root: Path) -> list[Path]:
     """Write every plot as a PNG and its dark twin, beside the SVG, and return where. They belong to nobody's check."""
     written = []
     for board in read_boards(root, unreadable=[]):
-        pictures = [each for group in comparable(board.records) for each in _pictures(group, board)]
+        pictures = [each for group in board_groups(board.records, board.profiles) for each in _pictures(group, board)]
         for picture in _speed_pictures(board) if board.speed_only else pictures:
             written.append((board.folder / picture.file).with_suffix(".png"))
             picture.draw(BytesIO(), written[-1])
@@ -125,13 +126,13 @@ def _board_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, 
 def _accuracy_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     plots: dict[str, Plots] = {}
-    for group in comparable(board.records):
+    for group in board_groups(board.records, board.profiles):
         pictures = _pictures(group, board)
         shown, linked = ([(each.caption, each.file) for each in pictures if each.shown is side] for side in (True, False))
         plots[group.signature] = Plots(shown, linked)
         files |= {picture.file: _drawn(picture.draw) for picture in pictures}
         settings = by_setting(group.records, board.profiles)
-        table = score_table(group.records, next(iter(settings.values()), []), ranks[group.signature])
+        table = score_table(group.records, next(iter(settings.values()), []), ranks[group.signature], group.seeds)
         files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
     texts = {"rules": rules_text(board), "published": reported_text(board.reported)}
     page = board_page(board.rules.title, board.records, board.profiles, plots=plots, ranks=ranks, **texts)
@@ -140,12 +141,18 @@ def _accuracy_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[st
 
 
 def ranks_of(board: Board, group: Group) -> list[int | None]:
-    """The shared ranks of a group's rows; none for a record without the matrices of its images, and no list where there is no pair of them.
+    """The shared ranks of a group's rows; no list where there is no pair of them.
+
+    A record without the matrices of its images has none, and a row of several seeds has none: a test of images knows nothing of seeds.
 
     :raises RecordError: matrices cannot be read, or are of other images.
     """
     files = {id(each.record): each.matrices for each in board.measured}
-    matrices = {i: read_per_image(path)[1] for i, record in enumerate(group.records) if (path := files[id(record)])}
+    matrices = {
+        i: read_per_image(path)[1]
+        for i, record in enumerate(group.records)
+        if (path := files[id(record)]) and record not in group.seeds
+    }
     if len(matrices) < 2:
         return []
     try:

@@ -9,11 +9,11 @@ from segbench.files.foreign import web_address
 from segbench.leaderboards.board import Board
 from segbench.leaderboards.rules import Reported, Rules
 from segbench.records.profile import Profile
-from segbench.records.run_record import RunRecord
 from segbench.report.tables.formats import DASH, escape, markdown_lines
 from segbench.report.tables.frames import Group
 from segbench.report.tables.intervals import interval_note
 from segbench.report.tables.macs import macs_note
+from segbench.report.tables.seeds import seeds_note
 from segbench.report.tables.speed import busy_note
 
 RANKS = (
@@ -55,15 +55,18 @@ def to_be_evaluated(rules: Rules) -> str:
     return rules.dataset + (f", split {rules.split}" if rules.split else "") + (f": {rules.images} images" if rules.images else "")
 
 
-def notes_of(records: Sequence[RunRecord], speed: str, profiles: Sequence[Profile], *, ranks: bool) -> list[str]:
-    """What must be known to read a table of comparable records: ranks, intervals, MACs, and ``profiles``, whose setting is ``speed``."""
+def notes_of(group: Group, speed: str, profiles: Sequence[Profile], *, ranks: bool) -> list[str]:
+    """What must be known to read a table: ranks, seeds, intervals, MACs, and ``profiles``, whose setting is ``speed``."""
+    records = group.records
     sizes = sorted({tuple(r.model["macs_input"]) for r in records if r.model.get("macs") and r.model.get("macs_input")})
     macs = " or ".join(f"{height}x{width}" for height, width in sizes)
-    intervals = interval_note(records)
+    intervals = interval_note(record for record in records if record not in group.seeds)
+    seeds = seeds_note(group)
     busy = busy_note(profiles)
     runs = " or ".join(map(str, sorted({profile.repeats for profile in profiles})))
     notes = {
         RANKS: ranks,
+        seeds: seeds,
         f"{intervals}.": intervals,
         f"MACs are for one image of {macs} pixels (height x width).": sizes,
         f"{macs_note(records)}.": sizes,

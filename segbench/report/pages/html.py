@@ -20,7 +20,8 @@ from segbench.report.pages.board_texts import evaluated, notes_of, rules_of
 from segbench.report.pages.html_tables import Table, measured_speeds, measured_table, reported_tables
 from segbench.report.pages.payload import model_data, score_plots, speed_plot
 from segbench.report.plots.strips import strips_of
-from segbench.report.tables.frames import Group, by_setting, comparable, file_names, row_labels, score_table
+from segbench.report.tables.frames import Group, by_setting, file_names, row_labels, score_table
+from segbench.report.tables.seeds import board_groups
 from segbench.report.tables.speed import by_machine
 
 _READING = (
@@ -70,7 +71,7 @@ def _script(data: Any) -> str:
 
 
 def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
-    groups = comparable(board.records)
+    groups = board_groups(board.records, board.profiles)
     labels = [row_labels(group.records) for group in groups]
     names = iter(file_names(name for group in labels for name in group))
     ids = [[next(names) for _ in group] for group in labels]
@@ -98,9 +99,10 @@ def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
 def _measured(board: Board, group: Group, ranks: Sequence[int | None], ids: Sequence[str]) -> Table:
     settings = by_setting(group.records, board.profiles)
     (name, profiles), *_ = list(settings.items()) or [("", [])]
-    notes = notes_of(group.records, name, profiles, ranks=bool(ranks))
+    notes = notes_of(group, name, profiles, ranks=bool(ranks))
     heading = f"Measured: {group.difference}" if group.difference else "Measured"
-    return measured_table(heading, score_table(group.records, profiles, ranks), ids, signature=group.signature, notes=notes)
+    table = score_table(group.records, profiles, ranks, group.seeds)
+    return measured_table(heading, table, ids, signature=group.signature, notes=notes)
 
 
 def _other_profiles(board: Board, groups: Sequence[Group]) -> list[Profile]:

@@ -16,7 +16,7 @@ from segbench.records.profile import Profile
 from segbench.report.pages.board_texts import SCALES
 from segbench.report.tables import speed
 from segbench.report.tables.formats import DASH, shown
-from segbench.report.tables.frames import SCORES, SIZES
+from segbench.report.tables.frames import SCORES, SEEDS_SD, SIZES
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Table:
     comparable: bool = False
 
 
-LESS_IS_BETTER = frozenset({"rank", *SIZES, "network_ms"})
+LESS_IS_BETTER = frozenset({"rank", SEEDS_SD, *SIZES, "network_ms"})
 
 
 def measured_table(heading: str, table: pd.DataFrame, ids: Sequence[str], *, signature: str, notes: Sequence[str]) -> Table:
@@ -82,7 +82,7 @@ def measured_table(heading: str, table: pd.DataFrame, ids: Sequence[str], *, sig
 
 def _value(name: str, value: Any) -> float | None:
     """A number in the unit in which it is shown."""
-    return None if pd.isna(value) else 100 * float(value) if name in SCORES else float(value)
+    return None if pd.isna(value) else 100 * float(value) if name in (*SCORES, SEEDS_SD) else float(value)
 
 
 def measured_speeds(heading: str, profiles: Sequence[Profile]) -> Table:

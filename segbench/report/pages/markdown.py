@@ -21,13 +21,11 @@ from segbench.report.tables.frames import (
     SPEEDS,
     Group,
     by_setting,
-    comparable,
     per_class,
     row_labels,
     score_table,
 )
-from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import percent
+from segbench.report.tables.seeds import all_seeds, board_groups, score_of_row
 
 Ranks = Sequence[int | None]
 
@@ -57,7 +55,7 @@ def board_page(
     :param rules: Markdown that stands above all tables, and ``published`` below them.
     :raises RecordError: see :func:`~segbench.report.tables.frames.score_table`.
     """
-    groups = comparable(records)
+    groups = board_groups(records, profiles)
     drawn, places = plots or {}, ranks or {}
     sections = [_section(g, profiles, drawn.get(g.signature, Plots()), places.get(g.signature, ())) for g in groups]
     loader = PackageLoader("segbench.report")
@@ -89,8 +87,7 @@ def index_page(title: str, rows: Sequence[tuple[Board, Group | None]]) -> str:
 
 
 def _best(group: Group) -> list[str]:
-    first = group.records[0]
-    best, miou = row_labels(group.records)[0], percent(first.scores.miou, float(half_width(first, "miou")))
+    best, miou = row_labels(group.records)[0], score_of_row(group.records[0], group)
     difference = f" ({group.difference})" if group.difference else ""
     return [escape(evaluated(group) + difference), str(len(group.records)), escape(best), miou]
 
@@ -98,27 +95,29 @@ def _best(group: Group) -> list[str]:
 def _section(group: Group, profiles: Sequence[Profile], plots: Plots, ranks: Ranks) -> dict[str, Any]:
     records = group.records
     names = row_labels(records)
+    every = all_seeds(group)
+    of_every = [name for record, name in zip(records, names, strict=True) for _ in group.seeds.get(record, (record,))]
     settings = by_setting(records, profiles)
     (setting, fastest), *others = list(settings.items()) or [("", [])]
     return {
         "difference": escape(group.difference),
         "evaluated": escape(evaluated(group)),
         "signature": group.signature,
-        "board": to_markdown(score_table(records, fastest, ranks)),
-        "notes": list(map(escape, notes_of(records, setting, fastest, ranks=bool(ranks)))),
-        "other_speeds": [(escape(name), _speeds(records, measured)) for name, measured in others],
+        "board": to_markdown(score_table(records, fastest, ranks, group.seeds)),
+        "notes": list(map(escape, notes_of(group, setting, fastest, ranks=bool(ranks)))),
+        "other_speeds": [(escape(name), _speeds(group, measured)) for name, measured in others],
         "per_class": to_markdown(per_class(records), best_in="row"),
         "shown": [(escape(caption), path) for caption, path in plots.shown],
         "linked": [(escape(caption), path) for caption, path in plots.linked],
         "models": [line for record, name in zip(records, names, strict=True) if (line := _origin(record, name))],
-        "fence": "`" * max(3, 1 + max(len(run) for record in records for run in ["", *re.findall("`+", record.command)])),
-        "commands": _by_value((portable(r.command) or "# no command was recorded" for r in records), names, "# {names}\n{value}"),
-        "environments": _by_value((_environment(record) for record in records), names, "{value} ({names})"),
+        "fence": "`" * max(3, 1 + max(len(run) for record in every for run in ["", *re.findall("`+", record.command)])),
+        "commands": _by_value((portable(r.command) or "# no command was recorded" for r in every), of_every, "# {names}\n{value}"),
+        "environments": _by_value((_environment(record) for record in every), of_every, "{value} ({names})"),
     }
 
 
-def _speeds(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> str:
-    table = score_table(records, profiles)[["model", "mIoU", *SPEEDS]]
+def _speeds(group: Group, profiles: Sequence[Profile]) -> str:
+    table = score_table(group.records, profiles, seeds=group.seeds)[["model", "mIoU", *SPEEDS]]
     return to_markdown(table[table["network_ms"].notna()].reset_index(drop=True))
 
 
@@ -146,4 +145,4 @@ def _by_value(values: Iterable[str], names: Sequence[str], form: str) -> list[st
         owners.setdefault(value, []).append(name)
     if len(owners) == 1:
         return list(owners)
-    return [form.format(value=value, names=", ".join(members)) for value, members in owners.items()]
+    return [form.format(value=value, names=", ".join(dict.fromkeys(members))) for value, members in owners.items()]

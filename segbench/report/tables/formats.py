@@ -16,7 +16,7 @@ import pandas as pd
 import rich.markup
 
 from segbench.errors import UnknownNameError, nearest
-from segbench.report.tables.frames import BOUNDS, SIZES, SPEEDS
+from segbench.report.tables.frames import BOUNDS, SEEDS, SEEDS_SD, SIZES, SPEEDS
 from segbench.report.tables.intervals import plus_minus
 from segbench.report.tables.metrics import OTHERWISE
 from segbench.report.tables.numbers import count, percent
@@ -207,7 +207,8 @@ def _percent(value: Any) -> str:
 
 _FORMATS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(TEXT, str),
-    "rank": lambda value: DASH if pd.isna(value) else str(value),
+    **dict.fromkeys(("rank", SEEDS), lambda value: DASH if pd.isna(value) else str(value)),
+    SEEDS_SD: _percent,
     **dict.fromkeys(SIZES, lambda value: DASH if pd.isna(value) else count(value)),
     **dict.fromkeys(SPEEDS, lambda value: DASH if pd.isna(value) else f"{value:.1f}"),
 }

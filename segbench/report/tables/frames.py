@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from segbench.errors import RecordError
@@ -27,6 +29,10 @@ SIZES: dict[str, Callable[[RunRecord], Any]] = {
 }
 COLUMNS = SCORES | SIZES
 BOUNDS = ("mIoU low", "mIoU high")
+SEEDS, SEEDS_SD = "seeds", "mIoU sd"
+Seeds = Mapping[RunRecord, Sequence[RunRecord]]
+"""Trainings that are one row, by the record that stands for them in pictures (:mod:`segbench.report.tables.seeds`)."""
+NO_SEEDS: Seeds = MappingProxyType({})
 SPEEDS: dict[str, Callable[[Profile], float]] = {
     "network_ms": lambda p: p.network_ms,
     "images_per_s": lambda p: p.images_per_s,
@@ -37,13 +43,14 @@ SPEEDS: dict[str, Callable[[Profile], float]] = {
 class Group:
     """Records of one signature, best first. ``difference`` says what sets them apart from the other groups; empty if they are alone.
 
-    ``suffix`` goes into file names; the largest group has none.
+    ``suffix`` goes into file names; the largest group has none. ``seeds``: rows that are several trainings.
     """
 
     signature: str
     records: tuple[RunRecord, ...]
     difference: str
     suffix: str
+    seeds: Seeds = field(default_factory=lambda: NO_SEEDS)
 
 
 def comparable(records: Iterable[RunRecord]) -> list[Group]:
@@ -67,40 +74,66 @@ def comparable(records: Iterable[RunRecord]) -> list[Group]:
     return [Group(s, ranked(by_signature[s]), d, x) for s, d, x in zip(signatures, differences, suffixes, strict=True)]
 
 
-def ranked(records: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
+def ranked(records: Iterable[RunRecord], seeds: Seeds = NO_SEEDS) -> tuple[RunRecord, ...]:
     """By mIoU, the highest first and undefined ones last; then by name. The order they come in does not matter."""
 
     def place(record: RunRecord) -> tuple[float, str, str]:
-        miou = record.scores.miou
+        miou = mean_of(record, seeds, SCORES["mIoU"])
         return (math.inf if math.isnan(miou) else -miou), label(record.name, record.changed_arguments), record.to_json()
 
     return tuple(sorted(records, key=place))
 
 
-def score_table(records: Sequence[RunRecord], profiles: Sequence[Profile] = (), ranks: Sequence[int | None] = ()) -> pd.DataFrame:
+def mean_of(record: RunRecord, seeds: Seeds, score: Callable[[RunRecord], float]) -> float:
+    """A score of a row: of its record, or the mean over its seeds."""
+    return float(np.mean([score(each) for each in seeds.get(record, (record,))]))
+
+
+def score_table(
+    records: Sequence[RunRecord], profiles: Sequence[Profile] = (), ranks: Sequence[int | None] = (), seeds: Seeds = NO_SEEDS
+) -> pd.DataFrame:
     """One row a record, ranked: model, scores as fractions, size, and speed where a profile is of the same model and arguments.
 
     A column that no record has is left out, the four scores of every record excepted. Where there are intervals, that of the mIoU follows
-    it as ``mIoU low`` and ``mIoU high``.
+    it as ``mIoU low`` and ``mIoU high``. A row of several ``seeds`` holds the means of its scores, how many there are and the standard
+    deviation of their mIoU, and no interval: that would be of one of them.
 
     :param ranks: of the rows, from the best mIoU to the worst; without them there is no such column.
     :raises RecordError: the signatures of the records or the settings of the profiles differ, or a network has two profiles.
     """
-    rows = ranked(records)
+    rows = ranked(records, seeds)
     _one("records of different signatures", {record.comparability: record.signature for record in rows}.values())
     speeds = speeds_of(rows, profiles)
     table: dict[str, Any] = {"rank": pd.Series(list(ranks), dtype="Int64")} if ranks else {}
     table["model"] = row_labels(rows)
     for name, value in COLUMNS.items():
-        column = pd.Series([value(record) for record in rows], dtype="Int64" if name in SIZES else "float64")
+        of_rows = [value(record) if name in SIZES else mean_of(record, seeds, value) for record in rows]
+        column = pd.Series(of_rows, dtype="Int64" if name in SIZES else "float64")
         if name in ALWAYS or bool(column.notna().any()):
             table[name] = column
-        if name == "mIoU" and any(record.intervals for record in rows):
-            pairs = [record.intervals.bounds["miou"].tolist() if record.intervals else (math.nan, math.nan) for record in rows]
-            table |= {bound: pd.Series(side, dtype="float64") for bound, side in zip(BOUNDS, zip(*pairs, strict=True), strict=True)}
+        if name == "mIoU":
+            table |= _bounds(rows, seeds) | _of_seeds(rows, seeds)
     if any(speeds):
         table |= {name: pd.Series([value(p) if p else math.nan for p in speeds], dtype="float64") for name, value in SPEEDS.items()}
     return pd.DataFrame(table)
+
+
+def _bounds(rows: Sequence[RunRecord], seeds: Seeds) -> dict[str, Any]:
+    """The interval of the mIoU; no columns where no row has one."""
+    alone = [record.intervals if record not in seeds else None for record in rows]
+    if not any(alone):
+        return {}
+    pairs = [each.bounds["miou"].tolist() if each else (math.nan, math.nan) for each in alone]
+    return {bound: pd.Series(side, dtype="float64") for bound, side in zip(BOUNDS, zip(*pairs, strict=True), strict=True)}
+
+
+def _of_seeds(rows: Sequence[RunRecord], seeds: Seeds) -> dict[str, Any]:
+    """How many seeds a row has, and the standard deviation of their mIoU; no columns where each row is one training."""
+    if not seeds:
+        return {}
+    number = [len(seeds[record]) if record in seeds else pd.NA for record in rows]
+    spread = [float(np.std([each.scores.miou for each in seeds[record]], ddof=1)) if record in seeds else math.nan for record in rows]
+    return {SEEDS: pd.Series(number, dtype="Int64"), SEEDS_SD: pd.Series(spread, dtype="float64")}
 
 
 def plain(frame: pd.DataFrame, signature: str) -> list[dict[str, Any]]:
