@@ -6,12 +6,14 @@ import inspect
 from typing import Any
 
 import segbench
+from docs.extension import doors
 from docs.extension.text import fenced, first_sentence, table
 
 NAMES = [name for name in segbench.__all__ if not name.startswith("_")]
 HEAD = """# Python API
 
-`import segbench` offers these names and no others; it costs nothing until one is used, and type checkers see them. Examples run as they are
+`import segbench` offers these names; it costs nothing until one is used, and type checkers see them. Two more doors are
+[`segbench.integrations`](#segbenchintegrations) and [`segbench.plots`](#segbenchplots). Examples run as they are
 printed, in a folder with three images of 32x24 pixels in `images/`, their targets in `gts/` and label maps in `preds/`, described by
 `mydata.yaml`. Scores are fractions; sizes are (height, width).
 
@@ -21,9 +23,9 @@ PUBLIC = {place.replace(":", "."): name for name, place in segbench._PLACES.item
 
 
 def page() -> str:
-    """A table of all names, and a section for each."""
+    """A table of all names, a section for each, and the other doors."""
     rows = [[f"[`{name}`](#{_anchor(name)})", first_sentence(getattr(segbench, name))] for name in NAMES]
-    return HEAD + table(["name", "what it is"], rows) + "\n" + "\n".join(map(_section, NAMES))
+    return HEAD + table(["name", "what it is"], rows) + "\n" + "\n".join(map(_section, NAMES)) + "\n" + doors.sections()
 
 
 def _anchor(name: str) -> str:

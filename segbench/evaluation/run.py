@@ -43,6 +43,10 @@ class Outcome:
     record: RunRecord
     counted: Counted
 
+    def write(self, path: Path | str) -> None:
+        """Write the record, and what was counted in every image beside it, so that `segbench compare` and `worst` work on it."""
+        write_run(Path(path), self.record, self.counted)
+
 
 def mapped(segmenter: Segmenter, rule: MappingRule, labels: LabelSpace) -> Segmenter:
     """The segmenter, which knows what its classes stand for in a dataset's; as it is where they are the same, and no rule is needed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 
 class Shown:
@@ -11,3 +12,8 @@ class Shown:
     def _repr_html_(self) -> str:
         """HTML without colours of its own: it takes those of the notebook, dark or light."""
         return str(import_module("segbench.report.tables.notebook").html_of(self))
+
+
+def drawn(record: object, kind: str) -> Any:
+    """The picture of a record; see :mod:`segbench.plots`."""
+    return import_module("segbench.plots").of_record(record, kind)

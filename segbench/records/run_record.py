@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from segbench.errors import RecordError, SegbenchError
 from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json
-from segbench.files.notebook import Shown
+from segbench.files.notebook import Shown, drawn
 from segbench.labels.space import MAX_CLASSES, LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix
@@ -140,6 +140,13 @@ class RunRecord(Shown):
     def comparability(self) -> str:
         """The signature without what the data are called: the same targets are the same data, whatever their folder's name is."""
         return "|".join(part for part in self.signature.split("|") if not part.startswith("data:"))
+
+    def plot(self, kind: str = "confusion") -> Any:
+        """A :class:`segbench.plots.Picture`, which notebooks show and ``save`` writes: ``confusion``, or the IoU of ``classes``.
+
+        :raises UsageError: there is no such kind.
+        """
+        return drawn(self, kind)
 
     def to_json(self) -> str:
         """The record as text; equal records give equal bytes."""

@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "board.yaml": lambda path: read_rules(path.parent),
     "gate.yaml": lambda path: read_workflow(path),
 }
-GENERATED = {"cli", "api", "models", "datasets", "yaml", "record", "errors"}
+GENERATED = {"cli", "api", "models", "datasets", "notebook", "yaml", "record", "errors"}
 
 
 def read_workflow(path: Path) -> None:
