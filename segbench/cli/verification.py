@@ -60,21 +60,35 @@ def verify(record: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 @click.command()
 @click.argument("record", type=FILE)
 @click.option("--out", type=FOLDER, help="The folder of what is written.  [default: beside RECORD]")
-def publish(record: Path, out: Path | None) -> None:
-    """Write RECORD as others read it: YAML for a model card on the Hugging Face Hub, CSV, and a BibTeX note. Nothing is sent."""
-    from segbench.files.atomic import require_writable
-    from segbench.files.json_text import write_text
-    from segbench.records.per_image import images_file, with_intervals
-    from segbench.records.run_record import read_run
-    from segbench.report.tables.publication import publications
+@click.option("--parquet", is_flag=True, help="Write the scores as Parquet too (needs pyarrow).")
+@click.option("--benchmark", metavar="OWNER/DATASET:TASK", help="Write .eval_results YAML too, for this benchmark on the hub.")
+@click.option("--every-eval", metavar="ORGANIZATION", help="Write JSON of Every Eval Ever too; ORGANIZATION is who publishes.")
+@click.option(
+    "--relationship",
+    type=click.Choice(["first_party", "third_party", "collaborative", "other"]),
+    default="other",
+    show_default=True,
+    help="With --every-eval: of ORGANIZATION to whoever made the model.",
+)
+@click.option("--hub", metavar="OWNER/MODEL", help="Send RECORD and what is written to this repository on the Hugging Face Hub.")
+def publish(record: Path, out: Path | None, **options: Any) -> None:
+    """Write RECORD as others read it: YAML for a model card on the Hugging Face Hub, CSV, a BibTeX note. Nothing is sent without --hub."""
+    from segbench.console.publish import Also, upload
+    from segbench.console.publish import publish as write
+    from segbench.report.tables.every_eval import Evaluator
+    from segbench.report.tables.publication import Benchmark
 
-    folder = out or record.parent
-    texts = publications(with_intervals(read_run(record), images_file(record)))
-    require_writable(folder)
-    for ending, text in texts.items():
-        path = folder / f"{record.name.removesuffix('.json')}{ending}"
-        write_text(path, text)
+    try:
+        benchmark = Benchmark.of(options["benchmark"]) if options["benchmark"] else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--benchmark") from None
+    organization, hub = options["every_eval"], options["hub"]
+    evaluator = Evaluator(organization, options["relationship"], hub or "") if organization else None
+    written = write(record, out or record.parent, Also(benchmark, evaluator, options["parquet"]))
+    for path in written:
         click.echo(f"wrote {path}")
+    if hub:
+        click.echo(f"sent to {upload(hub, record, written)}")
 
 
 def _steps(path: Path, options: dict[str, Any], check: Check) -> Steps:
