@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +18,7 @@ from segbench.metrics.image_scores import Worst
 OVERLAYS = 3
 
 
-def overlay_samples(dataset: Dataset) -> tuple[Sample, ...]:
+def overlay_samples(dataset: Dataset) -> Sequence[Sample]:
     """A few samples spread over the split."""
     return dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]
 

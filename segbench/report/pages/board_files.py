@@ -149,9 +149,7 @@ def ranks_of(board: Board, group: Group) -> list[int | None]:
     """
     files = {id(each.record): each.matrices for each in board.measured}
     matrices = {
-        i: read_per_image(path)[1]
-        for i, record in enumerate(group.records)
-        if (path := files[id(record)]) and record not in group.seeds
+        i: read_per_image(path)[1] for i, record in enumerate(group.records) if (path := files[id(record)]) and record not in group.seeds
     }
     if len(matrices) < 2:
         return []
