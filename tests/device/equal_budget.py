@@ -42,7 +42,7 @@ WIDTHS = {
     "pidnet_s": 0.265625,
 }
 LEARNING_RATES = ("3e-4", "1e-3", "3e-3")
-SEARCH_STEPS = 150
+SEARCH_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Campaign:
 
     def training(self, name: str, rate: str, seed: int, out: Path, *more: str) -> list[str]:
         """As it would be typed."""
-        fixed = ["--dataset", "camvid", "--data", str(self.data), "--recipe", "equal-camvid", "--validate-every", "400", "--device", "cpu"]
+        fixed = ["--dataset", "camvid", "--data", str(self.data), "--recipe", "equal-camvid", "--validate-every", "250", "--device", "cpu"]
         network = ["--set", f"width={WIDTHS[name]}", "--learning-rate", rate, "--seed", str(seed)]
         return ["segbench", "train", name, *network, *fixed, *more, "--out", str(out)]
 

@@ -66,7 +66,7 @@ def test_the_campaign_of_equal_budgets_takes_the_best_rate_and_does_nothing_twic
         if command[1] == "train":
             out.touch()
             rate = command[command.index("--learning-rate") + 1]
-            Path(f"{out}.log.csv").write_text(f"step,loss,learning_rate,miou\n150,1.0,{rate},{0.2 if rate == '1e-3' else 0.1}\n")
+            Path(f"{out}.log.csv").write_text(f"step,loss,learning_rate,miou\n100,1.0,{rate},{0.2 if rate == '1e-3' else 0.1}\n")
         else:
             out.mkdir()
             (out / "enet.json").touch()
