@@ -20,6 +20,7 @@ from segbench.images.signatures import name_of
 
 UPRIGHT = 1
 LARGE = 1 << 28  # pixels
+DENSEST = {"PNG": 8 * 1032, "TIFF": 16 * 1032}  # pixels of one bit in a byte of a file, at most: deflate repeats 1032 times
 TURNED = {5, 6, 7, 8}  # by a quarter
 BANDS = {"LA": "grey and alpha", "PA": "palette and alpha", "1": "1 bit"}
 
@@ -79,6 +80,7 @@ def load(path: Picture, image: ImageFile.ImageFile) -> Image.Image:
 
     :raises ImageError: it is damaged, or more than there is memory for.
     """
+    _require_content(path, image)
     image.info["tiles"] = [(str(tile[0]), str(tile[3])) for tile in image.tile]
     try:
         with _without_limit:
@@ -90,6 +92,18 @@ def load(path: Picture, image: ImageFile.ImageFile) -> Image.Image:
     except Exception as error:  # of damaged files Pillow raises anything
         raise ImageError(path, f"the file is damaged ({error})") from None
     return image
+
+
+def _require_content(path: Picture, image: ImageFile.ImageFile) -> None:
+    """Check that a file can hold the large picture that its head announces, before memory is taken for it.
+
+    :raises ImageError: it is too short for that, however well it is compressed.
+    """
+    pixels = image.width * image.height
+    if pixels > LARGE and image.format in DENSEST and isinstance(image.fp, io.BytesIO):
+        size = image.fp.getbuffer().nbytes
+        if pixels > DENSEST[image.format] * size:
+            raise ImageError(path, f"the file is damaged ({size} bytes cannot hold {image.width}x{image.height} pixels)")
 
 
 def _require_room(image: Image.Image) -> None:

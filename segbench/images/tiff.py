@@ -83,8 +83,10 @@ def read_pages(path: Picture, content: bytes | mmap) -> list[Page]:
             raise ValueError("no page")
         if not all(page.bits for page in pages):
             raise ValueError("a page of numbers without bits")
+        if not all(page.width and page.height for page in pages):
+            raise ValueError("a page without pixels")
         return pages
-    except (struct.error, ValueError, IndexError, ZeroDivisionError):
+    except (struct.error, ValueError, IndexError, ZeroDivisionError, OverflowError):
         raise ImageError(path, "the file is damaged (its directory of pages cannot be read)") from None
 
 

@@ -6,6 +6,7 @@ import copy
 import html.parser
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +21,15 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from segbench.cli.main import main
-from segbench.errors import SegbenchError, WeightsError
+from segbench.errors import ImageError, SegbenchError, WeightsError
 from segbench.files.foreign import LONGEST_TEXT, visible, web_address
 from segbench.files.names import file_stem
+from segbench.images.files import read_image, read_labels
 from segbench.models.weights import SCHEMA, load
 from segbench.records.per_image import read_per_image
 from segbench.records.profile import read_profile
 from segbench.records.run_record import read_run
+from tests.tiffs import tiff
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
 RECORD = json.loads((BOARDS / "minicity-val" / "records" / "unet.json").read_text())
@@ -292,9 +295,6 @@ def test_matrices_in_a_compression_of_nobody_are_refused(tmp_path: Path) -> None
 
 
 def test_a_tiff_whose_numbers_have_no_bits_is_damaged(tmp_path: Path) -> None:
-    from segbench.images.files import read_image, read_labels
-    from tests.tiffs import tiff
-
     content = bytearray(tiff(np.zeros((2, 2), np.uint8)))
     entry = content.index(b"\x02\x01\x03\x00")  # BitsPerSample
     content[entry + 4 : entry + 8] = bytes(4)
@@ -302,3 +302,30 @@ def test_a_tiff_whose_numbers_have_no_bits_is_damaged(tmp_path: Path) -> None:
     for read in (read_labels, read_image):
         with pytest.raises(SegbenchError, match=r"x\.tif: the file is damaged"):
             read(tmp_path / "x.tif")
+
+
+def _with_height(height: int) -> bytes:
+    """A TIFF of 17 x 12 pixels that says that it is as high as this."""
+    values = np.zeros((12, 17), np.uint8)
+    pixels, entries = tiff.page(values)
+    entries[257] = (4, [height])
+    return (
+        tiff(values, also=[(pixels, entries)])
+        if height == 0
+        else tiff(values).replace(struct.pack("<HHII", 257, 4, 1, 12), struct.pack("<HHII", 257, 4, 1, height))
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (_with_height(0), "its directory of pages cannot be read"),
+        (b"II+\0\x08\0\0\0" + b"\xe0" * 60, "its directory of pages cannot be read"),  # a directory beyond every file
+        (_with_height(1 << 28), r"\d+ bytes cannot hold 17x268435456 pixels"),
+    ],
+    ids=["no height", "nowhere", "more than it can hold"],
+)
+def test_a_tiff_that_announces_what_cannot_be_is_refused_before_memory_is_taken(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "x.tif").write_bytes(content)
+    with pytest.raises(ImageError, match=f"the file is damaged .{said}"):
+        read_labels(tmp_path / "x.tif")
