@@ -20,7 +20,7 @@ OVERLAYS = 3
 
 def overlay_samples(dataset: Dataset) -> Sequence[Sample]:
     """A few samples spread over the split."""
-    return dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS]
+    return tuple(dataset.samples[:: max(1, len(dataset) // OVERLAYS)][:OVERLAYS])
 
 
 @dataclass(eq=False)

@@ -25,8 +25,8 @@ UNKNOWN = 255
 MAX_CLASSES = 254
 """Classes that bytes tell apart, beside void and :data:`UNKNOWN`."""
 
-MAX_WIDE_CLASSES = 65_535
-"""Classes of maps with 16 bits a pixel."""
+MAX_WIDE_CLASSES = 16_384
+"""Classes of maps with 16 bits a pixel: the confusion matrix of all images together is held whole, and takes 2 GB then."""
 
 BYTES, WORDS = 256, 65_536
 """How many values a pixel of 8, and of 16 bits can have: the ``levels`` of a label space."""
