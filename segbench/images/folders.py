@@ -40,7 +40,7 @@ def names_below(root: Path) -> Iterator[str]:
 def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
     files, folders = _entries(folder)
     for name in files:
-        if not name.rpartition(".")[2].isalpha():
+        if not _ending(name)[1:].isalpha():
             refuse_dead_link(Path(folder, name))
         yield prefix + name
     del files
@@ -119,7 +119,7 @@ def by_kind(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
     """Files that can hold label maps: those with usual endings, and those with rare ones."""
     usual, rare = [], []
     for path in files:
-        ending = "." + str(path).rpartition(".")[2].lower()
+        ending = _ending(str(path))
         if ending in SUFFIXES:
             usual.append(path)
         elif ending in RARE_SUFFIXES:
@@ -134,12 +134,18 @@ def names_by_kind(root: Path) -> tuple[NameList, NameList]:
     """
     usual, rare = NameList(), NameList()
     for name in names_below(root):
-        ending = "." + name.rpartition(".")[2].lower()
+        ending = _ending(name)
         if ending in SUFFIXES:
             usual.append(name)
         elif ending in RARE_SUFFIXES:
             rare.append(name)
     return usual, rare
+
+
+def _ending(name: str) -> str:
+    """As ``Path(name).suffix.lower()``, without making a path of it; of a hidden file too."""
+    _, dot, ending = name.rpartition(".")
+    return f".{ending.lower()}" if dot and "/" not in ending else ""
 
 
 def what_lies_in(root: Path) -> str:
