@@ -30,8 +30,13 @@ class Misreading:
 
     @property
     def shift(self) -> int | None:
-        """By how much every predicted byte is more than its class's label id, -128..127 (0 - 1 is 255); ``None`` if that differs."""
-        shifts = {(byte - int(self.labels.id_of_index[index]) + 128) % 256 - 128 for byte, index in self.class_of.items()}
+        """By how much every predicted byte is more than its class's label id, -128..127 (0 - 1 is 255); ``None`` if that differs.
+
+        Of wide maps -32768..32767.
+        """
+        levels = self.labels.levels
+        half = levels // 2
+        shifts = {(byte - int(self.labels.id_of_index[index]) + half) % levels - half for byte, index in self.class_of.items()}
         return shifts.pop() if len(shifts) == 1 else None
 
     @property
@@ -51,35 +56,46 @@ class Misreading:
 
 
 def misreading(labels: LabelSpace, pairs: NDArray[np.int64]) -> Misreading | None:
-    """What the predicted bytes of pair counts int64[256, 256] over (target label id, predicted byte) seem to stand for.
+    """What the predicted bytes of pair counts int64[256, 256] over (target label id, predicted byte) seem to stand for, or ``None``.
 
-    ``None`` unless another reading, one byte for a class, is right on half of the evaluated pixels, twice as often as label ids, and on a
-    tenth of the pixels more; and unless at least two bytes mean something else, each on most of its pixels.
+    See :func:`misreading_of_cells`.
     """
-    classes = len(labels.classes)
     counts = np.stack([pairs[list(label.byte_ids)].sum(axis=0) for label in labels.classes])
-    total, index = int(counts.sum()), labels.index_of_id
+    rows, values = np.nonzero(counts)
+    return misreading_of_cells(labels, rows, values, counts[rows, values])
+
+
+def misreading_of_cells(
+    labels: LabelSpace, targets: NDArray[np.integer], preds: NDArray[np.integer], pixels: NDArray[np.int64]
+) -> Misreading | None:
+    """What predicted values seem to stand for, from the cells int[K] that occur, each once, of target class index and predicted value.
+
+    ``None`` unless another reading, one value for a class, is right on half of the evaluated pixels, twice as often as label ids, and on a
+    tenth of the pixels more; and unless at least two values mean something else, each on most of its pixels.
+    """
+    total, index = int(pixels.sum()), labels.index_of_id
     if not total:
         return None
-    own = np.flatnonzero(index < classes)
-    acc = int(counts[index[own], own].sum()) / total
+    acc = int(pixels[index[preds] == targets].sum()) / total
     if 2 * acc + 0.1 > 1:
         return None
-    class_of = _assignment(counts)
-    best_acc = sum(int(counts[at, byte]) for byte, at in class_of.items()) / total
-    other = {byte: at for byte, at in class_of.items() if index[byte] != at and 2 * counts[at, byte] > counts[:, byte].sum()}
+    chosen = _assignment(targets, preds, pixels)
+    best_acc = int(pixels[chosen].sum()) / total
+    predicted = np.bincount(preds, pixels, labels.levels)
+    other = {int(preds[at]): int(targets[at]) for at in chosen if index[preds[at]] != targets[at] and 2 * pixels[at] > predicted[preds[at]]}
     if best_acc < max(0.5, 2 * acc + 0.1) or len(other) < 2:
         return None
     return Misreading(labels, dict(sorted(other.items())), acc, best_acc)
 
 
-def _assignment(counts: NDArray[np.int64]) -> dict[int, int]:
-    """Byte to class, each at most once, the largest counts int64[C, 256] first."""
-    chosen: dict[int, int] = {}
-    taken: set[int] = set()
-    for cell in np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]:
-        at, byte = divmod(int(cell), counts.shape[1])
-        if byte not in chosen and at not in taken:
-            chosen[byte] = at
-            taken.add(at)
+def _assignment(targets: NDArray[np.integer], preds: NDArray[np.integer], pixels: NDArray[np.int64]) -> list[int]:
+    """The cells that give each value to a class, each at most once, the largest first."""
+    chosen: list[int] = []
+    values, classes = set[int](), set[int]()
+    for cell in np.lexsort((preds, targets, -pixels)).tolist():
+        value, at = int(preds[cell]), int(targets[cell])
+        if value not in values and at not in classes:
+            chosen.append(cell)
+            values.add(value)
+            classes.add(at)
     return chosen

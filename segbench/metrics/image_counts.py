@@ -202,6 +202,20 @@ class Counted:
             np.add.at(total, block.cells, block.pixels)
         return total.reshape(256, 256)
 
+    def total_cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The pair counts of all images as the cells int64[K] that occur, ascending, and the pixels of each."""
+        if not self.counting.decoding.wide:
+            flat = self.byte_pairs.reshape(-1)
+            cells = np.flatnonzero(flat)
+            return cells, flat[cells]
+        cells, pixels = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        for block in self.log.blocks():
+            cells, at = np.unique(np.concatenate([cells, block.cells]), return_inverse=True)
+            sums = np.zeros(len(cells), np.int64)
+            np.add.at(sums, at, np.concatenate([pixels, block.pixels]))
+            pixels = sums
+        return cells, pixels
+
     @property
     def pairs(self) -> NDArray[np.int64]:
         """int64[256, 256]: the pair counts of all images, over label ids."""

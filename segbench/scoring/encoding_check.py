@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from segbench.errors import DataError
 from segbench.labels.decoding import Decoding
-from segbench.labels.encodings import FOREIGN, id_of_byte, suspect_pred, suspect_target, to_ids
-from segbench.labels.misreadings import misreading
+from segbench.labels.encodings import id_of_byte, suspect_pred, suspect_target
+from segbench.labels.misreadings import misreading_of_cells
 from segbench.labels.space import LabelSpace
+from segbench.metrics.image_counts import Counted
 
 WAY_OUT = "every target needs exactly one prediction of its own size, in the labels' ids"
 
@@ -32,19 +33,25 @@ def refuse_suspects(raw: NDArray[np.int64], decoding: Decoding, problems: list[s
     raise DataError(summary, problems, f"score them with {options}; if they are label ids after all, give the same option the value ids")
 
 
-def refuse_misreading(raw: NDArray[np.int64], decoding: Decoding, problems: list[str]) -> None:
-    """Say that the predicted bytes mean something else than label ids, from the counts of the whole set.
+def refuse_misreading(counted: Counted) -> None:
+    """Say that the predicted values mean something else than label ids, from the counts of the whole set.
 
-    :param raw: int64[256, 256] over bytes.
     :raises DataError: they seem to, and nobody said that they are label ids.
     """
-    labels, target_ids = decoding.labels, decoding.target_ids
-    evaluated = np.where((target_ids != FOREIGN)[:, None], raw, 0)
-    if not decoding.guesses_preds or (other := misreading(labels, to_ids(evaluated.T, target_ids).T)) is None:
+    decoding, labels = counted.counting.decoding, counted.labels
+    if not decoding.guesses_preds:
+        return
+    cells, pixels = counted.total_cells()
+    targets, preds = decoding.target_index[cells // decoding.levels], cells % decoding.levels
+    evaluated = targets < len(labels.classes)
+    once, at = np.unique(targets[evaluated].astype(np.int64) * decoding.levels + preds[evaluated], return_inverse=True)
+    sums = np.zeros(len(once), np.int64)
+    np.add.at(sums, at, pixels[evaluated])
+    if (other := misreading_of_cells(labels, once // decoding.levels, once % decoding.levels, sums)) is None:
         return
     raise DataError(
         f"these predictions do not look like label ids of {labels.name!r}: {other}",
-        problems,
+        counted.problems,
         "write label ids; or say in YAML which ids they are (--pred-labels FILE --map by-name); if they are label ids, give --encoding ids",
     )
 

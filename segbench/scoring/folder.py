@@ -57,7 +57,7 @@ def require_scorable(counted: Counted) -> None:
     decoding, problems = counted.counting.decoding, counted.problems
     if not decoding.wide:
         refuse_suspects(counted.byte_pairs, decoding, problems)
-        refuse_misreading(counted.byte_pairs, decoding, problems)
+    refuse_misreading(counted)
     if problems:
         summary = f"{len(problems)} of {len(counted)} pairs cannot be scored, so nothing is:"
         raise DataError(

@@ -89,6 +89,17 @@ def test_ids_that_are_of_no_label_are_named(folder: Path) -> None:
         score_folder(folder / "preds", target_folder(folder / "gts", LABELS))
 
 
+@pytest.mark.parametrize(("by", "said"), [(-1, "1 higher"), (1, "1 lower")])
+def test_predictions_that_are_shifted_by_one_are_refused(folder: Path, by: int, said: str) -> None:
+    for index in range(5):
+        pred = np.asarray(Image.open(folder / "preds" / f"{index}.png")).astype(np.int64)
+        Image.fromarray(np.maximum(pred + by, 0).astype(np.uint16)).save(folder / "preds" / f"{index}.png")
+    with pytest.raises(DataError, match=rf"do not look like label ids of 'many'.*with every predicted id {said}"):
+        score_folder(folder / "preds", target_folder(folder / "gts", LABELS))
+    if by < 0:
+        assert score_folder(folder / "preds", target_folder(folder / "gts", LABELS), encoding="ids").scores.miou < 0.05
+
+
 def test_train_ids_of_16_bits_have_void_at_65535(folder: Path) -> None:
     shifted = replace(LABELS, classes=tuple(replace(label, ids=(label.ids[0] + 1000,)) for label in LABELS.classes))
     preds = score_folder(folder / "preds", target_folder(folder / "gts", shifted), encoding="train-ids", target_encoding="train-ids")
