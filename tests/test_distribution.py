@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,10 +14,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from segbench import __version__
 
 ROOT = Path(__file__).parents[1]
+DISTRIBUTION = ROOT / "docs" / "distribution"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ON_CONDA = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
+NOT_ON_CONDA = {"deflate"}  # zlib does without it
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +61,10 @@ def test_the_wheel_works_without_the_checkout(unpacked: Path, tmp_path: Path) ->
 
 def test_the_citation_is_of_this_version_and_license() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert citation["cff-version"] == "1.2.0"
     assert {"message", "title", "authors", "type"} <= set(citation), "CFF 1.2.0 asks for these"
-    assert (citation["version"], citation["license"]) == (__version__, project["license"])
-    assert [each["name"] for each in citation["authors"]] == [each["name"] for each in project["authors"]]
+    assert (citation["version"], citation["license"]) == (__version__, PROJECT["license"])
+    assert [each["name"] for each in citation["authors"]] == [each["name"] for each in PROJECT["authors"]]
 
 
 @pytest.mark.parametrize(
@@ -86,3 +93,67 @@ def test_the_script_of_a_shell_is_printed(shell: str) -> None:
     if shell == "bash" and "Bash version" in done.stderr:
         pytest.skip("this bash is too old to complete")
     assert "_SEGBENCH_COMPLETE" in done.stdout
+
+
+@pytest.fixture
+def instructions(tmp_path: Path) -> list[tuple[str, str]]:
+    """Names and values of the Dockerfile's instructions."""
+    parse = pytest.importorskip("dockerfile_parse")
+    shutil.copy(DISTRIBUTION / "Dockerfile", tmp_path)
+    found = parse.DockerfileParser(path=str(tmp_path)).structure
+    return [(each["instruction"], each["value"]) for each in found if each["instruction"] != "COMMENT"]
+
+
+def test_the_container_has_its_base_as_an_argument_and_runs_as_no_root(instructions: list[tuple[str, str]]) -> None:
+    assert instructions[:2] == [("ARG", "BASE=python:3.12-slim-bookworm"), ("FROM", "${BASE}")]
+    assert ("ARG", "TORCH_INDEX=https://download.pytorch.org/whl/cpu") in instructions
+    (user,) = [value for name, value in instructions if name == "USER"]
+    assert user.isdecimal()
+    assert int(user) > 0
+    assert [json.loads(value) for name, value in instructions if name in ("ENTRYPOINT", "CMD")] == [["segbench"], ["--help"]]
+
+
+def test_every_command_of_the_container_is_sound_shell(instructions: list[tuple[str, str]]) -> None:
+    commands = [value for name, value in instructions if name == "RUN"]
+    assert len(commands) == 2
+    for command in commands:
+        subprocess.run(["sh", "-eun", "-c", command], check=True)
+
+
+def test_what_the_container_copies_is_enough_to_build_the_package(instructions: list[tuple[str, str]], tmp_path: Path) -> None:
+    for name, value in instructions:
+        if name == "COPY":
+            *sources, target = value.split()
+            for source in sources:
+                place = tmp_path / target.strip("/") / (source if target.endswith("/") else "")
+                copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+                place.parent.mkdir(parents=True, exist_ok=True)
+                copy(ROOT / source, place)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=tmp_path / "source", check=True, capture_output=True)
+    assert list(tmp_path.glob("segbench-*.whl"))
+
+
+def test_the_container_keeps_to_the_rules_of_hadolint() -> None:
+    hadolint = shutil.which("hadolint") or pytest.skip("hadolint is not installed")
+    subprocess.run([hadolint, str(DISTRIBUTION / "Dockerfile")], check=True)
+
+
+def test_the_conda_recipe_is_of_this_version_and_asks_for_what_the_package_does() -> None:
+    recipe = yaml.safe_load((DISTRIBUTION / "conda" / "recipe.yaml").read_text(encoding="utf-8"))
+    assert recipe["context"]["version"] == __version__
+    assert set(recipe) == {"schema_version", "context", "package", "source", "build", "requirements", "tests", "about"}
+    wanted = {each.name: str(each.specifier) for each in map(Requirement, PROJECT["dependencies"])}
+    wanted = {ON_CONDA.get(name, name): version for name, version in wanted.items() if name not in NOT_ON_CONDA}
+    assert dict(each.split(" ", 1) for each in recipe["requirements"]["run"]) == wanted | {"python": PROJECT["requires-python"]}
+    assert recipe["build"]["python"]["entry_points"] == [f"{name} = {place}" for name, place in PROJECT["scripts"].items()]
+    assert (recipe["about"]["summary"], recipe["about"]["license"]) == (PROJECT["description"], PROJECT["license"])
+    assert (DISTRIBUTION / "conda" / recipe["source"]["path"]).resolve() == ROOT
+    assert re.fullmatch(r"python \d\.\d+\.\*", recipe["requirements"]["host"][0])
+    assert recipe["requirements"]["host"][0][7:11] == PROJECT["requires-python"][2:]
+
+
+def test_pictures_are_read_without_the_package_that_conda_lacks() -> None:
+    code = "import sys; sys.modules['deflate'] = None; from segbench.images.inflate import inflater; print(inflater().__name__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "with_zlib\n"
