@@ -165,11 +165,15 @@ def _pictures(group: Group, board: Board) -> list[_Picture]:
     records, names = group.records, row_labels(group.records)
     pictures = []
     if any(record.model.get("macs") for record in records):
-        pictures.append(_Picture("mIoU over MACs", f"plots/miou-macs{group.suffix}.svg", partial(accuracy.miou_against_macs, records)))
+        pictures.append(
+            _Picture(
+                "mIoU over MACs", f"plots/miou-macs{group.suffix}.svg", partial(accuracy.miou_against_macs, records, seeds=group.seeds)
+            )
+        )
     settings = by_setting(records, board.profiles)
     endings = ["", *(f"-{name}" for name in file_names(list(settings)[1:]))]
     for (setting, measured), ending in zip(settings.items(), endings, strict=False):
-        draw = partial(accuracy.miou_against_latency, records, measured)
+        draw = partial(accuracy.miou_against_latency, records, measured, seeds=group.seeds)
         pictures.append(_Picture(f"mIoU over latency: {setting}", f"plots/miou-latency{group.suffix}{ending}.svg", draw))
     pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(accuracy.class_iou_heatmap, records)))
     if spreads := _spreads(group, board):

@@ -21,9 +21,10 @@ from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.pages.html_tables import Cell, Table
 from segbench.report.plots.pareto import pareto_front
-from segbench.report.tables.frames import SCORES, Group, by_setting, row_labels, speeds_of
+from segbench.report.tables.frames import SCORES, Group, by_setting, mean_of, row_labels, speeds_of
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import count, percent
+from segbench.report.tables.numbers import count
+from segbench.report.tables.seeds import score_of_row
 from segbench.report.tables.speed import row_names
 
 
@@ -112,24 +113,26 @@ class _Place:
 def _score_plot(name: str, x_name: str, group: Group, ids: Sequence[str], x: Sequence[_Place | None], note: str) -> dict[str, Any]:
     """The mIoU over something, from left to right; records without a place or a score are left out."""
     names, short = row_labels(group.records), [record.name for record in group.records]
-    shown = [(place, i) for i, place in enumerate(x) if place is not None and not math.isnan(group.records[i].scores.miou)]
+    mious = [mean_of(record, group.seeds, SCORES["mIoU"]) for record in group.records]
+    shown = [(place, i) for i, place in enumerate(x) if place is not None and not math.isnan(mious[i])]
     shown.sort(key=lambda each: (each[0].value, each[1]))
-    front = pareto_front([place.value for place, _ in shown], [group.records[i].scores.miou for _, i in shown])
+    front = pareto_front([place.value for place, _ in shown], [mious[i] for _, i in shown])
     points = []
     for position, (place, i) in enumerate(shown):
         record = group.records[i]
-        bounds = None if record.intervals is None else tuple((100 * record.intervals.bounds["miou"]).tolist())
+        alone = record.intervals is not None and record not in group.seeds
+        bounds = tuple((100 * record.intervals.bounds["miou"]).tolist()) if alone and record.intervals else None
         points.append(
             {
                 "id": ids[i],
                 "name": names[i],
                 "label": short[i] if short.count(short[i]) == 1 else names[i],
                 "x": round(place.value, 2),
-                "y": round(100 * record.scores.miou, 2),
+                "y": round(100 * mious[i], 2),
                 "across": _rounded(place.interval),
                 "upright": _rounded(bounds),
                 "front": position in front,
-                "text": [f"mIoU {percent(record.scores.miou, float(half_width(record, 'miou')))}", place.text],
+                "text": [f"mIoU {score_of_row(record, group)}", place.text],
             }
         )
     values = [place.value for place, _ in shown]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,13 +21,32 @@ from segbench.records.run_record import RunRecord
 from segbench.report.plots.pareto import pareto_front
 from segbench.report.plots.placing import place_labels
 from segbench.report.plots.style import BLUE, EMPTY, HEAT, INK, MUTED, ON_DEEP, ON_PALE, PAPER, SKY, drawing
-from segbench.report.tables.frames import ranked, row_labels, setting, speeds_of
+from segbench.report.tables.frames import NO_SEEDS, SCORES, Seeds, mean_of, ranked, row_labels, setting, speeds_of
 from segbench.report.tables.numbers import count
 
 
-def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profile], svg: Path | BinaryIO, png: Path | None = None) -> None:
+@dataclass(frozen=True)
+class _Across:
+    """What stands to the right: a ``name``, a place for each record with its interval if it has one, how ticks are written, and a note."""
+
+    name: str
+    places: Sequence[float]
+    tick: Callable[[float], str]
+    note: str
+    spans: Sequence[tuple[float, float] | None] = ()
+
+
+def miou_against_latency(
+    records: Sequence[RunRecord],
+    profiles: Sequence[Profile],
+    svg: Path | BinaryIO,
+    png: Path | None = None,
+    *,
+    seeds: Seeds = NO_SEEDS,
+) -> None:
     """The mIoU over the median latency of the network alone, for the records that have a profile; profiles of one setting.
 
+    :param seeds: rows that are several trainings stand at their mean, without an interval.
     :raises RecordError: no record has a profile, or the settings of the profiles differ.
     """
     rows = ranked(records)
@@ -37,12 +57,14 @@ def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profil
     axis = f"network latency (ms{f' per batch of {batch}' if batch > 1 else ''}), median"
     with drawing(svg, png, 7.2, 4.6) as figure:
         spans = [profile.network.interval for _, profile in pairs]
-        _scatter(figure, [r for r, _ in pairs], [p.network_ms for _, p in pairs], axis, lambda x: f"{x:g}", title, spans)
+        across = _Across(axis, [p.network_ms for _, p in pairs], lambda x: f"{x:g}", title, spans)
+        _scatter(figure, [r for r, _ in pairs], across, seeds)
 
 
-def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
+def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None, *, seeds: Seeds = NO_SEEDS) -> None:
     """The mIoU over multiply-accumulates, for the records that know theirs.
 
+    :param seeds: as for :func:`miou_against_latency`.
     :raises RecordError: no record does.
     """
     rows = [record for record in ranked(records) if record.model.get("macs")]
@@ -52,7 +74,8 @@ def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: P
     size = next(iter(sizes), ()) if len(sizes) == 1 else ()
     title = f"one image of {size[0]}x{size[1]}" if len(size) == 2 else ""
     with drawing(svg, png, 7.2, 4.6) as figure:
-        _scatter(figure, rows, [float(record.model["macs"]) for record in rows], "multiply-accumulates (MACs)", count, title)
+        across = _Across("multiply-accumulates (MACs)", [float(record.model["macs"]) for record in rows], count, title)
+        _scatter(figure, rows, across, seeds)
 
 
 def class_iou_heatmap(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
@@ -111,37 +134,29 @@ def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None 
         bar.set_label("pixels of the target class (%)")
 
 
-def _scatter(
-    figure: Figure,
-    records: Sequence[RunRecord],
-    x: Sequence[float],
-    name: str,
-    tick: Callable[[float], str],
-    title: str,
-    spans: Sequence[tuple[float, float] | None] = (),
-) -> None:
-    """Points of (x, mIoU) with their intervals and labels, x to a logarithmic scale where it spans much; the Pareto front is a line.
-
-    :param spans: the interval of each x, if it has one.
-    """
+def _scatter(figure: Figure, records: Sequence[RunRecord], across: _Across, seeds: Seeds) -> None:
+    """Points of (x, mIoU) with their intervals and labels, x to a logarithmic scale where it spans much; the Pareto front is a line."""
+    x, title, spans = across.places, across.note, across.spans
     axes = figure.subplots()
-    y = [100 * record.scores.miou for record in records]
+    y = [100 * mean_of(record, seeds, SCORES["mIoU"]) for record in records]
+    alone = [record for record in records if record not in seeds]
     texts = [_two_lines(text) for text in row_labels(records)]
     front = pareto_front(x, y)
     axes.grid()
     axes.plot([x[i] for i in front], [y[i] for i in front], drawstyle="steps-post", color=SKY, linewidth=1.5)
     notes = [title] * bool(title) + ["filled: Pareto front"]
-    notes += ["bars: 95 % intervals"] * any(record.intervals is not None for record in records)
-    bars = [((x[i], low), (x[i], high)) for i, record in enumerate(records) for low, high in _interval(record)]
+    notes += ["bars: 95 % intervals"] * any(record.intervals is not None for record in alone)
+    notes += ["several seeds: their mean"] * (len(alone) < len(records))
+    bars = [((x[i], low), (x[i], high)) for i, record in enumerate(records) for low, high in _interval(record, seeds)]
     bars += [((span[0], y[i]), (span[1], y[i])) for i, span in enumerate(spans) if span is not None]
     for (x0, y0), (x1, y1) in bars:
         axes.plot([x0, x1], [y0, y1], color=BLUE, linewidth=1.1, zorder=1.5)
     for i in range(len(records)):
         axes.plot(x[i], y[i], "o", markersize=7, markerfacecolor=BLUE if i in front else PAPER, markeredgecolor=BLUE, markeredgewidth=1.3)
     axes.margins(x=0.14, y=0.16)
-    _x_scale(axes, x, tick)
+    _x_scale(axes, x, across.tick)
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.set(xlabel=name, ylabel="mIoU (%)")
+    axes.set(xlabel=across.name, ylabel="mIoU (%)")
     axes.set_title(
         "; ".join(notes),
         loc="left",
@@ -152,9 +167,9 @@ def _scatter(
     place_labels(axes, list(zip(x, y, strict=True)), texts, [(x[i], y[i]) for i in front], bars)
 
 
-def _interval(record: RunRecord) -> list[tuple[float, float]]:
+def _interval(record: RunRecord, seeds: Seeds) -> list[tuple[float, float]]:
     """The interval of the mIoU in per cent, if it has one."""
-    if record.intervals is None:
+    if record.intervals is None or record in seeds:
         return []
     low, high = (100 * record.intervals.bounds["miou"]).tolist()
     return [(low, high)]

@@ -23,7 +23,7 @@ WEIGHTS = "weights_sha256"
 def board_groups(records: Iterable[RunRecord], profiles: Sequence[Profile] = ()) -> list[Group]:
     """Records by signature, as :func:`~segbench.report.tables.frames.comparable` sorts them, with the seeds of a model together.
 
-    In pictures, and where a table is of classes, a row is the seed that was timed, or else the one whose mIoU is in the middle.
+    In pictures of images, and wherever classes are shown, a row is the seed that was timed, or else the one whose mIoU is in the middle.
     """
     return [_together(group, profiles) for group in comparable(records)]
 
@@ -41,8 +41,8 @@ def seeds_note(group: Group) -> str:
         return ""
     return (
         "Rows with a number of seeds hold means over trainings that differ in their seed alone; mIoU sd is the standard deviation of their "
-        "mIoU. They have no ± and no rank: segbench compare 'A-*.json' 'B-*.json' draws images and seeds. Plots and tables of classes show "
-        "one of them, the one that was timed or else the one in the middle."
+        "mIoU. They have no ± and no rank: segbench compare 'A-*.json' 'B-*.json' draws images and seeds. Classes and "
+        "pictures of images are those of one of them, the one that was timed or else the one in the middle."
     )
 
 

@@ -92,4 +92,7 @@ def test_the_page_and_the_markdown_of_a_board_have_one_row(tmp_path: Path) -> No
     assert "mIoU sd" in page
     assert page.count('"name":"net"') == page.count('"name":"other"')
     assert "(3 seeds)" in (tmp_path / "boards" / "README.md").read_text() or LONE.scores.miou > np.mean([r.scores.miou for r in SEEDS])
+    mean = round(100 * float(np.mean([record.scores.miou for record in SEEDS])), 2)
+    assert f'"y":{mean}' in page, "plots show the mean too"
+    assert "several seeds: their mean" in (board / "plots" / "miou-macs.svg").read_text()
     assert board_files.check(tmp_path / "boards") == []
