@@ -29,7 +29,6 @@ from segbench.models.outputs import largest_magnitude
 
 if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
-    from segbench.records.groups import Draws
 from segbench.records.run_record import RunRecord
 
 COMMAND = "segbench.Meter"
@@ -152,6 +151,7 @@ class Meter:
         :param groups: what intervals draw instead of images, by a rule of :mod:`segbench.records.groups`.
         :raises SegbenchError: as :meth:`counted`; or the images' names have no such groups.
         """
+        from segbench.records.groups import Draws
         from segbench.records.run_record import RunRecord
 
         model, protocol = {"name": name, "arguments": {}}, {"source": "label maps"}
