@@ -52,11 +52,11 @@ DIRECTION = {
     "report.tables": "cautions intervals macs metrics < numbers frames < formats seeds < speed comment publication < notebook every_eval",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
-    "checks": "findings class_places < dataset_contract < model_contract dataset_files",
+    "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < pictures command journals verification < evaluating shared_scoring merge_partials
         < run_suite""",
     "console": "terminal registered < code_note parts < score run < compare < *",
-    "cli": "options numba_start memory < data evaluation networks results speed < verification < main",
+    "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
 }
 
 # Packages beyond the standard library and numpy that are imported when a module is; a module's row is the longest that begins its name.

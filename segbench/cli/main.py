@@ -29,6 +29,7 @@ COMMANDS = {
     "profile": "speed",
     **dict.fromkeys(("table", "compare", "worst", "leaderboard", "submit"), "results"),
     **dict.fromkeys(("verify", "publish"), "verification"),
+    **dict.fromkeys(("ceiling", "suspects"), "targets"),
     "data": "data",
 }
 

@@ -90,13 +90,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-DATASET_OPTIONS = options_of(Suite, "dataset", "data", "split")
-MAP_OPTION = options_of(Suite, "map")
-GROUPS_OPTION = options_of(Suite, "groups")
 WORKERS_OPTION = click.option(
     "--workers", type=click.IntRange(min=1), default=cores, show_default="cores", help="Threads that read and count."
 )
-DEVICE_OPTION = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes a GPU if there is one.")
 
 
 SHARD_OPTION = click.option(

@@ -48,13 +48,15 @@ def table(records: tuple[Path, ...], form: str | None, out: Path | None, columns
     metavar="'METRIC > POINTS @LEVEL'",
     help="Exit with 1 if the whole interval of B minus A is below POINTS, e.g. 'miou > -0.3 @95'; repeatable.",
 )
+@click.option("--ceiling", type=FILE, help="What `segbench ceiling --out` wrote: is the difference below the noise of labels?")
 @click.option("--markdown", is_flag=True, help="One Markdown comment for a pull request: A is before the change, B after it.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON: fractions, null where undefined.")
-def compare(a: str, b: str, groups: str | None, images: int, gates: tuple[str, ...], markdown: bool, as_json: bool) -> None:
+def compare(a: str, b: str, groups: str | None, gates: tuple[str, ...], markdown: bool, as_json: bool, **options: Any) -> None:
     """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most.
 
     Quoted patterns, 'A-*.json' and 'B-*.json', compare two models with several seeds each: images and seeds are drawn.
     """
+    from segbench.checks.label_noise import read_ceiling
     from segbench.console.compare import Show, compare_and_print
     from segbench.console.compare_seeds import compare_seeds_and_print
     from segbench.records.gate import parse_gate
@@ -66,9 +68,12 @@ def compare(a: str, b: str, groups: str | None, images: int, gates: tuple[str, .
         wanted = list(map(parse_gate, gates))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--gate") from None
-    show = Show("json" if as_json else "markdown" if markdown else "terminal", images)
+    noise = read_ceiling(options["ceiling"]) if options["ceiling"] else None
+    show = Show("json" if as_json else "markdown" if markdown else "terminal", options["images"], noise)
     first, second = records_of(a), records_of(b)
     several = len(first) > 1 or len(second) > 1
+    if several and noise:
+        raise click.UsageError("--ceiling stands beside the difference of two records, not of several seeds")
     every_open = (
         compare_seeds_and_print(first, second, groups, show, wanted)
         if several

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from segbench.checks.label_noise import Ceiling
 from segbench.console.terminal import console, table
+from segbench.errors import RecordError
 from segbench.files.json_text import dump_json
 from segbench.records.comparison import Compared, Difference, compare_records
 from segbench.records.gate import Gate, Judgement, judge
@@ -25,23 +27,32 @@ OF_CLASSES = {"IoU": "class_iou", "boundary IoU": "boundary_iou", "iIoU": "class
 
 @dataclass(frozen=True)
 class Show:
-    """How a comparison is shown: ``form`` terminal, json or markdown, and how many ``images`` that changed most."""
+    """How a comparison is shown: ``form`` terminal, json or markdown, and how many ``images`` that changed most.
+
+    ``ceiling``: what redrawn targets reach, to stand beside the difference.
+    """
 
     form: str = "terminal"
     images: int = 10
+    ceiling: Ceiling | None = None
 
 
 def compare_and_print(a: Path, b: Path, groups: str | None, show: Show, gates: Sequence[Gate] = ()) -> bool:
     """Print what differs: every metric, every class, and the images that changed most. Return whether every gate is open."""
     compared = compare_records(a, b, groups)
     judgements = [judge(gate, compared) for gate in gates]
+    noise = [label_noise(compared, show.ceiling)] if show.ceiling else []
     if show.form == "json":
         known = facts(compared, show.images) | {"speed": _speed_facts(speeds_beside(a, b))}
+        known |= {"ceiling": show.ceiling.to_dict()} if show.ceiling else {}
         print(dump_json(known | ({"gates": list(map(judgement_facts, judgements))} if judgements else {})), end="")
     elif show.form == "markdown":
         print(comment_of(compared, judgements, show.images), end="")
+        print("".join(f"\n{line}\n" for line in noise), end="")
     else:
         _print(compared, speeds_beside(a, b), show.images)
+        for line in noise:
+            console().print(line, markup=False, soft_wrap=True)
         print_judgements(judgements)
     return not any(each.closed for each in judgements)
 
@@ -129,6 +140,21 @@ def verdict(compared: Compared, names: tuple[str, str]) -> str:
     if compared.better == "b":
         better, worse, difference, low, high = worse, better, -difference, -high, -low
     return f"The mIoU of {better} is higher than that of {worse} by {100 * difference:.1f} {interval(low, high)}, {_p_is(miou.p)}."
+
+
+def label_noise(compared: Compared, ceiling: Ceiling) -> str:
+    """Whether the difference in mIoU is below what redrawing the targets alone costs.
+
+    :raises RecordError: the ceiling is of other targets.
+    """
+    if compared.a.dataset["targets_sha256"] != ceiling.targets_sha256:
+        raise RecordError(f"the ceiling is of other targets ({ceiling.dataset}) than the records; make it for {compared.a.dataset['name']}")
+    miou, room = compared.metric("miou"), 1 - ceiling.miou
+    below = miou is not None and abs(miou.difference) < room
+    return (
+        f"The difference is {'below' if below else 'above'} the label noise at {ceiling.jitter:g} px: targets with redrawn edges reach "
+        f"{percent(ceiling.miou)} % mIoU, {100 * room:.1f} points less than themselves."
+    )
 
 
 def _names(compared: Compared) -> tuple[str, str]:
