@@ -15,6 +15,7 @@ from pathlib import Path
 
 from segbench.datasets.base import Dataset
 from segbench.errors import DataError, UsageError
+from segbench.files.remote import locate
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.metrics.image_counts import Counted, Counting, ImageCounts
@@ -44,7 +45,7 @@ def count(pairs: Iterable[tuple[str, Path | str]], dataset: Dataset, *, counting
     samples, pairs = {sample.id: sample for sample in dataset.samples}, list(pairs)
     if unknown := [name for name, _ in pairs if name not in samples]:
         raise UsageError(f"{dataset.title} has no samples {', '.join(unknown)}")
-    counted = count_pairs_of([(samples[name], Path(file)) for name, file in pairs], dataset, counting or counting_of(dataset))
+    counted = count_pairs_of([(samples[name], locate(file)) for name, file in pairs], dataset, counting or counting_of(dataset))
     return [{"id": name, "counts": json.dumps(counts.to_dict())} for name, counts in counted]
 
 

@@ -25,7 +25,7 @@ DIRECTION = {
         < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < counting_wide instance_counting upsampling""",
-    "files": "atomic names text settings shapes notebook spilled name_list < foreign yaml_schema json_text",
+    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores < boundary_iou
         < per_image < uncertainty image_counts < jackknife ranking counting conventions seeds""",

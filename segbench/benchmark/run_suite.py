@@ -25,6 +25,7 @@ from segbench.evaluation.run import Evaluation, Outcome, mapped, record_file, sa
 from segbench.evaluation.surviving import Survivors, first_lines
 from segbench.files.atomic import require_writable
 from segbench.files.names import file_stem
+from segbench.files.remote import FILES
 from segbench.labels.mapping import read_mapping
 from segbench.leaderboards.board import raise_unreadable
 from segbench.models.loading import load_models, trained_models
@@ -114,7 +115,7 @@ def require_files(dataset: Dataset) -> None:
     """
     files = {f"image of {s.id}": s.image for s in dataset.samples} | {f"target of {s.id}": s.target for s in dataset.samples}
     way_out = f"complete the download; `segbench data check {dataset.reference}` looks into every file"
-    require({role: file for role, file in files.items() if isinstance(file, Path)}, dataset.title, way_out)
+    require({role: file for role, file in files.items() if isinstance(file, FILES)}, dataset.title, way_out)
 
 
 def require_own_records(job: Job) -> None:

@@ -109,7 +109,7 @@ class Suite:
     dataset: str | None = setting(
         None, text, "A name of `segbench data list`, YAML of your own, or file.py:function.  [default: cityscapes, else minicity]"
     )
-    data: Path | None = setting(None, Location(folder=True), "The dataset's folder.")
+    data: Path | None = setting(None, Location(folder=True, remote=True), "The dataset's folder, or its URL.")
     split: str | None = setting(None, text, "The split.  [default: the one that the dataset is evaluated on]")
     map: str | None = setting(
         None,

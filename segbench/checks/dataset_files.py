@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +29,7 @@ from segbench.checks.dataset_contract import (
 from segbench.checks.findings import Finding, problem_of, some, title
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.errors import DataError
+from segbench.files.remote import FILES
 from segbench.images.library import UPRIGHT, orientation_in
 from segbench.kernels.counting import count_pairs
 from segbench.labels.encodings import suspect_target
@@ -167,7 +167,7 @@ def _leaks(
 
 def strays(dataset: Dataset) -> list[str]:
     """Images in the dataset's folders that belong to no sample, also in folders beside these that have none at all."""
-    images = [sample.image for sample in dataset.samples if isinstance(sample.image, Path)]
+    images = [sample.image for sample in dataset.samples if isinstance(sample.image, FILES)]
     known = {path for s in dataset.samples for path in (s.image, s.target, *s.extras.values())}
     suffixes, folders = {path.suffix.lower() for path in images}, {path.parent for path in images}
     above = Counter(folder.parent for folder in folders)  # one folder says nothing of those beside it

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from segbench.cli.options import FILE, FOLDER, WORKERS_OPTION, dataset_named
+from segbench.cli.options import FILE, FOLDER, PLACE, WORKERS_OPTION, dataset_named
 
 
 @click.group()
@@ -29,7 +29,7 @@ def data_minicity(folder: Path, split: str | None) -> None:
 
 @data.command("show")
 @click.argument("name")
-@click.option("--data", type=FOLDER, help="The dataset's folder.")
+@click.option("--data", type=PLACE, help="The dataset's folder, or its URL.")
 @click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]")
 @click.option("--samples", type=click.IntRange(min=1), default=4, show_default=True, help="How many, spread evenly over the split.")
 @click.option("--out", type=FILE, help="The picture.  [default: NAME-SPLIT.png]")
@@ -45,7 +45,7 @@ def data_show(name: str, data: Path | None, split: str | None, samples: int, out
 
 @data.command("check")
 @click.argument("name", metavar="DATASET")
-@click.option("--data", type=FOLDER, help="The dataset's folder.")
+@click.option("--data", type=PLACE, help="The dataset's folder, or its URL.")
 @click.option("--split", help="The split.  [default: the one that the dataset is evaluated on]")
 @WORKERS_OPTION
 def data_check(name: str, data: Path | None, split: str | None, workers: int) -> None:

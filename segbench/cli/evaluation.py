@@ -20,6 +20,7 @@ from segbench.cli.options import (
     FOLDER,
     GROUPS_OPTION,
     MAP_OPTION,
+    PLACE,
     QUIET_OPTION,
     SHARD_OPTION,
     WORKERS_OPTION,
@@ -94,8 +95,8 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard
 
 
 @click.command()
-@click.argument("preds", type=FOLDER)
-@click.argument("gts", type=FOLDER, required=False)
+@click.argument("preds", type=PLACE)
+@click.argument("gts", type=PLACE, required=False)
 @DATASET_OPTIONS
 @click.option("--labels", type=FILE, help="YAML with a label space of your own: name, classes, void.")
 @MAP_OPTION
@@ -137,7 +138,7 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard
 @QUIET_OPTION
 @quick_start()
 def score(preds: Path, gts: Path | None, json_file: Path | None, official_json: Path | None, shard: Shard | None, **options: Any) -> None:
-    """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data); both may be a single file."""
+    """Score the label maps in PREDS against the targets in GTS (or against --dataset with --data); both may be a single file, or URLs."""
     from segbench.console import score as command
     from segbench.console.terminal import be_quiet
     from segbench.metrics.conventions import explain

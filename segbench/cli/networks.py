@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from segbench.benchmark.suite import Suite
-from segbench.cli.options import DEVICE_OPTION, FILE, FOLDER, dataset_named, device_named, number, options_of, size_in
+from segbench.cli.options import DEVICE_OPTION, FILE, PLACE, dataset_named, device_named, number, options_of, size_in
 from segbench.training.recipe import Recipe, read_recipe
 
 
@@ -48,7 +48,7 @@ def models_show(name: str, size: str, classes: int) -> None:
     default=19,
     help="How many classes models have.  [default: those of a dataset that is named too, or 19]",
 )
-@click.option("--data", type=FOLDER, help="The dataset's folder.")
+@click.option("--data", type=PLACE, help="The dataset's folder, or its URL.")
 @click.option("--split", help="The dataset's split.  [default: the one that it is evaluated on]")
 def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes: int, data: Path | None, split: str | None) -> None:
     """Check that models and datasets keep to the contract; NAME is registered, file.py:function, or `all` models."""

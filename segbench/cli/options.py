@@ -12,6 +12,7 @@ import click
 from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.benchmark.suite import Suite
 from segbench.errors import UsageError
+from segbench.files.remote import is_url, locate
 from segbench.files.settings import Location, Number, OneOf, Setting, Truth, Whole, settings_of
 from segbench.records.shard import Shard
 
@@ -20,8 +21,28 @@ if TYPE_CHECKING:
 
     from segbench.datasets.base import Dataset
 
-FOLDER = click.Path(path_type=Path)
-FILE = click.Path(path_type=Path, dir_okay=False)
+
+class LocalPath(click.Path):
+    """A path on this machine."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuses what would make a folder that is called as a URL."""
+        if is_url(value):
+            self.fail(f"{value!r} is a URL: this is a local path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Place(click.Path):
+    """A path, or a URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; see :mod:`segbench.files.remote`."""
+        return locate(value) if is_url(value) else super().convert(value, param, ctx)
+
+
+FOLDER = LocalPath(path_type=Path)
+FILE = LocalPath(path_type=Path, dir_okay=False)
+PLACE = Place(path_type=Path)
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -55,7 +76,7 @@ def _option(name: str, each: Setting, **more: Any) -> Callable[[Any], Any]:
     if isinstance(read, Number):
         return click.option(f"--{flag}", type=float, callback=_reading(read), **rest)
     if isinstance(read, Location):
-        return click.option(f"--{flag}", type=FOLDER if read.folder else FILE, **rest)
+        return click.option(f"--{flag}", type=PLACE if read.remote else FOLDER if read.folder else FILE, **rest)
     return click.option(f"--{flag}", callback=_reading(read), **rest)
 
 
@@ -127,7 +148,7 @@ def dataset_named(name: str | None, data: Path | None, split: str | None) -> Dat
         click.echo("no --dataset and no CITYSCAPES_DATASET: using minicity, the built-in generated street scenes", err=True)
         name = "minicity"
     if name == "cityscapes" and data is None and "CITYSCAPES_DATASET" in os.environ:
-        data = Path(os.environ["CITYSCAPES_DATASET"])
+        data = locate(os.environ["CITYSCAPES_DATASET"])
     if name == "minicity":
         from segbench.console.data import draw_minicity
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from segbench.console.terminal import console, progress_bar, table
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import label_space
+from segbench.files.remote import same_file
 from segbench.labels.files import read_label_space
 from segbench.labels.mapping import LabelMapping, describe_mapping, read_mapping
 from segbench.metrics.image_counts import Counted
@@ -92,7 +92,7 @@ def print_scores(record: RunRecord) -> None:
 def print_doubts(preds: Path | None, gts: Path | None, dataset: Dataset, counted: Counted) -> None:
     """What makes scores doubtful that are not wrong, on standard error. ``preds`` is ``None`` where only counts are there."""
     targets = dataset.root if gts is None else gts
-    if preds is not None and preds.exists() and targets.exists() and os.path.samefile(preds, targets):
+    if preds is not None and preds.exists() and targets.exists() and same_file(preds, targets):
         doubt = f"PREDS and GTS are the same: {preds}"
     elif counted.alike:
         doubt = "every pixel of every prediction is as in its target, void too: is PREDS a copy of the targets?"

@@ -14,6 +14,7 @@ from pathlib import Path
 from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
+from segbench.files.remote import locate
 from segbench.labels.space import LabelClass, LabelSpace
 
 LABELS = LabelSpace(
@@ -47,5 +48,5 @@ def bdd100k(data: Path | None = None, split: str = "val") -> Dataset:
 
 def _layout(data: Path | None) -> tuple[str, str, str]:
     """Folders of images and of targets, and what the targets' names end in: today's, unless there are only files of 2018."""
-    places = [] if data is None else [Path(data), Path(data) / "bdd100k"]
+    places = [] if data is None else [locate(data), locate(data) / "bdd100k"]
     return next((layout for layout in (TODAY, OF_2018) if any((place / layout[0]).is_dir() for place in places)), TODAY)

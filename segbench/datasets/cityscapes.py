@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from segbench.datasets.base import Dataset, Sample
 from segbench.errors import DataError
+from segbench.files.remote import locate
 from segbench.images.files import read_uint16
 from segbench.images.folders import files_in_folders
 from segbench.labels.space import LabelClass, LabelSpace
@@ -99,7 +100,7 @@ def cityscapes(data: Path | None = None, split: str = "val") -> Dataset:
     """
     if data is None:
         raise DataError("cityscapes: no folder given", way_out="pass --data DIR or set CITYSCAPES_DATASET to the official download")
-    return read_layout("cityscapes", Path(data), split)
+    return read_layout("cityscapes", locate(data), split)
 
 
 def read_layout(name: str, root: Path, split: str, *, builtin: bool = False, splits: Mapping[str, int] = SPLITS) -> Dataset:

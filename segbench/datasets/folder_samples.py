@@ -36,4 +36,4 @@ class FolderSamples(Sequence[Sample]):
     __hash__ = None  # type: ignore[assignment]
 
     def _sample(self, name: str) -> Sample:
-        return Sample(stem_of(name), None, Path(self.root, name))
+        return Sample(stem_of(name), None, self.root / name)

@@ -15,6 +15,7 @@ from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import LABELS as CITYSCAPES
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
 from segbench.errors import DataError, ImageError
+from segbench.files.remote import head_of
 from segbench.images.png import SIGNATURE
 from segbench.labels.space import LabelSpace
 
@@ -53,8 +54,7 @@ def _size(path: Path) -> str:
 
     :raises ImageError: it is none.
     """
-    with path.open("rb") as file:
-        head = file.read(24)
+    head = head_of(path, 24)
     if len(head) < 24 or not head.startswith(SIGNATURE) or head[12:16] != b"IHDR":
         raise ImageError(path, "this is not a PNG file")
     width, height = struct.unpack(">II", head[16:24])

@@ -23,6 +23,7 @@ from PIL import Image
 from segbench.datasets.base import Dataset
 from segbench.datasets.layout import files_by_id, folder_of, paired_samples, require_split
 from segbench.errors import DataError, ImageError
+from segbench.files.remote import locate
 from segbench.images.content import Picture
 from segbench.labels.space import LabelClass, LabelSpace
 
@@ -54,7 +55,7 @@ class Slice:
 
         :raises ImageError: there is no such page, or it is not 8-bit grey.
         """
-        with Image.open(self.stack) as image:
+        with self.stack.open("rb") as file, Image.open(file) as image:
             try:
                 image.seek(self.page)
             except EOFError:
@@ -72,7 +73,7 @@ def isbi2012(data: Path | None = None, split: str = "val") -> Dataset:
     :raises DataError: no folder is given, the split does not exist, or slices or targets are missing (all are named).
     """
     require_split("isbi2012", split, SPLITS)
-    if data is not None and (Path(data) / "train-volume.tif").exists():
+    if data is not None and (locate(data) / "train-volume.tif").exists():
         root = folder_of("isbi2012", data, ("train-volume.tif", "train-labels.tif"), (), WAY_OUT)
         images: Mapping[str, Picture]
         targets: Mapping[str, Picture]
@@ -98,7 +99,7 @@ def _pages(stack: Path) -> dict[str, Slice]:
     :raises ImageError: it is no picture.
     """
     try:
-        with Image.open(stack) as image:
+        with stack.open("rb") as file, Image.open(file) as image:
             pages = getattr(image, "n_frames", 1)
     except OSError as error:
         raise ImageError(stack, f"the file is damaged ({error})") from None

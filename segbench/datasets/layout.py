@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 from segbench.datasets.base import Sample, require
 from segbench.errors import DataError
 from segbench.files.names import as_written, composed
+from segbench.files.remote import locate
 from segbench.files.text import read_text
 from segbench.images.content import Picture
 
@@ -23,7 +24,8 @@ def folder_of(name: str, data: Path | None, holds: Sequence[str], nested: Sequen
     """
     if data is None:
         raise DataError(f"{name}: no folder given", way_out=way_out)
-    candidates = [Path(data), *(Path(data) / folder for folder in nested)]
+    top = locate(data)
+    candidates = [top, *(top / folder for folder in nested)]
     for folder in candidates:
         if all((folder / entry).exists() for entry in holds):
             return folder

@@ -18,6 +18,7 @@ from segbench.datasets.base import Dataset
 from segbench.datasets.cityscapes import read_layout
 from segbench.datasets.minicity_scenes.street import Scene, draw_scene
 from segbench.errors import DataError
+from segbench.files.remote import locate
 from segbench.images.files import write_labels, write_uint16
 
 __all__ = ["Scene", "draw_scene", "draw_split", "minicity"]
@@ -38,9 +39,9 @@ def minicity(data: Path | None = None, split: str = "val") -> Dataset:
         raise DataError(f"minicity has no split {split!r}", way_out=f"its splits are {', '.join(SPLITS)}")
     if data is None:
         raise DataError("minicity: no folder given", way_out="name one that it can be drawn into, once: --data DIR")
-    for _ in draw_split(Path(data), split):
+    for _ in draw_split(locate(data), split):
         pass
-    return read_layout("minicity", Path(data), split, builtin=True, splits=SPLITS)
+    return read_layout("minicity", locate(data), split, builtin=True, splits=SPLITS)
 
 
 def draw_split(root: Path, split: str) -> Iterator[int]:

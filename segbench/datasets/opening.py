@@ -9,6 +9,7 @@ from pathlib import Path
 from segbench.datasets import DATASETS, LABEL_SPACES
 from segbench.datasets.base import Dataset
 from segbench.errors import SegbenchError, UnknownNameError
+from segbench.files.remote import locate
 from segbench.labels.space import LabelSpace
 
 USUAL_SPLITS = ("train", "val", "test")
@@ -27,7 +28,7 @@ def open_dataset(name: str, data: Path | str | None = None, split: str | None = 
     (3, ('road', 'car', 'person'))
     """
     factory = DATASETS.resolve(located(name))
-    data = None if data is None else Path(data)
+    data = None if data is None else locate(data)
     dataset = factory(data) if split is None else factory(data, split)
     if not isinstance(dataset, Dataset):
         raise UnknownNameError(f"{name!r} gave a {type(dataset).__name__}; a dataset factory returns a Dataset")

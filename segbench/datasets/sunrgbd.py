@@ -18,6 +18,7 @@ from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.layout import folder_of, listed_samples, require_split
 from segbench.datasets.nyudv2 import NAMES, indoor_labels, standardised, with_depth
 from segbench.errors import DataError
+from segbench.files.remote import FILES
 from segbench.files.text import read_text
 
 LABELS = indoor_labels("sunrgbd-37", NAMES[:37])
@@ -48,6 +49,6 @@ def sunrgbd(data: Path | None = None, split: str = "test") -> Dataset:
 
 def _depth_map(sample: Sample) -> Path:
     """Of the folder ``depth_bfx`` beside ``image``; the folder itself where it does not hold one file, for the error to name."""
-    assert isinstance(sample.image, Path)
+    assert isinstance(sample.image, FILES)
     folder = sample.image.parent.parent / "depth_bfx"
     return next(iter(sorted(folder.glob("*.png"))), folder / "*.png")

@@ -12,6 +12,7 @@ from segbench.datasets.wildcards import files_named
 from segbench.errors import DataError
 from segbench.files.name_list import StemIndex
 from segbench.files.names import bare
+from segbench.files.remote import locate
 from segbench.images.folders import files_below, names_by_kind, what_lies_in
 from segbench.labels.space import LabelSpace
 
@@ -34,7 +35,7 @@ def target_folder(root: Path | str, labels: LabelSpace | None = None, split: str
     >>> [sample.id for sample in dataset.samples]
     ['a', 'b', 'c']
     """
-    root = Path(root)
+    root = locate(root)
     if not root.exists():
         raise DataError(f"{root}: there is no such folder", way_out=GTS)
     if names is None and labels in (None, cityscapes.LABELS):

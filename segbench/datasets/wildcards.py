@@ -13,6 +13,7 @@ from pathlib import Path
 
 from segbench.errors import DataError
 from segbench.files.names import ENDINGS, bare, composed
+from segbench.files.remote import RemotePath
 from segbench.images.folders import files_below, require_folder
 
 WILDCARD = re.compile(r"\*\*/|\*|\?")
@@ -68,7 +69,7 @@ def _matching(root: Path, pattern: str) -> Iterator[tuple[str, str]]:
 
 def _candidates(root: Path, pattern: str) -> Iterable[str]:
     """Names below ``root`` that a pattern may fit."""
-    if "**/" not in pattern and pattern.isascii():
+    if "**/" not in pattern and pattern.isascii() and not isinstance(root, RemotePath):
         # Brackets are names of folders here, not sets of characters.
         literal = re.sub(r"([\[\]])", r"[\1]", pattern)
         for end in (at for at, character in enumerate(literal) if character == "/" and at):

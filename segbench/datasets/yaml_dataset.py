@@ -33,6 +33,7 @@ from segbench.datasets.base import Dataset, Sample, TargetFiles
 from segbench.datasets.opening import label_space
 from segbench.datasets.wildcards import matches, partners, wildcards
 from segbench.errors import DataError, ImageError
+from segbench.files.remote import locate
 from segbench.files.settings import one_of, text
 from segbench.files.yaml_schema import Key, each, named, plain, read_yaml, section
 from segbench.images.label_maps import LabelMaps
@@ -89,7 +90,7 @@ def read_own(path: Path) -> OwnData:
     name = said.get("name", path.stem)
     splits = said.get("splits") or {SPLIT: (said.get("images"), said["targets"])}
     return OwnData(
-        name, path.parent / said.get("root", "."), splits, labels_of(name, said), said.get("encoding", "ids"), "encoding" in said
+        name, path.parent / locate(said.get("root", ".")), splits, labels_of(name, said), said.get("encoding", "ids"), "encoding" in said
     )
 
 

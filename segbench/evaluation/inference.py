@@ -22,6 +22,7 @@ from segbench.evaluation.multi_view import protocol_scores
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import Array, download, pinned_room, upload
+from segbench.files.remote import read_ahead
 from segbench.labels.decoding import Decoding
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
@@ -91,7 +92,9 @@ def evaluate(
     device = segmenters[0].device
     workers = decoders(device)
     read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
-    reads = map_ordered(read, dataset.samples, workers=workers, ahead=2 * workers)
+    depth = ("depth",) if with_depth else ()
+    ahead = read_ahead(dataset.samples, lambda s: (s.image, s.target, *(s.extras.get(kind) for kind in depth)))
+    reads = map_ordered(read, dataset.samples if ahead is None else ahead, workers=workers, ahead=2 * workers)
     passes = [_Pass(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
     countings, regions = [counting_of(segmenter, dataset) for segmenter in segmenters], dataset.segments is not None
     kept = keep_class_maps if callable(keep_class_maps) else lambda _: bool(keep_class_maps)

@@ -18,6 +18,7 @@ import torch
 
 from segbench.datasets.base import Dataset
 from segbench.evaluation.inference import Evaluated
+from segbench.files.remote import FILES, state_of
 from segbench.models.segmenter import Segmenter
 from segbench.records.partial import Journal, Task, digest_of
 
@@ -58,10 +59,10 @@ def weights_digest(segmenter: Segmenter) -> str | None:
 def data_digests(dataset: Dataset) -> tuple[str, str]:
     """Of the sizes of all files, which are the same on every machine; and of their paths and times, empty if one is no plain file."""
     files = [picture for sample in dataset.samples for picture in (sample.image, sample.target, *sample.extras.values())]
-    if not all(isinstance(file, Path) and file.is_file() for file in files):
+    if not all(isinstance(file, FILES) and file.is_file() for file in files):
         return "", ""
-    stats = [(str(file), file.stat()) for file in files if isinstance(file, Path)]
-    return digest_of([stat.st_size for _, stat in stats]), digest_of([(name, stat.st_mtime_ns) for name, stat in stats])
+    states = [(str(file), state_of(file)) for file in files if isinstance(file, FILES)]
+    return digest_of([state.size for _, state in states]), digest_of([(name, state.version) for name, state in states])
 
 
 def resumed(journal: Journal, dataset: Dataset, evaluate: Callable[[Dataset], Iterator[Evaluated]]) -> Iterator[Evaluated]:

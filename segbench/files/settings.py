@@ -17,6 +17,8 @@ from pathlib import Path
 from sys import float_info
 from typing import Any
 
+from segbench.files.remote import FILES, is_url, locate
+
 Reader = Callable[[Any], Any]
 KEY = "segbench.setting"
 LARGEST = float_info.max
@@ -156,15 +158,18 @@ class Maybe:
 
 @dataclass(frozen=True)
 class Location:
-    """A path of a file or, with ``folder``, of a folder."""
+    """A path of a file or, with ``folder``, of a folder; ``remote``: it may lie behind a URL."""
 
     folder: bool = False
+    remote: bool = False
 
     def __call__(self, value: Any) -> Path:
         """The path."""
-        if not isinstance(value, str | Path):
+        if not isinstance(value, (str, *FILES)):
             raise ValueError(f"{value!r} is not a path")
-        return Path(value)
+        if is_url(value) and not self.remote:
+            raise ValueError(f"{value!r} is a URL: this is a local path")
+        return locate(value)
 
 
 def one_of(*choices: str) -> OneOf:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from segbench.errors import DataError
 from segbench.files.name_list import NameList
+from segbench.files.remote import RemotePath
 
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".pgm"})
 RARE_SUFFIXES = frozenset({".webp", ".npy", ".npz", ".ppm", ".pnm", ".pbm", ".apng", ".jp2"})
@@ -26,7 +27,7 @@ def files_below(root: Path) -> Iterator[Path]:
 
     :raises DataError: a folder cannot be read, or a link without an ending leads nowhere.
     """
-    return (Path(root, name) for name in names_below(root))
+    return (root / name for name in names_below(root))
 
 
 def names_below(root: Path) -> Iterator[str]:
@@ -34,7 +35,7 @@ def names_below(root: Path) -> Iterator[str]:
 
     :raises DataError: as :func:`files_below`.
     """
-    yield from _walk(root, "", frozenset({_identity(root)}))
+    yield from root.names_below() if isinstance(root, RemotePath) else _walk(root, "", frozenset({_identity(root)}))
 
 
 def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
@@ -75,7 +76,7 @@ def require_folder(path: Path) -> None:
     :raises DataError: it does.
     """
     refuse_dead_link(path)
-    if path.is_dir():
+    if path.is_dir() and not isinstance(path, RemotePath):
         _entries(path)
 
 
@@ -119,7 +120,7 @@ def by_kind(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
     """Files that can hold label maps: those with usual endings, and those with rare ones."""
     usual, rare = [], []
     for path in files:
-        ending = _ending(str(path))
+        ending = _ending(path.name if isinstance(path, RemotePath) else str(path))
         if ending in SUFFIXES:
             usual.append(path)
         elif ending in RARE_SUFFIXES:

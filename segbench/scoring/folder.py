@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segbench.datasets.base import Dataset
 from segbench.errors import DataError
+from segbench.files.remote import locate
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import LabelMapping
@@ -40,8 +41,8 @@ def score_folder(
     >>> counted.worst(1)
     [('c', 0.728)]
     """
-    preds = Path(preds)
-    dataset = select(dataset, Path(preds))
+    preds = locate(preds)
+    dataset = select(dataset, preds)
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
     counting = Counting(decoding, boundary, dataset.instances, dataset.segments)
     counted = Counted.of(counting, count_folder(preds, dataset, counting, workers=workers))

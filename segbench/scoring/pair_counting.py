@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segbench.datasets.base import Dataset, Sample, TargetFiles, read_instances
 from segbench.errors import ImageError
+from segbench.files.remote import read_ahead
 from segbench.images.label_maps import LabelMaps, TallMap, advice_of_option, paired_windows
 from segbench.images.library import size_of
 from segbench.labels.decoding import Decoding
@@ -53,7 +54,7 @@ def count_folder(
         def count_pairs(pairs: Sequence[tuple[Sample, Path]]) -> list[tuple[str, ImageCounts]]:
             return [(sample.id, _count_pair(sample, path, readers, counting)) for sample, path in pairs]
 
-        return _shared(count_pairs, pairing.pairs, workers)
+        return _shared(count_pairs, pairing.pairs, workers, lambda pair: (*_files_of(pair[0], counting), pair[1]))
     files = {sample.id: path for sample, path in pairing.pairs}
 
     def count(samples: Sequence[Sample]) -> list[tuple[str, ImageCounts]]:
@@ -65,14 +66,28 @@ def count_folder(
             return ImageCounts(EMPTY, problem=problem, way_out=pairing.way_out if problem == NO_PREDICTION else "")
         return _count_pair(sample, files[sample.id], readers, counting)
 
-    return _shared(count, dataset.samples if samples is None else samples, workers)
+    rest = dataset.samples if samples is None else samples
+    return _shared(count, rest, workers, lambda s: (*_files_of(s, counting), files.get(s.id)))
 
 
-def _shared(count: Callable[[Sequence[Item]], list[tuple[str, ImageCounts]]], items: Sequence[Item], workers: int) -> Items:
-    """Counts of some items at once, on threads.
+def _files_of(sample: Sample, counting: Counting) -> list[object]:
+    """What is read of a sample, beside its prediction."""
+    return [sample.target, *([sample.extras.get("instances")] if counting.instances else [])]
+
+
+def _shared(
+    count: Callable[[Sequence[Item]], list[tuple[str, ImageCounts]]],
+    items: Sequence[Item],
+    workers: int,
+    files: Callable[[Item], Sequence[object]],
+) -> Items:
+    """Counts of some items at once, on threads; their ``files`` are read ahead if they lie behind URLs.
 
     Handing work to a thread costs a tenth of counting a pair; yet each thread needs several turns, or it waits for the last.
     """
+    ahead = read_ahead(items, files)
+    if ahead is not None:
+        return chain.from_iterable(map_shared(count, ([item] for item in ahead), workers))
     at_once = max(1, min(TOGETHER, len(items) // (4 * workers)))
     return chain.from_iterable(map_shared(count, _split(items, at_once), workers))
 

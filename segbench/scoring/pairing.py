@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from segbench.datasets.wildcards import files_named
 from segbench.errors import DataError
 from segbench.files.name_list import NameList, StemIndex, stem_of
 from segbench.files.names import bare, composed
+from segbench.files.remote import FILES, same_file
 from segbench.images.folders import RARE_SUFFIXES, SUFFIXES, by_kind, files_below, names_by_kind, what_lies_in
 from segbench.scoring.unpaired import way_out_of_unpaired
 
@@ -103,7 +103,7 @@ class _SameNames(Sequence[tuple[Sample, Path]]):
     def __getitem__(self, index: int | slice) -> tuple[Sample, Path] | list[tuple[Sample, Path]]:
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
-        return self.samples[index], Path(self.preds, self.names[int(self.places[index])])
+        return self.samples[index], self.preds / self.names[int(self.places[index])]
 
 
 class _Files(Sequence[Path]):
@@ -123,7 +123,7 @@ class _Files(Sequence[Path]):
 
     def __getitem__(self, index: int | slice) -> Path | list[Path]:
         found = self.names[index]
-        return Path(self.root, found) if isinstance(found, str) else [Path(self.root, name) for name in found]
+        return self.root / found if isinstance(found, str) else [self.root / name for name in found]
 
 
 def _by_same_names(preds: Path, samples: FolderSamples) -> Pairing | None:
@@ -159,9 +159,9 @@ def _finder(preds: Path, files: list[Path], dataset: Dataset) -> Find:
 
 def _different(candidates: list[Path]) -> list[Path]:
     """Without those that are another one's file, reached by a link."""
-    if len(candidates) < 2 or not any(os.path.samefile(candidates[0], other) for other in candidates[1:] if other.exists()):
+    if len(candidates) < 2 or not any(same_file(candidates[0], other) for other in candidates[1:] if other.exists()):
         return candidates
-    return [path for at, path in enumerate(candidates) if not any(os.path.samefile(path, other) for other in candidates[:at])]
+    return [path for at, path in enumerate(candidates) if not any(same_file(path, other) for other in candidates[:at])]
 
 
 def _by_pattern(preds: Path, names: str, dataset: Dataset) -> tuple[list[Path], list[Find]]:
@@ -211,7 +211,9 @@ class _by_path_or_stem:  # noqa: N801
 
     def __call__(self, sample: Sample) -> list[Path]:
         target, root = sample.target, self.dataset.root
-        relative = target.relative_to(root).with_suffix("") if isinstance(target, Path) and target.is_relative_to(root) else Path(sample.id)
+        relative = (
+            target.relative_to(root).with_suffix("") if isinstance(target, FILES) and target.is_relative_to(root) else Path(sample.id)
+        )
         if found := self.by_path.get(relative) or self.by_path.get(Path(sample.id)):
             return found
         stem = Path(sample.id).name

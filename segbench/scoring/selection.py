@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from segbench.datasets.base import Dataset
 from segbench.errors import DataError
 from segbench.files.names import bare, composed
+from segbench.files.remote import FILES
 from segbench.files.text import read_text
 from segbench.scoring.pairing import NO_PREDICTION, pair_predictions
 
@@ -54,7 +55,7 @@ def _listed(path: Path, dataset: Dataset) -> set[str]:
     ids = {composed(sample.id): sample.id for sample in dataset.samples}
     by_stem: dict[str, list[str]] = {}
     for sample in dataset.samples:
-        target = {bare(sample.target.name)} if isinstance(sample.target, Path) else set()
+        target = {bare(sample.target.name)} if isinstance(sample.target, FILES) else set()
         for stem in {bare(PurePath(sample.id).name), *target}:
             by_stem.setdefault(stem, []).append(sample.id)
     chosen, problems = set(), []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.datasets.base import Dataset
+from segbench.files.remote import FILES, state_of
 from segbench.metrics.image_counts import Counting
 from segbench.records.groups import AS_USUAL, Draws
 from segbench.scoring.pairing import pair_predictions
@@ -40,19 +41,19 @@ class Scoring:
 
         pairing = pair_predictions(self.preds, self.dataset, self.names)
         files = [sample.target for sample in self.dataset.samples] + [path for _, path in pairing.pairs]
-        plain = all(isinstance(file, Path) and file.is_file() for file in files)
-        stats = [(str(file), file.stat()) for file in files if isinstance(file, Path)] if plain else []
+        plain = all(isinstance(file, FILES) and file.is_file() for file in files)
+        states = [(str(file), state_of(file)) for file in files if isinstance(file, FILES)] if plain else []
         facts: dict[str, Any] = {
             **counting_facts("score"),
             "explain": self.explain,
             "dataset": dataset_facts(self.dataset),
-            "sizes": digest_of([stat.st_size for _, stat in stats]),
+            "sizes": digest_of([state.size for _, state in states]),
             "models": [{"name": self.name, "protocol": PROTOCOL, "counting": self.counting.to_dict()}],
             "command": COMMAND,
             "groups": self.draws.groups,
             **({"replicates": self.draws.replicates} if self.draws.replicates else {}),
         }
-        here = digest_of([(name, stat.st_mtime_ns) for name, stat in stats]) if plain else ""
+        here = digest_of([(name, state.version) for name, state in states]) if plain else ""
         return Task(facts, tuple(sample.id for sample in self.dataset.samples), here)
 
     @property
