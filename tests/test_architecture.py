@@ -45,7 +45,7 @@ DIRECTION = {
     "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record
         < task""",
     "leaderboards": "rules < board < submission",
-    "training": "recipe log losses border_losses cpu_workarounds checkpoint planes < batches optimizers < objective < trainer",
+    "training": "recipe log group cpu_workarounds checkpoint planes < losses border_losses batches optimizers < objective < trainer",
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",

@@ -114,6 +114,19 @@ class Ranks:
         return total.numpy()
 
     @contextmanager
+    def watched(self) -> Iterator[None]:
+        """In the block ranks exchange tensors by themselves.
+
+        :raises LaunchError: another rank has stopped.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self.size > 1 and _is_of_peers(error):
+                raise LaunchError("another rank has stopped") from error
+            raise
+
+    @contextmanager
     def one_first(self) -> Iterator[None]:
         """The first rank of each machine goes through the block before the others: it may draw or download what they share."""
         if self.local:
@@ -132,6 +145,12 @@ def _peers() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise LaunchError("another rank has stopped") from error
+
+
+def _is_of_peers(error: RuntimeError) -> bool:
+    """Whether it was raised because another process is gone, and not for a reason of this one."""
+    said = ("gloo", "NCCL", "onnection closed", "onnection reset")
+    return type(error).__name__.startswith("Dist") or any(word in str(error) for word in said)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from segbench.benchmark.suite import Suite
-from segbench.cli.options import DEVICE_OPTION, FILE, PLACE, dataset_named, device_named, number, options_of, size_in
+from segbench.cli.options import DEVICE_OPTION, FILE, PLACE, dataset_named, device_named, launched, number, options_of, size_in
 from segbench.training.recipe import Recipe, read_recipe
 
 
@@ -79,22 +79,29 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
     **number(above=True),
 )
 @click.option("--resume", is_flag=True, help="Continue from OUT.ckpt.")
+@click.option("--sync-norm", is_flag=True, help="Under torchrun: batch normalisation sees the whole batch, not each process its share.")
 @click.option("--full-precision", is_flag=True, help="Store float32 instead of float16.")
 @DEVICE_OPTION
 def train(model: str, dataset: str | None, data: Path | None, split: str | None, out: Path, **options: Any) -> None:
-    """Train MODEL and write its weights; validates on `val` as it goes."""
+    """Train MODEL and write its weights; validates on `val` as it goes. Under torchrun each process takes its share of every batch."""
     from segbench.console import train as command
+    from segbench.console.terminal import be_quiet
     from segbench.training.trainer import Routine
 
     settings = command.parse_settings(options.pop("settings"))
     start = command.Start(model, settings, options.pop("init"))
     minutes, half = options.pop("time_budget"), not options.pop("full_precision")
     seconds = None if minutes is None else 60 * minutes
-    routine = Routine(options.pop("validate_every"), options.pop("resume"), half, seconds)
-    device = device_named(options.pop("device"))
+    routine = Routine(options.pop("validate_every"), options.pop("resume"), half, seconds, options.pop("sync_norm"))
+    ranks = launched()
+    if not ranks.leads:
+        be_quiet()
+    device = device_named(options.pop("device"), ranks.local if ranks.size > 1 else None)
     recipe = read_recipe(options.pop("recipe"), options, model)
-    train_set = dataset_named(dataset, data, split or "train")
-    command.train_with_progress(start, train_set, dataset_named(dataset, data, "val"), recipe, out, device, routine)
+    with ranks.joined():
+        with ranks.one_first():
+            train_set, validation = (dataset_named(dataset, data, each) for each in (split or "train", "val"))
+        command.train_with_progress(start, command.Data(train_set, validation), recipe, out, device, routine, ranks)
 
 
 @click.group()

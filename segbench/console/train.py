@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.console.code_note import say_code_runs
 from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
-from segbench.errors import UnknownNameError, WeightsError
+from segbench.errors import SegbenchError, UnknownNameError, WeightsError
 from segbench.files.atomic import require_writable
 from segbench.files.yaml_schema import read_value
 from segbench.labels.space import LabelSpace
@@ -20,6 +23,7 @@ from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build, load
 from segbench.report.plots.curves import training_curves
 from segbench.report.tables.numbers import percent
+from segbench.training.group import Group
 from segbench.training.log import LogRow, append_row, continue_log, log_file, read_log
 from segbench.training.recipe import Recipe
 from segbench.training.trainer import Progress, Routine, train
@@ -62,10 +66,22 @@ class Start:
         return segmenter
 
 
+@dataclass(frozen=True)
+class Data:
+    """What a network is trained on, and validated on."""
+
+    train: Dataset
+    validation: Dataset
+
+
 def train_with_progress(
-    start: Start, dataset: Dataset, validation: Dataset, recipe: Recipe, out: Path, device: torch.device, routine: Routine
+    start: Start, data: Data, recipe: Recipe, out: Path, device: torch.device, routine: Routine, ranks: Ranks = ALONE
 ) -> None:
-    """Train, showing loss, speed and the mIoU of every validation; then say what the written file reaches."""
+    """Train, showing loss, speed and the mIoU of every validation; then say what the written file reaches.
+
+    :param ranks: processes that do this together; the first one shows and writes.
+    """
+    dataset, validation, group = data.train, data.validation, Group.of(ranks.rank, ranks.size, device)
     torch.manual_seed(recipe.seed)
     say_code_runs([start.model])
     segmenter = start.build(dataset.labels)
@@ -73,13 +89,25 @@ def train_with_progress(
     segmenter.network.to(device)
     show = console(stderr=True)
     size = f"{recipe.steps} steps of {recipe.batch_size * recipe.accumulate}"
-    show.print(f"training {start.model} on {dataset.title} ({len(dataset)} images), {size}, on {device}")
-    follow(train(segmenter, dataset, recipe, out, validation=validation, routine=routine), recipe, validation.title, log_file(out))
+    together = f", {ranks.size} processes" if ranks.size > 1 else ""
+    show.print(f"training {start.model} on {dataset.title} ({len(dataset)} images), {size}, on {device}{together}")
+    if ranks.size > 1:
+        ranks.losses.append(partial(_stopped, out))
+    steps = train(segmenter, dataset, recipe, out, validation=validation, routine=routine, group=group)
+    with ranks.watched():
+        if not ranks.leads:
+            deque(steps, maxlen=0)
+            return
+        follow(steps, recipe, validation.title, log_file(out))
     log = log_file(out)
     curves = log.with_suffix(".svg")
     training_curves(read_log(log), f"{start.model} on {dataset.title}, {size}", curves)
     show.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB), its log {log.name} and curves {curves.name}; evaluate it with:")
     show.print(f"  segbench run --models {segmenter.name} --dataset {dataset.reference} --weights {segmenter.name}={out}")
+
+
+def _stopped(out: Path) -> SegbenchError:
+    return SegbenchError(f"another rank has stopped\n  go on from the last checkpoint, with any number of ranks: --resume --out {out}")
 
 
 def follow(steps: Iterable[Progress], recipe: Recipe, validation: str, log: Path) -> None:

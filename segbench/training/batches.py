@@ -51,9 +51,10 @@ class Batch:
         return cls(**{name: torch.stack([getattr(crop, name) for crop in crops]) for name in first})
 
 
-def load_batch(store: PlaneStore, recipe: Recipe, number: int) -> Batch:
-    """A batch by its number, from 0; it lies where the store's planes do."""
-    positions = range(number * recipe.batch_size, (number + 1) * recipe.batch_size)
+def load_batch(store: PlaneStore, recipe: Recipe, number: int, share: range | None = None) -> Batch:
+    """A batch by its number, from 0, or a share of its images; it lies where the store's planes do."""
+    first = number * recipe.batch_size
+    positions = [first + at for at in share or range(recipe.batch_size)]
     generators = {position: np.random.default_rng((recipe.seed, position)) for position in positions}
     return Batch.stack([random_crop(store(_sample_at(store.dataset, recipe.seed, i)), recipe, rng) for i, rng in generators.items()])
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from segbench.training.group import ALONE, Group
+
 Reduction = Literal["mean", "sum"]
 
 
@@ -22,6 +24,7 @@ def cross_entropy(
     pixel_weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: Reduction = "mean",
+    group: Group = ALONE,
 ) -> Tensor:
     """Pixel-wise cross entropy: the negative log-likelihood of the log-softmax.
 
@@ -36,6 +39,7 @@ def cross_entropy(
     :param target: int64[N, H, W], class indices or ``ignore_index``.
     :param weight: float[C], by default ones.
     :param pixel_weight: float[N, H, W], added to the weight of the class, e.g. U-Net's border term; by default zeros.
+    :param group: those that have other images of the batch; what all return adds up to the loss of the batch.
     :returns: a scalar; zero, with a gradient of zero, if every pixel is ignored (where the plain mean would be NaN).
     """
     counted = target != ignore_index
@@ -46,11 +50,13 @@ def cross_entropy(
         classes = torch.ones_like(pixel_weight) if weight is None else weight[target.clamp(min=0)]
         masses = (classes + pixel_weight) * counted
         total = (masses * F.nll_loss(F.log_softmax(logits, dim=1), target, ignore_index=ignore_index, reduction="none")).sum()
-    return total if reduction == "sum" else total / masses.sum().to(logits.dtype).clamp(min=torch.finfo(logits.dtype).tiny)
+    return total if reduction == "sum" else total / group.sum(masses.sum().to(logits.dtype)).clamp(min=torch.finfo(logits.dtype).tiny)
 
 
 @torch.no_grad()
-def hard_pixels(logits: Tensor, target: Tensor, *, threshold: float, min_kept: int, ignore_index: int = -100) -> Tensor:
+def hard_pixels(
+    logits: Tensor, target: Tensor, *, threshold: float, min_kept: int, ignore_index: int = -100, group: Group = ALONE
+) -> Tensor:
     """The target with its easy pixels ignored: online hard example mining, as BiSeNet, DDRNet and PIDNet are trained.
 
     A pixel is hard if the network gives the truth a probability below ``threshold``. If fewer than ``min_kept`` pixels are, the
@@ -59,13 +65,15 @@ def hard_pixels(logits: Tensor, target: Tensor, *, threshold: float, min_kept: i
 
     :param logits: float[N, C, H, W].
     :param target: int64[N, H, W], class indices or ``ignore_index``.
+    :param group: those that have other images of the batch, as many each; ``min_kept`` is of the batch.
     :returns: int64[N, H, W].
     """
     counted = target != ignore_index
     losses = F.nll_loss(F.log_softmax(logits, dim=1), target, ignore_index=ignore_index, reduction="none")
     losses = losses.masked_fill(~counted, -torch.inf)
-    kept = min(min_kept, losses.numel())
-    least = losses.flatten().topk(kept, sorted=False).values.min() if kept else losses.new_tensor(torch.inf)
+    own = min(min_kept, losses.numel())
+    largest = group.gather(losses.flatten().topk(own, sorted=False).values)
+    least = largest.topk(min(min_kept, largest.numel()), sorted=False).values.min() if own else losses.new_tensor(torch.inf)
     easy = (losses <= -math.log(threshold)) & (losses < least)
     return target.masked_fill(easy, ignore_index)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from segbench.kernels.bilinear import Grid
 from segbench.models.segmenter import AuxLogits, InputRule, TrainingOutput, logits_at
 from segbench.training.batches import IGNORE, Batch
 from segbench.training.border_losses import balanced_loss, focal_loss, semantic_edges
+from segbench.training.group import ALONE, Group
 from segbench.training.losses import cross_entropy, hard_pixels
 from segbench.training.recipe import Recipe
 
@@ -26,6 +28,8 @@ PIDNET_DILATION = 3  # pixels: bands of 4, as in the reference
 class Objective:
     """What the recipe minimises: the cross entropy of the logits and, by its weight, of every auxiliary head; and the loss of the borders.
 
+    Of a ``group`` it is this process's part: the losses of all add up to that of the batch.
+
     ``weight`` float[C] of the classes. The network sees its images padded by the ``rule``; its logits lie on the ``grid``.
     """
 
@@ -33,6 +37,7 @@ class Objective:
     weight: Tensor | None = None
     rule: InputRule = field(default_factory=InputRule)
     grid: Grid = "half_pixel"
+    group: Group = ALONE
 
     def __call__(self, output: Tensor | TrainingOutput, batch: Batch) -> Tensor:
         """The loss of what the network returns for a batch: a scalar."""
@@ -51,11 +56,11 @@ class Objective:
         else:
             logits = logits_at(logits, self.rule, (targets.shape[1], targets.shape[2]), self.grid)
         if self.recipe.loss == "ohem" and (main or self.recipe.ohem_heads == "all"):
-            kept = int(self.recipe.ohem_min_kept * targets.numel())
-            targets = hard_pixels(logits, targets, threshold=self.recipe.ohem_threshold, min_kept=kept, ignore_index=IGNORE)
-        return cross_entropy(
-            logits, targets, weight=self.weight, pixel_weight=pixel_weights, ignore_index=IGNORE, reduction=self.recipe.reduction
-        )
+            kept = int(self.recipe.ohem_min_kept * targets.numel() * self.group.size)
+            threshold = self.recipe.ohem_threshold
+            targets = hard_pixels(logits, targets, threshold=threshold, min_kept=kept, ignore_index=IGNORE, group=self.group)
+        how: dict[str, Any] = {"ignore_index": IGNORE, "reduction": self.recipe.reduction, "group": self.group}
+        return cross_entropy(logits, targets, weight=self.weight, pixel_weight=pixel_weights, **how)
 
     def _border_losses(self, output: TrainingOutput, batch: Batch) -> list[Tensor]:
         size = (batch.targets.shape[1], batch.targets.shape[2])
@@ -64,9 +69,9 @@ class Objective:
             return []
         if output.border_loss == "focal":
             edges = semantic_edges(batch.targets, DFN_DILATION, ignore_index=IGNORE)
-            return [DFN_WEIGHT * focal_loss(border, edges, ignore_index=IGNORE) for border in maps]
+            return [DFN_WEIGHT * focal_loss(border, edges, ignore_index=IGNORE, group=self.group) for border in maps]
         edges = semantic_edges(batch.targets, PIDNET_DILATION, ignore_index=IGNORE)
-        balanced = [PIDNET_WEIGHT * balanced_loss(border, edges, ignore_index=IGNORE) for border in maps]
+        balanced = [PIDNET_WEIGHT * balanced_loss(border, edges, ignore_index=IGNORE, group=self.group) for border in maps]
         sure = [replace(batch, targets=batch.targets.masked_fill(border.sigmoid() <= PIDNET_SURE, IGNORE)) for border in maps]
         return balanced + [self._head_loss(AuxLogits(output.logits), there, main=True) for there in sure]
 

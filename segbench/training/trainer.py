@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -34,6 +34,7 @@ from segbench.records.data_facts import targets_fingerprint
 from segbench.training.batches import Batch, load_batch
 from segbench.training.checkpoint import State, average_of, restore_checkpoint, save_checkpoint, update_average
 from segbench.training.cpu_workarounds import sound_on_cpu
+from segbench.training.group import ALONE, Group, synced_norms
 from segbench.training.losses import enet_weights, median_frequency_weights
 from segbench.training.objective import Objective
 from segbench.training.optimizers import optimizer_of
@@ -52,19 +53,22 @@ class Routine:
     :param resume: go on from the checkpoint.
     :param half: write float16 weights.
     :param seconds: the training ends after so many, all its rounds together; the learning rate falls to its end by then.
+    :param sync_norm: batch normalisation sees the whole batch, where several processes train together.
     """
 
     validate_every: int = 500
     resume: bool = False
     half: bool = True
     seconds: float | None = None
+    sync_norm: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Progress:
     """Yielded after every step. ``rate``: its learning rate, before the factors of parts; ``seconds`` it took, ``waited`` of them for data.
 
-    ``mean``: the loss on average over the steps since it was given last; ``None`` between. ``scores`` after a validation alone.
+    ``losses``: of a group this process's part alone. ``mean``: the loss of whole batches on average over the steps since it was given last;
+    ``None`` between. ``scores`` after a validation alone.
     """
 
     step: int
@@ -92,6 +96,7 @@ class Training:
     checkpoint: Path
     facts: dict[str, Any]
     identity: dict[str, Any]
+    group: Group = ALONE
 
     @property
     def share(self) -> float:
@@ -111,9 +116,19 @@ class Training:
 
 
 def train(
-    segmenter: Segmenter, dataset: Dataset, recipe: Recipe, out: Path, *, validation: Dataset | None = None, routine: Routine | None = None
+    segmenter: Segmenter,
+    dataset: Dataset,
+    recipe: Recipe,
+    out: Path,
+    *,
+    validation: Dataset | None = None,
+    routine: Routine | None = None,
+    group: Group = ALONE,
 ) -> Iterator[Progress]:
     """Train in place and write ``out`` (weights) at the end; ``out`` + ``.ckpt`` holds the state to resume from.
+
+    Of a ``group`` of processes each takes its share of every batch; the first one validates and writes. How many there are matters to
+    rounding alone, unless the network has batch normalisation that is not synchronised.
 
     What resumes is validated before its next step: the process before it may have been ended while it did that.
 
@@ -122,26 +137,31 @@ def train(
     :raises UsageError: a step has too few values for a normalisation of the network.
     """
     routine, device = routine or Routine(), segmenter.device
+    group.share_of(recipe.batch_size)
     segmenter.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     histograms = class_histograms(dataset)
     facts = _provenance(segmenter, dataset, histograms)
     state, factors = _begin(segmenter, recipe)
     checkpoint = out.with_name(out.name + ".ckpt")
-    training = Training(segmenter, recipe, routine, state, checkpoint, facts, _identity(segmenter, recipe, facts))
+    training = Training(segmenter, recipe, routine, state, checkpoint, facts, _identity(segmenter, recipe, facts), group)
     weight = _class_weights(recipe, dataset, histograms, device)
-    objective = Objective(recipe, weight, segmenter.input_rule, segmenter.grid)
+    objective = Objective(recipe, weight, segmenter.input_rule, segmenter.grid, group)
     resumed: list[Progress] = []
     if routine.resume:
         restore_checkpoint(checkpoint, state, training.identity)
         rate = training.rate if math.isnan(state.rate) else state.rate
         resumed = [Progress(state.step, torch.tensor(state.mean), rate, mean=state.mean)]
     segmenter.network.train()
-    with sound_on_cpu(segmenter.network) if device.type == "cpu" else nullcontext():
-        batches = _batches(dataset, recipe, segmenter, first=state.step)
+    with ExitStack() as ways:
+        if device.type == "cpu":
+            ways.enter_context(sound_on_cpu(segmenter.network))
+        if routine.sync_norm:
+            ways.enter_context(synced_norms(segmenter.network, group))
+        batches = _batches(dataset, objective, segmenter, first=state.step)
         for progress in chain(resumed, _steps(training, objective, factors, batches)):
             due = progress.step % routine.validate_every == 0 or training.is_over
-            scores = _validated(segmenter, state, validation) if due and validation is not None else None
-            if over := training.is_over:
+            scores = _validated(training, validation) if due and validation is not None else None
+            if (over := training.is_over) and group.leads:
                 _finish(training, out)
             yield replace(progress, scores=scores)
             if over:
@@ -150,34 +170,35 @@ def train(
 
 def _steps(training: Training, objective: Objective, factors: Sequence[float], batches: Iterator[Batch]) -> Iterator[Progress]:
     """Steps without end, with a checkpoint before each validation."""
-    state, unread, diverged = training.state, list[Tensor](), 0
+    state, unread, diverged, group = training.state, list[Tensor](), 0, training.group
+    segmenter = replace(training.segmenter, network=group.joined(training.segmenter.network))
     while True:
         started, rate = time.perf_counter(), training.rate
         state.rate = rate
-        for group, factor in zip(state.optimizer.param_groups, factors, strict=True):
-            group["lr"] = factor * rate
-        losses, waited = _step(training.segmenter, state, objective, batches)
+        for part, factor in zip(state.optimizer.param_groups, factors, strict=True):
+            part["lr"] = factor * rate
+        losses, waited = _step(segmenter, state, objective, batches)
         state.step += 1
         unread.append(losses)
         read = state.step % READ_EVERY == 0
-        values = _read(unread) if read else []
+        values = _read(unread, group) if read else []
         spent = time.perf_counter() - started
-        state.seconds += spent
+        state.seconds = group.first(state.seconds + spent) if training.routine.seconds else state.seconds + spent
         due = state.step % training.routine.validate_every == 0 or training.is_over
-        values = values or (_read(unread) if due else [])
+        values = values or (_read(unread, group) if due else [])
         for value in values:
             diverged = 0 if math.isfinite(value) else diverged + 1
         if diverged >= PATIENCE:
             raise TrainingError(state.step + 1 - diverged, training.recipe.learning_rate, training.checkpoint, state.saved)
         state.mean = fmean(values) if values else state.mean
-        if due and not diverged and state.is_finite:
+        if due and not diverged and group.leads and state.is_finite:
             save_checkpoint(training.checkpoint, state, training.identity)
         yield Progress(state.step, losses, rate, spent, waited, state.mean if values else None)
 
 
-def _read(unread: list[Tensor]) -> list[float]:
-    """The losses of these steps; the list is empty then. The host waits for the device."""
-    values: list[float] = torch.stack(unread).tolist()
+def _read(unread: list[Tensor], group: Group) -> list[float]:
+    """The losses of these steps, of whole batches; the list is empty then. The host waits for the device."""
+    values: list[float] = group.sum(torch.stack(unread)).tolist()
     unread.clear()
     return values
 
@@ -203,22 +224,22 @@ def _begin(segmenter: Segmenter, recipe: Recipe) -> tuple[State, list[float]]:
     return State(network, optimizer, scaler, average_of(network, recipe.ema)), factors
 
 
-def _batches(dataset: Dataset, recipe: Recipe, segmenter: Segmenter, first: int) -> Iterator[Batch]:
-    """Batches without end, from those of a step on. What fits on a CUDA device is cut there; else threads cut it ahead of need."""
-    device = segmenter.device
+def _batches(dataset: Dataset, objective: Objective, segmenter: Segmenter, first: int) -> Iterator[Batch]:
+    """Shares of batches without end, from a step on. What fits on a CUDA device is cut there; else threads cut it ahead of need."""
+    device, recipe = segmenter.device, objective.recipe
+    share = objective.group.share_of(recipe.batch_size)
     store = PlaneStore(dataset, device, "depth" in segmenter.inputs, recipe.pixel_weights != "none", room_on(device))
     numbers = range(first * recipe.accumulate, recipe.steps * recipe.accumulate)
     if device.type == "cpu":
-        yield from map_ordered(lambda number: load_batch(store, recipe, number), numbers, workers=1, ahead=1)
+        yield from map_ordered(lambda number: load_batch(store, recipe, number, share), numbers, workers=1, ahead=1)
         return
     if _fits(store):
         list(map_ordered(store, dataset.samples, workers=decoders(device)))
-        yield from (load_batch(store, recipe, number) for number in numbers)
+        yield from (load_batch(store, recipe, number, share) for number in numbers)
         return
     here, workers = replace(store, device=torch.device("cpu"), most_bytes=room_on(torch.device("cpu"))), decoders(device)
-    yield from (
-        batch.to(device) for batch in map_ordered(lambda number: load_batch(here, recipe, number).pinned(), numbers, workers, ahead=2)
-    )
+    loaded = map_ordered(lambda number: load_batch(here, recipe, number, share).pinned(), numbers, workers, ahead=2)
+    yield from (batch.to(device) for batch in loaded)
 
 
 def _fits(store: PlaneStore) -> bool:
@@ -230,7 +251,7 @@ def _fits(store: PlaneStore) -> bool:
 def _step(segmenter: Segmenter, state: State, objective: Objective, batches: Iterator[Batch]) -> tuple[Tensor, float]:
     """One step of the optimizer: the mean loss of its batches, on the device, and the seconds that it waited for them."""
     recipe, device = objective.recipe, segmenter.device
-    torch.manual_seed(recipe.seed * 1_000_003 + state.step)  # dropout
+    torch.manual_seed(recipe.seed * 1_000_003 + state.step + (objective.group.rank << 40))  # dropout
     state.optimizer.zero_grad(set_to_none=True)
     losses, waited = [], 0.0
     for _ in range(recipe.accumulate):
@@ -240,7 +261,7 @@ def _step(segmenter: Segmenter, state: State, objective: Objective, batches: Ite
         with _too_few_values_named(segmenter, recipe), arithmetic(device, _precision(recipe, device, state)):
             output = forward(segmenter, batch.images, batch.depth)
         loss = objective(output, batch) / recipe.accumulate
-        state.scaler.scale(loss).backward()
+        state.scaler.scale(loss * objective.group.size).backward()  # gradients are the mean over processes, the loss is their sum
         losses.append(loss.detach())
     state.scaler.unscale_(state.optimizer)
     if recipe.clip_norm is not None:
@@ -276,10 +297,14 @@ def _precision(recipe: Recipe, device: torch.device, state: State) -> Precision:
     return "fp32" if device.type == "cpu" else "fp16" if state.scaler.is_enabled() else "bf16"
 
 
-def _validated(segmenter: Segmenter, state: State, validation: Dataset) -> Scores:
-    scores = validate(replace(segmenter, network=state.judged), validation)
-    state.keep_if_best(scores.miou)
-    segmenter.network.train()
+def _validated(training: Training, validation: Dataset) -> Scores | None:
+    """The scores, on the first process; the others wait, and learn when to stop."""
+    segmenter, state, scores = training.segmenter, training.state, None
+    if training.group.leads:
+        scores = validate(replace(segmenter, network=state.judged), validation)
+        state.keep_if_best(scores.miou)
+        segmenter.network.train()
+    state.miou, state.since_best = training.group.first((state.miou, state.since_best))
     return scores
 
 
