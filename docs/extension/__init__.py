@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from docs.extension import api, cli, errors, notebook, record, registered, yaml_keys
+from docs.extension import api, cli, errors, notebook, record, registered, scaling, yaml_keys
 
 FOLDER = "reference"
 PAGES: dict[str, Callable[[], str]] = {
@@ -18,6 +18,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "models": registered.models_page,
     "datasets": registered.datasets_page,
     "notebook": notebook.page,
+    "scaling": scaling.page,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -133,6 +134,21 @@ def test_a_rank_that_is_killed_fails_the_launch_and_another_number_of_ranks_goes
     launch_threads(tmp_path, 3)
     assert records(tmp_path) == expected
     assert not list((tmp_path / "out").glob("unfinished-*"))
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_killed_at_any_image_costs_nothing(tmp_path: Path, expected: dict[str, Any]) -> None:
+    rng = random.Random(os.urandom(8))
+    for path in (tmp_path / "out" / "records").iterdir():
+        path.unlink()
+    size, again = rng.choice([2, 3]), rng.choice([1, 2, 5])
+    at = rng.randrange(IMAGES // size + 1)
+    said = launch(tmp_path, size, killed_at=at)
+    assert said[1][0] == -9, (size, again, at, said)
+    assert all(status != 0 for status, _ in said), (size, again, at, said)
+    launch_threads(tmp_path, again)
+    assert records(tmp_path) == expected, (size, again, at)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["records"]
 
 
 def test_ranks_that_do_not_see_the_same_are_refused(tmp_path: Path) -> None:
