@@ -27,11 +27,16 @@ Row = dict[str, str]
 
 
 def counting_of(
-    dataset: Dataset, *, encoding: Encoding = "auto", target_encoding: Encoding = "auto", boundary: float | None = None
+    dataset: Dataset,
+    *,
+    encoding: Encoding = "auto",
+    target_encoding: Encoding = "auto",
+    boundary: float | None = None,
+    errors: int | None = None,
 ) -> Counting:
     """What is counted of label maps against a dataset; see :func:`segbench.score_folder` for the arguments."""
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding)
-    return Counting(decoding, boundary, dataset.instances, dataset.segments)
+    return Counting(decoding, boundary, dataset.instances, dataset.segments, errors)
 
 
 def count(pairs: Iterable[tuple[str, Path | str]], dataset: Dataset, *, counting: Counting | None = None) -> list[Row]:

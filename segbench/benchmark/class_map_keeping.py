@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.datasets.base import Dataset, Sample
-from segbench.evaluation.inference import Evaluated, counting_of
+from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.run import Evaluation
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.image_scores import Worst
@@ -48,7 +48,7 @@ class KeptMaps:
         title, worst = segmenter.title, self._worst.setdefault(segmenter.title, Worst())
         before = worst.images
         if self.failures:
-            counted = Counted.of(counting_of(segmenter, self.evaluation.dataset), [(id, result.counts[position])])
+            counted = Counted.of(self.evaluation.counting(segmenter), [(id, result.counts[position])])
             worst.add(id, counted.confusion.counts)
         if id in self._overlays or id in worst.images:
             self._maps[title, id] = class_map.shape, zlib.compress(class_map.tobytes(), 1)

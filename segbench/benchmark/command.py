@@ -11,6 +11,8 @@ from segbench.datasets.base import Dataset
 from segbench.evaluation.protocol import Protocol
 from segbench.files.settings import flags_of
 
+REPEATED = ("limit", "groups", "replicates", "errors", "error_border", "channels_last", "compile", "graphs")
+
 
 def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> str:
     """The command that repeats a run of these models on another machine: folders are placeholders, files their names."""
@@ -21,7 +23,7 @@ def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> st
     parts += [f"--name {without_folder(name)}={shlex.quote(title)}" for name, title in suite.name.items()]
     parts += [f"--set {name}{'.' * bool(name)}{key}={value}" for name, given in suite.set.items() for key, value in given.items()]
     parts += [f"--map {Path(suite.map).name}"] if suite.map else []
-    parts += flags_of(Protocol(**suite.protocol)) + flags_of(suite, ("limit", "groups", "replicates", "channels_last", "compile", "graphs"))
+    parts += flags_of(Protocol(**suite.protocol)) + flags_of(suite, REPEATED)
     return " ".join(parts)
 
 

@@ -59,9 +59,8 @@ class Job:
     def work(self) -> Work:
         """What is evaluated."""
         save, command = self.suite.save_predictions, portable_command(self.suite, self.names, self.dataset)
-        evaluation = Evaluation(
-            self.segmenters, self.dataset, self.protocol, self.execution, command, self.suite.draws, {"save_predictions": save}
-        )
+        how = (self.protocol, self.execution, command, self.suite.draws, {"save_predictions": save}, self.suite.border)
+        evaluation = Evaluation(self.segmenters, self.dataset, *how)
         return Work(evaluation, self.out, save)
 
 

@@ -124,6 +124,8 @@ class Suite:
     per_class: bool = setting(False, Truth(), "Also print the IoU of every class.")
     save_predictions: bool = setting(False, Truth(), "Also write class maps as label ids under OUT/predictions/MODEL.")
     gallery: bool = setting(False, Truth(), "Also draw, for each class, the image on which a model does worst.")
+    errors: bool = setting(False, Truth(), "Also say by which kind of mistake the mIoU is missing: errors by cause.")
+    error_border: int = setting(3, Whole(1, 100), "With --errors: pixels from an edge that are near it.  [default: 3]")
     groups: str | None = setting(None, group_rule, f"What the intervals draw: {RULES}.  [default: images]", metavar="RULE")
     replicates: int | None = setting(
         None,
@@ -138,6 +140,11 @@ class Suite:
     def draws(self) -> Draws:
         """What intervals draw."""
         return Draws(self.groups, self.replicates)
+
+    @property
+    def border(self) -> int | None:
+        """How near an edge is near where wrong pixels are counted by their cause; ``None`` if they are not."""
+        return self.error_border if self.errors else None
 
     @property
     def execution(self) -> Execution:

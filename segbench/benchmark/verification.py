@@ -102,7 +102,7 @@ def verify_run(
     if suite.map:
         segmenter = mapped(segmenter, read_mapping(suite.map), dataset.labels)
     segmenter = execution.prepare(segmenter)
-    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command), list[Evaluated]()
+    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, errors=_border_of(record)), list[Evaluated]()
     for result in evaluation.evaluate(part):
         results.append(result)
         yield Progress(record.name, len(results), len(part))
@@ -128,7 +128,7 @@ def verify_label_maps(
     part = _sampled(path, dataset, check)
     decoding = Decoding.of_files(dataset.labels, encoding=encodings[0], target_encoding=encodings[1])
     ratio = record.boundary.ratio if record.boundary else None
-    counting = Counting(decoding, ratio, dataset.instances if record.iiou else None, dataset.segments)
+    counting = Counting(decoding, ratio, dataset.instances if record.iiou else None, dataset.segments, _border_of(record))
     items = []
     for item in count_folder(preds, part, counting):
         items.append(item)
@@ -137,6 +137,10 @@ def verify_label_maps(
     require_scorable(counted)
     done = _verified(path, record, Outcome(make_record(counted, part, record.name), counted), check)
     yield replace(done, machine=())  # nothing is rounded
+
+
+def _border_of(record: RunRecord) -> int | None:
+    return record.errors.border if record.errors else None
 
 
 def _verified(path: Path, record: RunRecord, outcome: Outcome, check: Check) -> Verified:

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     "groups",
     "replicates",
     "gallery",
+    "errors",
+    "error_border",
     "repeats",
     "channels_last",
     "compile",
@@ -129,6 +131,10 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard
     show_default=True,
     help="Width of that band, as a share of the diagonal.",
 )
+@click.option("--errors", is_flag=True, help="Also say by which kind of mistake the mIoU is missing: errors by cause.")
+@click.option(
+    "--error-border", type=click.IntRange(1, 100), default=3, show_default=True, help="With --errors: pixels from an edge that are near it."
+)
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @click.option("--out", type=FOLDER, default=Path("partials"), help="With --shard, or under torchrun: where counts go.  [default: partials]")
 @SHARD_OPTION
@@ -195,7 +201,9 @@ def _scoring(preds: Path, dataset: Dataset, official_json: Path | None, options:
     dataset = select(dataset, preds, names=names, limit=options["limit"], only=options["only"])
     encodings = {key: options[key] for key in ("encoding", "target_encoding")}
     boundary = options["boundary_ratio"] if options["boundary"] else None
-    counting = Counting(Decoding.of_files(dataset.labels, mapping=mapping, **encodings), boundary, dataset.instances, dataset.segments)
+    errors = options["error_border"] if options["errors"] else None
+    decoding = Decoding.of_files(dataset.labels, mapping=mapping, **encodings)
+    counting = Counting(decoding, boundary, dataset.instances, dataset.segments, errors)
     name = options["name"] or preds.resolve().name
     return Scoring(preds, dataset, counting, names, name, Draws(options["groups"], options["replicates"]), options["explain"])
 

@@ -72,7 +72,7 @@ def _option(name: str, each: Setting, **more: Any) -> Callable[[Any], Any]:
     if isinstance(read, OneOf):
         return click.option(f"--{flag}", type=click.Choice(read.choices), **rest)
     if isinstance(read, Whole):
-        return click.option(f"--{flag}", type=click.IntRange(min=read.low), **rest)
+        return click.option(f"--{flag}", type=click.IntRange(min=read.low, max=read.high), **rest)
     if isinstance(read, Number):
         return click.option(f"--{flag}", type=float, callback=_reading(read), **rest)
     if isinstance(read, Location):

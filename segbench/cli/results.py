@@ -1,4 +1,4 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `leaderboard`, `submit`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `leaderboard`, `submit`."""
 
 from __future__ import annotations
 
@@ -93,6 +93,21 @@ def worst(record: Path, images: int, class_name: str | None, as_json: bool) -> N
     from segbench.console.worst import print_worst
 
     print_worst(record, images, class_name, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--per-class", is_flag=True, help="Also print what curing each cause would gain in the IoU of every class.")
+@click.option("--plot", type=FILE, help="Draw the gains of all records as stacked bars (.svg .png).")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def errors(records: tuple[Path, ...], per_class: bool, plot: Path | None, as_json: bool) -> None:
+    """Say by which kind of mistake the mIoU of RECORDS (files, or folders that hold them) is missing.
+
+    `run --errors` and `score --errors` count wrong pixels by their cause: border, extent, missed, invented, confusion.
+    """
+    from segbench.console.errors import print_errors
+
+    print_errors(records, per_class=per_class, plot=plot, as_json=as_json)
 
 
 @click.command()

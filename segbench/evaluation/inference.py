@@ -62,6 +62,7 @@ def evaluate(
     protocol: Protocol | None = None,
     keep_class_maps: Keeping = False,
     graphs: bool = True,
+    errors: int | None = None,
 ) -> Iterator[Evaluated]:
     """Run every segmenter on every sample, in the dataset's order.
 
@@ -70,6 +71,7 @@ def evaluate(
 
     :param keep_class_maps: of which samples class maps are given.
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
+    :param errors: also count wrong pixels by their cause (:mod:`segbench.metrics.error_causes`): edges are near within so many pixels.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
     :raises NetworkError: a network holds weights that are NaN or infinite, or gives something else than finite scores for each class.
@@ -96,9 +98,10 @@ def evaluate(
     ahead = read_ahead(dataset.samples, lambda s: (s.image, s.target, *(s.extras.get(kind) for kind in depth)))
     reads = map_ordered(read, dataset.samples if ahead is None else ahead, workers=workers, ahead=2 * workers)
     passes = [_Pass(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
-    countings, regions = [counting_of(segmenter, dataset) for segmenter in segmenters], dataset.segments is not None
+    countings = [counting_of(segmenter, dataset, errors) for segmenter in segmenters]
+    whole_maps = any(counting.beside_pairs for counting in countings)
     kept = keep_class_maps if callable(keep_class_maps) else lambda _: bool(keep_class_maps)
-    runs = ((each.sample, _run(passes, each, regions or kept(each.sample))) for each in reads)
+    runs = ((each.sample, _run(passes, each, whole_maps or kept(each.sample))) for each in reads)
     for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
         found = take_pairs()
         for segmenter, largest in zip(segmenters, found[:, -1:].view(np.float64).ravel().tolist(), strict=True):
@@ -107,15 +110,15 @@ def evaluate(
         tables = found[:, :-1].reshape(-1, 256, 256)
         counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
         class_maps = [_of_dataset(segmenter, take()[0]) for segmenter, take in zip(segmenters, take_class_maps, strict=False)]
-        if regions:
+        if whole_maps:
             target = dataset.read_target(sample)
-            counts = [_with_segments(target, *each) for each in zip(countings, counts, class_maps, strict=True)]
+            counts = [_with_maps(target, *each) for each in zip(countings, counts, class_maps, strict=True)]
         yield Evaluated(sample, counts, class_maps if kept(sample) else [], ways)
 
 
-def counting_of(segmenter: Segmenter, dataset: Dataset) -> Counting:
-    """What is counted of a network that runs on a dataset, and what its class indices stand for."""
-    return Counting(Decoding.of_network(dataset.labels, segmenter.mapping), segments=dataset.segments)
+def counting_of(segmenter: Segmenter, dataset: Dataset, errors: int | None = None) -> Counting:
+    """What is counted of a network that runs on a dataset, and what its class indices stand for; ``errors`` as in :func:`evaluate`."""
+    return Counting(Decoding.of_network(dataset.labels, segmenter.mapping), segments=dataset.segments, errors=errors)
 
 
 def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> None:
@@ -155,10 +158,11 @@ def _of_dataset(segmenter: Segmenter, class_map: NDArray[np.uint8]) -> NDArray[n
     return segmenter.mapping.pred_index[class_map] if segmenter.mapping else class_map
 
 
-def _with_segments(target: NDArray[np.uint8], counting: Counting, counts: ImageCounts, pred: NDArray[np.uint8]) -> ImageCounts:
-    from segbench.metrics.counting import count_segments  # numba: only where it is asked for
+def _with_maps(target: NDArray[np.uint8], counting: Counting, counts: ImageCounts, pred: NDArray[np.uint8]) -> ImageCounts:
+    """The counts, with what is counted in whole class maps."""
+    from segbench.metrics.counting import count_causes, count_segments  # numba: only where it is asked for
 
-    return replace(counts, segments=count_segments(counting, target, pred))
+    return replace(counts, segments=count_segments(counting, target, pred), errors=count_causes(counting, target, pred))
 
 
 def decoders(device: torch.device) -> int:

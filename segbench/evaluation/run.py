@@ -23,7 +23,7 @@ from segbench.files.names import file_stem
 from segbench.images.files import write_labels
 from segbench.labels.mapping import MappingRule, outside_id
 from segbench.labels.space import LabelSpace
-from segbench.metrics.image_counts import Counted
+from segbench.metrics.image_counts import Counted, Counting
 from segbench.models.facts import model_facts
 from segbench.models.segmenter import Segmenter
 from segbench.records.device import device_name, device_software
@@ -62,8 +62,8 @@ def mapped(segmenter: Segmenter, rule: MappingRule, labels: LabelSpace) -> Segme
 class Evaluation:
     """Models on a dataset, as they are evaluated and as records tell it.
 
-    ``draws``: what intervals draw. ``execution``: what the segmenters
-    were prepared for. ``options``: what else decides whether a journal may be continued.
+    ``draws``: what intervals draw. ``execution``: what the segmenters were prepared for. ``options``: what else decides whether a journal
+    may be continued. ``errors``: wrong pixels are counted by their cause, where an edge is near within so many pixels.
     """
 
     segmenters: Sequence[Segmenter]
@@ -73,6 +73,7 @@ class Evaluation:
     command: str = ""
     draws: Draws = AS_USUAL
     options: Mapping[str, Any] = field(default_factory=dict)
+    errors: int | None = None
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -94,7 +95,7 @@ class Evaluation:
                 "name": segmenter.title,
                 "network": {"name": segmenter.name, "arguments": dict(segmenter.arguments), **network_facts(segmenter)},
                 "protocol": self.protocol.to_dict(),
-                "counting": counting_of(segmenter, self.dataset).to_dict(),
+                "counting": self.counting(segmenter).to_dict(),
             }
             for segmenter in self.segmenters
         ]
@@ -114,15 +115,19 @@ class Evaluation:
         machine = [machine_facts(segmenter, self.execution, {}) for segmenter in self.segmenters]
         return Task(facts, tuple(sample.id for sample in self.dataset.samples), here, machine)
 
+    def counting(self, segmenter: Segmenter) -> Counting:
+        """What is counted of a network."""
+        return counting_of(segmenter, self.dataset, self.errors)
+
     def evaluate(self, dataset: Dataset, *, keep_class_maps: Keeping = False) -> Iterator[Evaluated]:
         """Run every model on a part of the dataset, or on all of it."""
-        graphs = self.execution.graphs
-        return evaluate(self.segmenters, dataset, protocol=self.protocol, keep_class_maps=keep_class_maps, graphs=graphs)
+        more: dict[str, Any] = {"keep_class_maps": keep_class_maps, "graphs": self.execution.graphs, "errors": self.errors}
+        return evaluate(self.segmenters, dataset, protocol=self.protocol, **more)
 
     def outcome(self, position: int, results: Sequence[Evaluated]) -> Outcome:
         """The record of one model from what was evaluated of all images, in order."""
         segmenter = self.segmenters[position]
-        counted = Counted.of(counting_of(segmenter, self.dataset), ((result.sample.id, result.counts[position]) for result in results))
+        counted = Counted.of(self.counting(segmenter), ((result.sample.id, result.counts[position]) for result in results))
         passes = Counter(result.passes[position] for result in results if result.passes)
         facts = {"model": self.model(position), "protocol": self.protocol.to_dict()}
         machine = machine_facts(segmenter, self.execution, passes)

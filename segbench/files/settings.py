@@ -96,9 +96,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number from ``low`` on."""
+    """A whole number from ``low`` on, up to ``high``."""
 
     low: int
+    high: int | None = None
 
     def __call__(self, value: Any) -> int:
         """The value itself."""
@@ -106,6 +107,8 @@ class Whole:
             raise ValueError(f"{value!r} is not a whole number")
         if value < self.low:
             raise ValueError(f"{value!r} is not at least {self.low}")
+        if self.high is not None and value > self.high:
+            raise ValueError(f"{value!r} is not at most {self.high}")
         return value
 
 

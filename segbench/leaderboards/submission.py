@@ -132,6 +132,9 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
     boundary = None if counted.boundary is None else counted.boundary.sum(axis=0)
     if record.boundary and (boundary is None or not np.array_equal(boundary, record.boundary.counts)):
         yield f"the boundary counts of {file.name} do not add up to those of the record"
+    errors = None if counted.errors is None else counted.errors.sum(axis=0)
+    if record.errors and (errors is None or not np.array_equal(errors, record.errors.counts)):
+        yield f"the errors by cause of {file.name} do not add up to those of the record"
     if record.iiou and counted.instances is None:
         yield f"{file.name} has no counts of instances, and the record has iIoU"
     elif record.iiou:

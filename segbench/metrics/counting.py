@@ -16,6 +16,7 @@ from segbench.kernels.watershed import connected_segments, thinned_segments
 from segbench.labels.encodings import to_ids
 from segbench.labels.space import WORDS
 from segbench.metrics.boundary_iou import Boundaries, boundary_sums, boundary_width
+from segbench.metrics.error_causes import Errors
 from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.instance_iou import Rows, instance_rows
 from segbench.metrics.pair_counts import EMPTY, PairCounts
@@ -44,7 +45,8 @@ def count_maps(counting: Counting, target: Values, pred: Values, instances: NDAr
             problem = str(error)
     if problem is not None:
         return ImageCounts(pairs, problem=problem)
-    return ImageCounts(pairs, count_boundary(counting, target, pred), rows, count_segments(counting, target, pred))
+    near_edges, regions = count_boundary(counting, target, pred), count_segments(counting, target, pred)
+    return ImageCounts(pairs, near_edges, rows, regions, count_causes(counting, target, pred))
 
 
 def count_windows(counting: Counting, windows: Iterable[tuple[Values, Values]]) -> ImageCounts:
@@ -95,3 +97,14 @@ def count_segments(counting: Counting, target: Values, pred: Values) -> SegmentS
     cells = decoding.labels.class_names.index(counting.segments)
     of_target, of_pred = decoding.target_index[target] == cells, decoding.pred_index[pred] == cells
     return segment_scores(connected_segments(of_target), thinned_segments(of_pred))
+
+
+def count_causes(counting: Counting, target: Values, pred: Values) -> Errors | None:
+    """The wrong pixels by their cause, if they are to be counted."""
+    if counting.errors is None:
+        return None
+    from segbench.kernels.error_counting import count_errors  # most do not ask for it, and start sooner
+
+    decoding = counting.decoding
+    table = count_errors(target, pred, decoding.target_index, decoding.pred_index, len(decoding.labels.classes), counting.errors)
+    return Errors.of_table(table, counting.errors)

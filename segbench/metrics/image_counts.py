@@ -24,6 +24,7 @@ from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.error_causes import Errors
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.instance_iou import InstanceRule, InstanceScores, InstanceTable, Rows, weighted_sums
 from segbench.metrics.matrices import CellLog, Matrices
@@ -32,7 +33,9 @@ from segbench.metrics.per_image import PerImage
 from segbench.metrics.region_scores import SegmentScores, mean_scores
 from segbench.metrics.scores import Scores, score
 
-EXTRAS = ("boundary", "instances", "segments")
+EXTRAS = ("boundary", "instances", "segments", "errors")
+
+_OPTIONS = {"Boundary IoU": "--boundary", "errors by cause": "--errors"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,24 +43,38 @@ class Counting:
     """What is counted in every image beside pairs, and what bytes stand for.
 
     ``boundary``: pixels near the edges of classes, within this share of an image's diagonal. ``instances``: those of an instance map.
-    ``segments``: regions of the class of this name.
+    ``segments``: regions of the class of this name. ``errors``: wrong pixels by their cause, where an edge is near within so many pixels.
     """
 
     decoding: Decoding
     boundary: float | None = None
     instances: InstanceRule | None = None
     segments: str | None = None
+    errors: int | None = None
 
     def __post_init__(self) -> None:
-        if self.decoding.wide and (self.boundary is not None or self.instances or self.segments):
-            what = "Boundary IoU" if self.boundary is not None else "instances" if self.instances else "segments"
+        if self.decoding.wide and self.beside_pairs:
             name = self.decoding.labels.name
-            raise LabelError(f"{what}: counted in maps of bytes alone, and the classes of {name!r} need 16 bits; leave out --boundary")
+            option = next((option for what, option in _OPTIONS.items() if what in self.beside_pairs), "")
+            way_out = f"; leave out {option}" if option else ""
+            raise LabelError(f"{self.beside_pairs[0]}: counted in maps of bytes alone, and the classes of {name!r} need 16 bits{way_out}")
+
+    @property
+    def beside_pairs(self) -> list[str]:
+        """What is counted beside pairs, in words; it needs both maps whole."""
+        asked = {
+            "Boundary IoU": self.boundary is not None,
+            "instances": bool(self.instances),
+            "segments": self.segments is not None,
+            "errors by cause": self.errors is not None,
+        }
+        return [what for what, is_asked in asked.items() if is_asked]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; :meth:`from_dict` reads it back."""
         instances = self.instances and {"divisor": self.instances.divisor, "average_size": dict(self.instances.average_size)}
-        return {"decoding": self.decoding.to_dict(), "boundary": self.boundary, "instances": instances, "segments": self.segments}
+        own = {"boundary": self.boundary, "instances": instances, "segments": self.segments, "errors": self.errors}
+        return {"decoding": self.decoding.to_dict(), **own}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Counting:
@@ -66,7 +83,7 @@ class Counting:
         :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
         """
         instances = data["instances"] and InstanceRule(**data["instances"])
-        return cls(Decoding.from_dict(data["decoding"]), data["boundary"], instances, data["segments"])
+        return cls(Decoding.from_dict(data["decoding"]), data["boundary"], instances, data["segments"], data["errors"])
 
     @cached_property
     def instance_table(self) -> InstanceTable | None:
@@ -86,6 +103,7 @@ class ImageCounts:
     boundary: Boundaries | None = None
     instances: Rows | None = None
     segments: SegmentScores | None = None
+    errors: Errors | None = None
     problem: str | None = None
     way_out: str = ""
 
@@ -96,6 +114,7 @@ class ImageCounts:
             "boundary": self.boundary and self.boundary.to_dict(),
             "instances": None if self.instances is None else self.instances.tolist(),
             "segments": self.segments and [None if math.isnan(value) else value for value in astuple(self.segments)],
+            "errors": self.errors and self.errors.to_dict(),
             "problem": self.problem,
             "way_out": self.way_out or None,
         }
@@ -107,12 +126,13 @@ class ImageCounts:
 
         :raises KeyError, TypeError, ValueError: something is missing or does not fit.
         """
-        boundary, instances, segments = (data.get(name) for name in ("boundary", "instances", "segments"))
+        boundary, instances, segments, errors = (data.get(name) for name in EXTRAS)
         return cls(
             PairCounts.from_rows(data["pairs"]),
             None if boundary is None else Boundaries.from_dict(boundary, classes),
             None if instances is None else np.array(instances, np.int64).reshape(-1, 4),
             None if segments is None else SegmentScores(*(math.nan if value is None else float(value) for value in segments)),
+            None if errors is None else Errors.from_dict(errors, classes),
             data.get("problem"),
             data.get("way_out", ""),
         )
@@ -264,6 +284,12 @@ class Counted:
         return Boundaries.total(counted) if counted else None
 
     @property
+    def errors(self) -> Errors | None:
+        """Wrong pixels by their cause, of all images together."""
+        counted = self.extras.get("errors")
+        return Errors.total(counted) if counted else None
+
+    @property
     def segments(self) -> SegmentScores | None:
         """The means of V_rand and V_info over the images."""
         return None if self.per_image.segments is None else mean_scores(self.per_image.segments)
@@ -278,12 +304,13 @@ class Counted:
     @cached_property
     def per_image(self) -> PerImage:
         """What was counted in each image."""
-        boundary, instances, segments = (self.extras.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors = (self.extras.get(name) for name in EXTRAS)
         return PerImage(
             self.matrices,
             np.stack([image.counts for image in boundary]) if boundary else None,
             self._weighted(instances) if instances else None,
             np.array([astuple(image) for image in segments]) if segments else None,
+            np.stack([image.counts for image in errors]) if errors else None,
         )
 
     def _weighted(self, rows: Sequence[Rows]) -> NDArray[np.float64]:

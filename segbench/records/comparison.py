@@ -113,6 +113,8 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
         raise RecordError(f"{a} and {b} are of different images, or of the same images in another order")
     if first.boundary and second.boundary and first.boundary.ratio != second.boundary.ratio:
         y = replace(y, boundary=None)  # bands of different widths
+    if first.errors and second.errors and first.errors.border != second.errors.border:
+        y = replace(y, errors=None)
     grouped = None if groups is None else groups_of(ids, groups)
     named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
     found = compare(first.labels, x, y, **named)

@@ -3,9 +3,9 @@
 ``segbench.run/1`` is one JSON object: ``model`` (``changed`` are those of its ``arguments`` that are not the default), ``dataset``,
 ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
 class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
-(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, where they were asked for; ``segments``, the means of
-V_rand and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it was asked for. A record
-without these is read as one that has none.
+(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, and ``errors``, wrong pixels by cause, where they were asked
+for; ``segments``, the means of V_rand and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU,
+where it was asked for. A record without these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 
@@ -28,6 +28,7 @@ from segbench.files.notebook import Shown, drawn
 from segbench.labels.space import MAX_CLASSES, LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.error_causes import Errors, error_scores
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.region_scores import SegmentScores
 from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
@@ -64,6 +65,7 @@ class RunRecord(Shown):
     boundary: Boundaries | None = None
     segments: SegmentScores | None = None
     explained: Mapping[str, float] = field(default_factory=dict)
+    errors: Errors | None = None
 
     @classmethod
     def of(
@@ -96,6 +98,7 @@ class RunRecord(Shown):
             intervals_of(counted.labels, counted.ids, counted.per_image, draws),
             counted.boundary,
             counted.segments,
+            errors=counted.errors,
         )
 
     @property
@@ -164,6 +167,7 @@ class RunRecord(Shown):
             "iiou": dict(self.iiou),
             **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
             **({"segments": asdict(self.segments)} if self.segments else {}),
+            **({"errors": self.errors.to_dict()} if self.errors else {}),
             **({"explained": dict(self.explained)} if self.explained else {}),
             "confusion": _told(self.confusion),
         }
@@ -196,6 +200,9 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= asdict(record.segments)
     if record.boundary:
         result |= {"boundary_miou": record.boundary.miou, "boundary_iou": by_name(record.boundary.class_iou)}
+    if record.errors:
+        found = error_scores(record.confusion, record.errors)
+        result |= {name: by_name(values) if values.ndim else float(values) for name, values in found.items()}
     return result
 
 
@@ -224,11 +231,12 @@ def read_run(path: Path | str) -> RunRecord:
         counts = _matrix(data["confusion"], len(labels.classes))
         iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
         boundary = Boundaries.from_dict(data["boundary"], len(labels.classes)) if data.get("boundary") is not None else None
+        errors = Errors.from_dict(data["errors"], len(labels.classes)) if data.get("errors") is not None else None
         facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
         cm, intervals = ConfusionMatrix(labels, counts), _intervals(data.get("intervals"), labels)
         segments = _segments(data.get("segments"))
         explained = {name: math.nan if value is None else float(value) for name, value in data.get("explained", {}).items()}
-        counted: dict[str, Any] = {"iiou": iiou, "intervals": intervals, "boundary": boundary, "segments": segments}
+        counted: dict[str, Any] = {"iiou": iiou, "intervals": intervals, "boundary": boundary, "segments": segments, "errors": errors}
         record = RunRecord(**facts, confusion=cm, explained=explained, **counted)
         _ = record.name, record.signature
     except KeyError as error:

@@ -79,6 +79,8 @@ def compare_seed_records(a: Sequence[Path], b: Sequence[Path], groups: str | Non
     named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
     ratios = {record.boundary.ratio if record.boundary else None for record in records}
     counted = [each if len(ratios) == 1 else replace(each, boundary=None) for _, each in matrices]  # bands of one width alone
+    if len({record.errors.border if record.errors else None for record in records}) > 1:
+        counted = [replace(each, errors=None) for each in counted]
     found = compare_seeds(records[0].labels, counted[: len(a)], counted[len(a) :], **named)
     return SeedsCompared((tuple(records[: len(a)]), tuple(records[len(a) :])), found)
 

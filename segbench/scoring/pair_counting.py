@@ -158,7 +158,7 @@ def refuse_sizes(path: Path, target: tuple[int, ...], pred: tuple[int, ...]) -> 
 
 def _count_tall(sample: Sample, path: Path, readers: _Readers, counting: Counting) -> ImageCounts | None:
     """Of maps that are too large to be held whole; ``None`` for all others."""
-    if counting.boundary is not None or counting.instances or counting.segments:
+    if counting.beside_pairs:
         return None
     try:
         windows = readers.windows(sample, path)

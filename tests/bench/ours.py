@@ -19,9 +19,11 @@ from segbench.images import png
 from segbench.images.files import read_image, read_labels
 from segbench.images.inflate import inflater
 from segbench.kernels.boundary_counting import count_boundaries
+from segbench.labels.decoding import Decoding
 from segbench.metrics.boundary_iou import boundary_sums
-from segbench.metrics.image_counts import Counted
+from segbench.metrics.image_counts import Counted, Counting
 from segbench.scoring.folder import score_folder
+from segbench.scoring.pair_counting import count_folder
 from tests.bench.data import HEIGHT, WIDTH, paths
 
 Result = tuple[object, float]
@@ -50,6 +52,14 @@ def scoring_one_core(root: Path) -> Callable[[], Result]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     return _timed(lambda: score(root, workers=1).pairs, TIMES)
+
+
+def scoring_errors(root: Path) -> Callable[[], Result]:
+    """As ``scoring``, with errors by cause."""
+    dataset = read_layout("cityscapes", root, "val")
+    dataset = replace(dataset, samples=dataset.samples * TIMES, instances=None)
+    counting = Counting(Decoding.of_files(dataset.labels), errors=3)
+    return _timed(lambda: Counted.of(counting, count_folder(root / "results", dataset, counting, workers=CORES)).pairs, TIMES)
 
 
 def limit(root: Path) -> Callable[[], Result]:

@@ -22,7 +22,7 @@ from segbench.metrics.region_scores import SegmentScores
 from segbench.records.per_image import images_file
 from tests.golden.generated_set import draw_pair
 
-COUNTING = Counting(Decoding.of_files(LABELS), 0.02, INSTANCES, "car")
+COUNTING = Counting(Decoding.of_files(LABELS), 0.02, INSTANCES, "car", 3)
 
 
 def images(seed: int, number: int) -> list[tuple[str, ImageCounts]]:
@@ -82,6 +82,10 @@ def test_many_images_are_the_sum_of_each(seed: int, number: int) -> None:
     assert per_image.boundary is not None
     assert per_image.instances is not None
     assert np.array_equal(per_image.boundary.sum(axis=0), counted.boundary.counts)
+    assert counted.errors is not None
+    assert per_image.errors is not None
+    assert np.array_equal(per_image.errors.sum(axis=0), counted.errors.counts)
+    assert sum(counted.errors.pixels.values()) == counted.confusion.counts.sum() - counted.confusion.counts.diagonal().sum()
     for name, sums in counted.instances.of_class.items():
         np.testing.assert_allclose(per_image.instances[:, LABELS.class_names.index(name)].sum(axis=0), sums, rtol=1e-12)
 
@@ -89,7 +93,7 @@ def test_many_images_are_the_sum_of_each(seed: int, number: int) -> None:
 def test_what_one_image_lacks_is_not_told_of_all() -> None:
     first, *others = images(0, 3)
     counted = Counted.of(COUNTING, [("a", ImageCounts(first[1].pairs)), *others])
-    assert (counted.boundary, counted.instances, counted.segments, counted.per_image.extras) == (None, None, None, ())
+    assert (counted.boundary, counted.instances, counted.segments, counted.errors, counted.per_image.extras) == (None, None, None, None, ())
 
 
 def test_foreign_bytes_are_a_problem_and_are_counted_all_the_same() -> None:

@@ -1,0 +1,54 @@
+"""`segbench errors`: by which kind of mistake the mIoU is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from segbench.console.terminal import NOTE, console, table
+from segbench.errors import DataError, UsageError
+from segbench.files.json_text import dump_json
+from segbench.records.run_record import RunRecord
+from segbench.report.tables.causes import HEADER, Causes, causes_note, causes_of
+
+SUFFIXES = (".svg", ".png")
+
+
+def print_errors(paths: Sequence[Path], *, per_class: bool, plot: Path | None, as_json: bool) -> None:
+    """Print the errors of records by cause, and draw them.
+
+    :raises UsageError: the picture's name tells no format.
+    :raises RecordError: a record cannot be read, has no errors by cause, or is not comparable with the others of a picture.
+    """
+    from segbench.leaderboards.board import raise_unreadable, read_files
+    from segbench.report.tables.frames import ranked
+
+    if plot is not None and plot.suffix not in SUFFIXES:
+        raise UsageError(f"--plot {plot} ends on neither of {', '.join(SUFFIXES)}, and so tells no format")
+    unreadable: list[str] = []
+    measured, _ = read_files(paths, unreadable)
+    raise_unreadable(unreadable)
+    if not measured:
+        raise DataError("no run record is among these", way_out="segbench run --errors and score --errors --json write run records")
+    records = ranked(each.record for each in measured)
+    found = causes_of(records)
+    if plot is not None:
+        from segbench.report.plots.causes import gains_by_cause
+
+        gains_by_cause(records, *((plot, None) if plot.suffix == ".svg" else (None, plot)))
+        console(stderr=True).print(f"wrote {plot}", markup=False, soft_wrap=True)
+    if as_json:
+        print(dump_json([each.facts() for each in found]), end="")
+        return
+    for each in found:
+        print_causes(each.record, per_class=per_class)
+        console().print(each.record.signature, style=NOTE, markup=False, soft_wrap=True)
+
+
+def print_causes(record: RunRecord, *, per_class: bool = False) -> None:
+    """The table of a record, on standard output."""
+    causes, show = Causes(record), console()
+    show.print(table([f"{record.name}: {HEADER[0]}", *HEADER[1:]], causes.rows))
+    if per_class:
+        show.print(table(*causes.class_table()))
+    show.print(causes_note(causes), style=NOTE, markup=False, soft_wrap=True)
