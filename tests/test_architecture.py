@@ -56,8 +56,8 @@ DIRECTION = {
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < pictures command journals verification < evaluating shared_scoring merge_partials
         < run_suite""",
-        < counting boundary_counting upsampling_cuda dense_crf < counting_wide instance_counting error_counting upsampling""",
-    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text",
+    "console": "terminal registered < code_note parts errors < score run < compare < *",
+    "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
 }
 
 # Packages beyond the standard library and numpy that are imported when a module is; a module's row is the longest that begins its name.
