@@ -1,4 +1,4 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `leaderboard`, `submit`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `means`, `leaderboard`, `submit`."""
 
 from __future__ import annotations
 
@@ -108,6 +108,28 @@ def errors(records: tuple[Path, ...], per_class: bool, plot: Path | None, as_jso
     from segbench.console.errors import print_errors
 
     print_errors(records, per_class=per_class, plot=plot, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option(
+    "--average-over", metavar="CLASS,CLASS,...", help="Average over these classes alone; pixels of the others still count as errors."
+)
+@click.option(
+    "--foreground", metavar="CLASS,CLASS,...", help="Classes of the foreground.  [default: all but `background`; the second of two]"
+)
+@GROUPS_OPTION
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def means(records: tuple[Path, ...], average_over: str | None, foreground: str | None, groups: str | None, as_json: bool) -> None:
+    """Print more means of RECORDS (files, or folders that hold them): image by image, class by class, the worst images, and the foreground.
+
+    They need what was counted in every image, which lies beside a record.
+    """
+    from segbench.console.means import Wanted, print_means
+
+    print_means(
+        records, Wanted(names_in(average_over) if average_over else (), names_in(foreground) if foreground else (), groups), as_json=as_json
+    )
 
 
 @click.command()
