@@ -70,7 +70,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ra
     :param ranks: processes that do this together; all but the first end when their images are counted.
     :param shard: the images that are counted; of a part only its partial is written, and :mod:`segbench.records.merging` merges them.
     """
-    job = load_job(suite, dataset.first(suite.limit), device)
+    job = load_job(suite, averaged(suite, dataset).first(suite.limit), device)
     yield Loaded(job.segmenters, job.protocol)
     require_writable(job.out)
     require_files(job.dataset)
@@ -87,6 +87,14 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ra
         journals.remove()
         yield finished
         raise_unreadable(unreadable)
+
+
+def averaged(suite: Suite, dataset: Dataset) -> Dataset:
+    """The dataset, of whose classes means hold those that a suite names.
+
+    :raises LabelError: there is no such class.
+    """
+    return replace(dataset, labels=dataset.labels.averaging(suite.average_over)) if suite.average_over else dataset
 
 
 def load_job(suite: Suite, dataset: Dataset, device: torch.device) -> Job:

@@ -13,6 +13,7 @@ Every problem of a file is found in one pass, and named with its line, its key a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,6 +125,13 @@ class Suite:
     per_class: bool = setting(False, Truth(), "Also print the IoU of every class.")
     save_predictions: bool = setting(False, Truth(), "Also write class maps as label ids under OUT/predictions/MODEL.")
     gallery: bool = setting(False, Truth(), "Also draw, for each class, the image on which a model does worst.")
+    average_over: tuple[str, ...] = setting(
+        (),
+        names,
+        "Average over these classes alone; pixels of the others still count as errors.",
+        metavar="CLASS,CLASS,...",
+        write=lambda value: shlex.quote(",".join(value)),
+    )
     errors: bool = setting(False, Truth(), "Also say by which kind of mistake the mIoU is missing: errors by cause.")
     error_border: int = setting(3, Whole(1, 100), "With --errors: pixels from an edge that are near it.  [default: 3]")
     groups: str | None = setting(None, group_rule, f"What the intervals draw: {RULES}.  [default: images]", metavar="RULE")

@@ -87,6 +87,7 @@ def verify_run(
     :raises RecordError: the weights are not there, or these are other data.
     """
     check, record, protocol = check or Check(), read_run(path), Protocol(**suite.protocol)
+    dataset = _averaging_as(record, dataset)
     if problems := [*contradictions(path, record), *_other_protocol(record, protocol)]:
         yield _false(path, record, problems, check)
         return
@@ -119,6 +120,7 @@ def verify_label_maps(
     :raises DataError: as for `segbench score`.
     """
     check, record = check or Check(), read_run(path)
+    dataset = _averaging_as(record, dataset)
     if problems := list(contradictions(path, record)):
         yield _false(path, record, problems, check)
         return
@@ -137,6 +139,14 @@ def verify_label_maps(
     require_scorable(counted)
     done = _verified(path, record, Outcome(make_record(counted, part, record.name), counted), check)
     yield replace(done, machine=())  # nothing is rounded
+
+
+def _averaging_as(record: RunRecord, dataset: Dataset) -> Dataset:
+    """The dataset, of whose classes means hold those of a record; as it is where its classes are others."""
+    if record.labels.class_names != dataset.labels.class_names or record.labels.averaged == dataset.labels.averaged:
+        return dataset
+    names = [record.labels.class_names[index] for index in record.labels.averaged]
+    return replace(dataset, labels=dataset.labels.averaging(names))
 
 
 def _border_of(record: RunRecord) -> int | None:

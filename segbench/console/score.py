@@ -43,7 +43,7 @@ def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | 
     """
     path = Path(pred_labels)
     source = read_label_space(path) if path.suffix in (".yaml", ".yml") else label_space(pred_labels)
-    if source == dataset.labels:
+    if source == dataset.labels.averaging(dataset.labels.class_names):
         return None
     mapping = read_mapping(rule).between(source, dataset.labels)
     console(stderr=True).print(describe_mapping(mapping), markup=False, soft_wrap=True)

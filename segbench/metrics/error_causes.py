@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.metrics.confusion import ConfusionMatrix, require_exact
-from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, by_class, divide, mean_of_rows
+from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, by_class, divide, mean_of_classes
 
 Cause = Literal["border", "extent", "missed", "invented", "confusion"]
 CAUSES: tuple[Cause, ...] = ("border", "extent", "missed", "invented", "confusion")
@@ -99,15 +99,15 @@ def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
     classes, columns = pairs.hits.shape
     wrong = sums.reshape(len(CAUSES), 2, classes, columns)
     iou = divide(pairs.hits, pairs.targets + pairs.preds - pairs.hits)
-    all_wrong, miou = wrong[:, 0].sum(axis=(0, 1)), mean_of_rows(iou)
+    all_wrong, miou = wrong[:, 0].sum(axis=(0, 1)), mean_of_classes(pairs.labels, iou)
     scores: dict[str, Floats] = {}
     for cause, (of_target, of_pred) in zip(CAUSES, wrong, strict=True):
         hits = pairs.hits + of_target
         cured = divide(hits, pairs.targets + pairs.preds - of_pred - pairs.hits)
         scores |= {
             f"share_{cause}": divide(of_target.sum(axis=0), all_wrong),
-            f"cured_{cause}": mean_of_rows(cured),
-            f"gain_{cause}": mean_of_rows(cured) - miou,
+            f"cured_{cause}": mean_of_classes(pairs.labels, cured),
+            f"gain_{cause}": mean_of_classes(pairs.labels, cured) - miou,
             f"class_gain_{cause}": cured - iou,
         }
     return scores

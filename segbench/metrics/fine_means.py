@@ -77,7 +77,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which classes are averaged, by index; all, and those that are no background, unless said otherwise."""
+    """Which classes are averaged, by index; those of the label space, and those that are no background, unless said otherwise."""
 
     over: Sequence[int] | None = None
     foreground: Sequence[int] | None = None
@@ -98,7 +98,7 @@ def fine_means(
     :param groups: the group of each image: what is drawn, and what the foreground is also put together by.
     """
     asked = asked or Asked()
-    over = list(range(len(labels.classes))) if asked.over is None else list(asked.over)
+    over = list(labels.averaged if asked.over is None else asked.over)
     front = foreground(labels) if asked.foreground is None else list(asked.foreground)
     sums = counted.matrices.class_sums()
     units, unit_of = _numbered(range(len(counted)) if groups is None else groups)

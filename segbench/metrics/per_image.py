@@ -23,7 +23,7 @@ from segbench.metrics.error_causes import ERRORS
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.matrices import Matrices
 from segbench.metrics.region_scores import SEGMENTS
-from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_rows
+from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_classes, mean_of_rows
 
 STATISTICS: dict[str, Statistic] = {"boundary": BOUNDARY, "instances": INSTANCES, "segments": SEGMENTS, "errors": ERRORS}
 """What may be counted beside pairs, by the field of :class:`PerImage`."""
@@ -179,15 +179,15 @@ def _scores_of_pairs(sums: Sums) -> dict[str, Floats]:
     class_precision, class_dice = divide(hits, preds), divide(2 * hits, targets + preds)
     scores = {
         "acc": divide(hits.sum(axis=0), targets.sum(axis=0)),
-        "acc_cls": mean_of_rows(class_acc),
-        "miou": mean_of_rows(class_iou),
+        "acc_cls": mean_of_classes(sums.labels, class_acc),
+        "miou": mean_of_classes(sums.labels, class_iou),
         "fwiou": divide((np.nan_to_num(class_iou) * targets).sum(axis=0), targets.sum(axis=0)),
         "class_iou": class_iou,
         "class_acc": class_acc,
         "class_precision": class_precision,
         "class_dice": class_dice,
-        "dice": mean_of_rows(class_dice),
-        "precision": mean_of_rows(class_precision),
+        "dice": mean_of_classes(sums.labels, class_dice),
+        "precision": mean_of_classes(sums.labels, class_precision),
     }
     if len(sums.inside):
         category_iou = divide(sums.category_hits, sums.inside @ (targets + preds) - sums.category_hits)
@@ -212,4 +212,4 @@ def total_of(labels: LabelSpace, counted: PerImage) -> Floats:
 def mious_of(labels: LabelSpace, sums: Floats) -> Floats:
     """The mIoU alone of R columns, float64[R]."""
     hits, targets, preds = np.split(sums[: 3 * len(labels.classes)], 3)
-    return mean_of_rows(divide(hits, targets + preds - hits))
+    return mean_of_classes(labels, divide(hits, targets + preds - hits))

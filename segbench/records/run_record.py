@@ -114,7 +114,7 @@ class RunRecord(Shown):
     @property
     def miiou(self) -> float:
         """Mean iIoU of the classes that have one; NaN if none does."""
-        return mean_of_defined(self.iiou.get(name, math.nan) for name in self.labels.class_names)
+        return mean_of_defined(self.iiou.get(self.labels.class_names[index], math.nan) for index in self.labels.averaged)
 
     @property
     def name(self) -> str:
@@ -134,6 +134,7 @@ class RunRecord(Shown):
             "n": self.dataset["images"],
             "targets": str(self.dataset["targets_sha256"])[:8],
             "labels": self.labels.name,
+            **_averaged(self.labels),
             **{key: _plain(value) for key, value in self.protocol.items()},
             "metrics": METRICS_VERSION,
         }
@@ -199,7 +200,7 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
     if record.segments:
         result |= asdict(record.segments)
     if record.boundary:
-        result |= {"boundary_miou": record.boundary.miou, "boundary_iou": by_name(record.boundary.class_iou)}
+        result |= {"boundary_miou": record.boundary.mean(record.labels), "boundary_iou": by_name(record.boundary.class_iou)}
     if record.errors:
         found = error_scores(record.confusion, record.errors)
         result |= {name: by_name(values) if values.ndim else float(values) for name, values in found.items()}
@@ -244,6 +245,13 @@ def read_run(path: Path | str) -> RunRecord:
     except (TypeError, ValueError, IndexError, ArithmeticError, AttributeError, SegbenchError) as error:
         raise RecordError(f"{path}: {error}") from error
     return record
+
+
+def _averaged(labels: LabelSpace) -> dict[str, str]:
+    """What the signature says of classes that are left out of means: a mean over others is another number."""
+    if len(labels.averaged) == len(labels.classes):
+        return {}
+    return {"average": ",".join(labels.class_names[index] for index in labels.averaged)}
 
 
 def _segments(data: Any) -> SegmentScores | None:
