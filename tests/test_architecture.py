@@ -28,7 +28,8 @@ DIRECTION = {
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes < per_image < uncertainty image_counts < jackknife ranking counting conventions seeds < fine_means""",
+        < boundary_iou error_causes trimap < per_image < uncertainty image_counts
+        < jackknife ranking counting conventions seeds < fine_means""",
     "images": """folders buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm whole_numbers
         < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "datasets": "base wildcards minicity_scenes < folder_samples < layout cityscapes opening < * < hf target_folder sunrgbd",

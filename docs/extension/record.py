@@ -77,6 +77,7 @@ MEANINGS = {
     "boundary": "The counts of Boundary IoU, where they were asked for.",
     "errors": "Wrong pixels by their cause, where they were asked for: how many pixels from an edge are near it (`border`), and of each "
     "cause the pixels of every class by target and by prediction.",
+    "trimap": "Pixels of each class within some widths of an edge of the target, where they were asked for: hits, target, predicted.",
     "explained": "What other tools would call the mIoU, where `--explain` asked for it.",
     "segments": "V_rand and V_info, where regions are scored (ISBI 2012).",
     "confusion": "Whole numbers: a row for each class of the target, a column for each predicted class, and a last one for no class. "

@@ -26,6 +26,7 @@ from segbench.records.groups import RULES, Draws, group_rule
 
 if TYPE_CHECKING:
     from segbench.evaluation.execution import Execution
+    from segbench.metrics.image_counts import Beside
 
 
 def weight_files(value: Any) -> dict[str, Path]:
@@ -134,6 +135,7 @@ class Suite:
     )
     errors: bool = setting(False, Truth(), "Also say by which kind of mistake the mIoU is missing: errors by cause.")
     error_border: int = setting(3, Whole(1, 100), "With --errors: pixels from an edge that are near it.  [default: 3]")
+    trimap: bool = setting(False, Truth(), "Also score pixels by their distance from an edge of the target: the trimap curve.")
     groups: str | None = setting(None, group_rule, f"What the intervals draw: {RULES}.  [default: images]", metavar="RULE")
     replicates: int | None = setting(
         None,
@@ -150,9 +152,11 @@ class Suite:
         return Draws(self.groups, self.replicates)
 
     @property
-    def border(self) -> int | None:
-        """How near an edge is near where wrong pixels are counted by their cause; ``None`` if they are not."""
-        return self.error_border if self.errors else None
+    def beside(self) -> Beside:
+        """What is counted in class maps beside pairs."""
+        from segbench.metrics.image_counts import Beside  # numpy
+
+        return Beside(self.error_border if self.errors else None, self.trimap)
 
     @property
     def execution(self) -> Execution:

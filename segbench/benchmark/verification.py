@@ -26,7 +26,7 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import read_mapping
 from segbench.leaderboards.submission import contradictions
-from segbench.metrics.image_counts import Counted, Counting
+from segbench.metrics.image_counts import Beside, Counted, Counting
 from segbench.models.adapters.base import sha256_of_files
 from segbench.models.loading import Wanted, load_models, wanted_models
 from segbench.models.weights import bundled
@@ -103,7 +103,7 @@ def verify_run(
     if suite.map:
         segmenter = mapped(segmenter, read_mapping(suite.map), dataset.labels)
     segmenter = execution.prepare(segmenter)
-    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, errors=_border_of(record)), list[Evaluated]()
+    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, beside=_beside(record)), list[Evaluated]()
     for result in evaluation.evaluate(part):
         results.append(result)
         yield Progress(record.name, len(results), len(part))
@@ -130,7 +130,7 @@ def verify_label_maps(
     part = _sampled(path, dataset, check)
     decoding = Decoding.of_files(dataset.labels, encoding=encodings[0], target_encoding=encodings[1])
     ratio = record.boundary.ratio if record.boundary else None
-    counting = Counting(decoding, ratio, dataset.instances if record.iiou else None, dataset.segments, _border_of(record))
+    counting = Counting(decoding, ratio, dataset.instances if record.iiou else None, dataset.segments, **vars(_beside(record)))
     items = []
     for item in count_folder(preds, part, counting):
         items.append(item)
@@ -149,8 +149,8 @@ def _averaging_as(record: RunRecord, dataset: Dataset) -> Dataset:
     return replace(dataset, labels=dataset.labels.averaging(names))
 
 
-def _border_of(record: RunRecord) -> int | None:
-    return record.errors.border if record.errors else None
+def _beside(record: RunRecord) -> Beside:
+    return Beside(record.errors.border if record.errors else None, record.trimap is not None)
 
 
 def _verified(path: Path, record: RunRecord, outcome: Outcome, check: Check) -> Verified:

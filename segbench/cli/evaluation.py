@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     "average_over",
     "errors",
     "error_border",
+    "trimap",
     "repeats",
     "channels_last",
     "compile",
@@ -137,6 +138,7 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard
 @click.option(
     "--error-border", type=click.IntRange(1, 100), default=3, show_default=True, help="With --errors: pixels from an edge that are near it."
 )
+@click.option("--trimap", is_flag=True, help="Also score pixels by their distance from an edge of the target: the trimap curve.")
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @click.option("--out", type=FOLDER, default=Path("partials"), help="With --shard, or under torchrun: where counts go.  [default: partials]")
 @SHARD_OPTION
@@ -207,7 +209,7 @@ def _scoring(preds: Path, dataset: Dataset, official_json: Path | None, options:
     boundary = options["boundary_ratio"] if options["boundary"] else None
     errors = options["error_border"] if options["errors"] else None
     decoding = Decoding.of_files(dataset.labels, mapping=mapping, **encodings)
-    counting = Counting(decoding, boundary, dataset.instances, dataset.segments, errors)
+    counting = Counting(decoding, boundary, dataset.instances, dataset.segments, errors, options["trimap"])
     name = options["name"] or preds.resolve().name
     return Scoring(preds, dataset, counting, names, name, Draws(options["groups"], options["replicates"]), options["explain"])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress, ShardCounted
-from segbench.console.errors import print_causes
+from segbench.console.errors import print_causes, print_trimap
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
 from segbench.console.terminal import NOTE, console, table
 from segbench.evaluation.protocol import Protocol
@@ -83,6 +83,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     for record in records:
         if record.errors:
             print_causes(record)
+        if record.trimap:
+            print_trimap(record)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
     for warning in warnings(records):
         console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)

@@ -24,8 +24,9 @@ from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.matrices import Matrices
 from segbench.metrics.region_scores import SEGMENTS
 from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_classes, mean_of_rows
+from segbench.metrics.trimap import TRIMAP
 
-STATISTICS: dict[str, Statistic] = {"boundary": BOUNDARY, "instances": INSTANCES, "segments": SEGMENTS, "errors": ERRORS}
+STATISTICS: dict[str, Statistic] = {"boundary": BOUNDARY, "instances": INSTANCES, "segments": SEGMENTS, "errors": ERRORS, "trimap": TRIMAP}
 """What may be counted beside pairs, by the field of :class:`PerImage`."""
 
 OF_PAIRS: dict[str, Kind] = {
@@ -48,7 +49,8 @@ class PerImage:
     Where they were asked for there are the counts of Boundary IoU int64[N, C, 3] (:class:`segbench.metrics.boundary_iou.Boundaries`) and
     the weighted hits and misses of instances float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are
     V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`). ``errors`` are the
-    wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`).
+    wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`), and ``trimap`` the counts
+    of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3].
     """
 
     counts: NDArray[np.int64] | Matrices
@@ -56,6 +58,7 @@ class PerImage:
     instances: Floats | None = None
     segments: Floats | None = None
     errors: NDArray[np.int64] | None = None
+    trimap: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.counts)

@@ -3,9 +3,9 @@
 ``segbench.run/1`` is one JSON object: ``model`` (``changed`` are those of its ``arguments`` that are not the default), ``dataset``,
 ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
 class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
-(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, and ``errors``, wrong pixels by cause, where they were asked
-for; ``segments``, the means of V_rand and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU,
-where it was asked for. A record without these is read as one that has none.
+(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, ``errors``, wrong pixels by cause, and ``trimap``, pixels by
+their distance from an edge, where they were asked for; ``segments``, the means of V_rand and V_info, where the dataset has them; and
+``explained``, what other tools would call the mIoU, where it was asked for. A record without these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 
@@ -32,6 +32,7 @@ from segbench.metrics.error_causes import Errors, error_scores
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.region_scores import SegmentScores
 from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
+from segbench.metrics.trimap import Trimap
 from segbench.metrics.uncertainty import Intervals
 from segbench.records.data_facts import data_facts
 from segbench.records.environment import environment
@@ -66,6 +67,7 @@ class RunRecord(Shown):
     segments: SegmentScores | None = None
     explained: Mapping[str, float] = field(default_factory=dict)
     errors: Errors | None = None
+    trimap: Trimap | None = None
 
     @classmethod
     def of(
@@ -99,6 +101,7 @@ class RunRecord(Shown):
             counted.boundary,
             counted.segments,
             errors=counted.errors,
+            trimap=counted.trimap,
         )
 
     @property
@@ -169,6 +172,7 @@ class RunRecord(Shown):
             **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
             **({"segments": asdict(self.segments)} if self.segments else {}),
             **({"errors": self.errors.to_dict()} if self.errors else {}),
+            **({"trimap": self.trimap.to_dict()} if self.trimap else {}),
             **({"explained": dict(self.explained)} if self.explained else {}),
             "confusion": _told(self.confusion),
         }
@@ -201,6 +205,8 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= asdict(record.segments)
     if record.boundary:
         result |= {"boundary_miou": record.boundary.mean(record.labels), "boundary_iou": by_name(record.boundary.class_iou)}
+    if record.trimap:
+        result |= {f"trimap_miou_{width}": value for width, value in record.trimap.mious(record.labels).items()}
     if record.errors:
         found = error_scores(record.confusion, record.errors)
         result |= {name: by_name(values) if values.ndim else float(values) for name, values in found.items()}
@@ -238,6 +244,7 @@ def read_run(path: Path | str) -> RunRecord:
         segments = _segments(data.get("segments"))
         explained = {name: math.nan if value is None else float(value) for name, value in data.get("explained", {}).items()}
         counted: dict[str, Any] = {"iiou": iiou, "intervals": intervals, "boundary": boundary, "segments": segments, "errors": errors}
+        counted["trimap"] = Trimap.from_dict(data["trimap"], len(labels.classes)) if data.get("trimap") is not None else None
         record = RunRecord(**facts, confusion=cm, explained=explained, **counted)
         _ = record.name, record.signature
     except KeyError as error:
