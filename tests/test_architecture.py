@@ -25,7 +25,7 @@ DIRECTION = {
         < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
     "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
         < counting boundary_counting upsampling_cuda dense_crf < counting_wide instance_counting error_counting upsampling""",
-    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text",
+    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
         < boundary_iou error_causes trimap < per_image < uncertainty image_counts
@@ -40,7 +40,7 @@ DIRECTION = {
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": """shard data_facts environment groups device provenance portable shape < run_record profile partial
-        < per_image merging identity < comparison agreement < seeds < gate""",
+        < schema per_image merging identity < comparison agreement < seeds < gate""",
     "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume < run
         < surviving""",
     "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record
@@ -77,6 +77,7 @@ PACKAGES = {
     "kernels.counting_cuda": "torch triton",
     "files": "",
     "files.yaml_schema": "yaml",
+    "files.json_schema": "",
     "labels": "",
     "metrics": "",
     "images": "llvmlite numba PIL",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import DataError
 from segbench.evaluation.protocol import Protocol
-from segbench.files.settings import Location, Truth, Whole, names, setting, text
+from segbench.files.settings import Location, Truth, Whole, names, setting, takes, text
 from segbench.records.groups import RULES, Draws, group_rule
 
 if TYPE_CHECKING:
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from segbench.metrics.image_counts import Beside
 
 
+def _mapping_of(values: Mapping[str, Any], form: str) -> dict[str, Any]:
+    """JSON Schema of a mapping of models, or of the texts that the command line takes."""
+    texts = {"type": "array", "items": {"type": "string", "pattern": form}}
+    return {"anyOf": [{"type": "object", "additionalProperties": values}, texts]}
+
+
+@takes(_mapping_of({"type": "string"}, ".=."))
 def weight_files(value: Any) -> dict[str, Path]:
     """Files of weights by model, from a mapping or from texts ``NAME=FILE``.
 
@@ -39,6 +46,7 @@ def weight_files(value: Any) -> dict[str, Path]:
     return {name: Path(file) for name, file in _pairs(value, "NAME=FILE", "; tell them apart: {name}:first=FILE {name}:second=FILE")}
 
 
+@takes(_mapping_of({"type": ["string", "number"]}, ".=."))
 def titles(value: Any) -> dict[str, str]:
     """What models are called, from a mapping or from texts ``NAME=TITLE``.
 
@@ -47,6 +55,7 @@ def titles(value: Any) -> dict[str, str]:
     return {str(name): str(title) for name, title in (value.items() if isinstance(value, Mapping) else _pairs(value, "NAME=TITLE"))}
 
 
+@takes(_mapping_of({"type": "object"}, ".=."))
 def arguments(value: Any) -> dict[str, dict[str, Any]]:
     """Arguments by model, from a mapping of mappings or from texts ``KEY=VALUE`` (of every model: the name is empty) or ``NAME.KEY=VALUE``.
 

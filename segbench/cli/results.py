@@ -1,4 +1,4 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `means`, `leaderboard`, `submit`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `means`, `leaderboard`, `submit`; and `schema`."""
 
 from __future__ import annotations
 
@@ -162,3 +162,21 @@ def submit(record: Path, board: Path) -> None:
     for path in add(record, board):
         click.echo(f"wrote {path}")
     click.echo(f"next: segbench leaderboard {board.parent if (board.parent / 'README.md').is_file() else board}")
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["run", "profile", "suite", "board"]), required=False)
+@click.option("--out", type=FOLDER, help="Write KIND.schema.json of every kind into this folder.")
+def schema(kind: str | None, out: Path | None) -> None:
+    """Print the JSON Schema of a KIND of file: run records, profiles, suites, the rules of boards.
+
+    Editors complete a YAML file whose first line is `# yaml-language-server: $schema=suite.schema.json`.
+    """
+    from segbench.console.schema import schema_text, write_schemas
+
+    if (kind is None) == (out is None):
+        raise click.UsageError("give a KIND to print, or --out FOLDER to write them all")
+    if kind is not None:
+        click.echo(schema_text(kind), nl=False)
+    for path in write_schemas(out) if out else ():
+        click.echo(f"wrote {path}")
