@@ -1,14 +1,18 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `means`, `leaderboard`, `submit`; and `schema`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `means`, boards, `submit`, `view`; and `schema`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from segbench.cli.options import FILE, FOLDER, GROUPS_OPTION, names_in
+from segbench.cli.options import DATASET_OPTIONS, FILE, FOLDER, GROUPS_OPTION, dataset_named, names_in
 from segbench.errors import DataError
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
+    from segbench.records.run_record import RunRecord
 
 
 @click.command()
@@ -162,6 +166,29 @@ def submit(record: Path, board: Path) -> None:
     for path in add(record, board):
         click.echo(f"wrote {path}")
     click.echo(f"next: segbench leaderboard {board.parent if (board.parent / 'README.md').is_file() else board}")
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@DATASET_OPTIONS
+@click.option("--port", type=click.IntRange(min=0, max=65535), default=0, help="Where it is served.  [default: a port that is free]")
+def view(run: Path, port: int, **options: Any) -> None:
+    """Show the folder of a RUN in a browser on this machine: the boards' page, and the picture of any image if predictions were kept.
+
+    Without --dataset the data are those that the records name.
+    """
+    from segbench.console.view import view as show
+    from segbench.datasets import DATASETS
+
+    def open_data(record: RunRecord) -> Dataset:
+        name = options["dataset"] or str(record.dataset["name"])
+        if options["dataset"] is None and name not in DATASETS.table:
+            raise DataError(
+                f"{run}: its data are called {name!r}, which is no dataset of segbench", way_out="name them: --dataset and --data"
+            )
+        return dataset_named(name, options["data"], options["split"] or str(record.dataset["split"]))
+
+    show(run, open_data, port)
 
 
 @click.command()

@@ -12,7 +12,14 @@ from segbench.records.run_record import RUN_SCHEMA
 from segbench.records.shape import NAMED, PAPER, PROFILE, REQUIRED, RUN, TRAINED
 
 _COUNTS = {"type": "array", "items": {"type": "integer", "minimum": 0}}
-_DERIVED = {"signature": TEXT, "scores": FACTS, "intervals": MAYBE_FACTS, "boundary": MAYBE_FACTS, "segments": MAYBE_FACTS}
+_DERIVED = {
+    "signature": TEXT,
+    "scores": FACTS,
+    "intervals": MAYBE_FACTS,
+    "boundary": MAYBE_FACTS,
+    "errors": MAYBE_FACTS,
+    "segments": MAYBE_FACTS,
+}
 
 
 def run_schema() -> dict[str, Any]:
