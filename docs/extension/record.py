@@ -81,7 +81,7 @@ MEANINGS = {
     "iiou": "iIoU by class, where the dataset has instances.",
     "boundary": "The counts of Boundary IoU, where they were asked for.",
     "errors": "Wrong pixels by their cause, where they were asked for: how many pixels from an edge are near it (`border`), and of each "
-    "cause the pixels of every class by target and by prediction.",
+    "cause the pixels of every class by target and by prediction; and `segments` of the target by size.",
     "trimap": "Pixels of each class within some widths of an edge of the target, where they were asked for: hits, target, predicted.",
     "explained": "What other tools would call the mIoU, where `--explain` asked for it.",
     "segments": "V_rand and V_info, where regions are scored (ISBI 2012).",

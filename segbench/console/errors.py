@@ -51,6 +51,7 @@ def print_causes(record: RunRecord, *, per_class: bool = False) -> None:
     """The table of a record, on standard output."""
     causes, show = Causes(record), console()
     show.print(table([f"{record.name}: {HEADER[0]}", *HEADER[1:]], causes.rows))
+    show.print(table(*causes.size_table()))
     if per_class:
         show.print(table(*causes.class_table()))
     show.print(causes_note(causes), style=NOTE, markup=False, soft_wrap=True)

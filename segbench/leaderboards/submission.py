@@ -135,6 +135,8 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
     errors = None if counted.errors is None else counted.errors.sum(axis=0)
     if record.errors and (errors is None or not np.array_equal(errors, record.errors.counts)):
         yield f"the errors by cause of {file.name} do not add up to those of the record"
+    if record.errors and (counted.sizes is None or not np.array_equal(counted.sizes.sum(axis=0), record.errors.sizes)):
+        yield f"the segments by size of {file.name} do not add up to those of the record"
     trimap = None if counted.trimap is None else counted.trimap.sum(axis=0)
     if record.trimap and (trimap is None or not np.array_equal(trimap, record.trimap.counts)):
         yield f"the trimap counts of {file.name} do not add up to those of the record"

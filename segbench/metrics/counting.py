@@ -108,8 +108,8 @@ def count_causes(counting: Counting, target: Values, pred: Values) -> Errors | N
     from segbench.kernels.error_counting import count_errors  # most do not ask for it, and start sooner
 
     decoding = counting.decoding
-    table = count_errors(target, pred, decoding.target_index, decoding.pred_index, len(decoding.labels.classes), counting.errors)
-    return Errors.of_table(table, counting.errors)
+    maps = target, pred, decoding.target_index, decoding.pred_index
+    return Errors.of_tables(*count_errors(*maps, len(decoding.labels.classes), counting.errors), counting.errors)
 
 
 def count_trimap(counting: Counting, target: Values, pred: Values) -> Trimap | None:

@@ -337,6 +337,7 @@ class Counted:
             np.array([astuple(image) for image in segments]) if segments else None,
             np.stack([image.counts for image in errors]) if errors else None,
             np.stack([image.counts for image in trimap]) if trimap else None,
+            np.stack([image.sizes for image in errors]) if errors else None,
         )
 
     def _weighted(self, rows: Sequence[Rows]) -> NDArray[np.float64]:

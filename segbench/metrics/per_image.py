@@ -19,14 +19,21 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import BOUNDARY
-from segbench.metrics.error_causes import ERRORS
+from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.matrices import Matrices
 from segbench.metrics.region_scores import SEGMENTS
 from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_classes, mean_of_rows
 from segbench.metrics.trimap import TRIMAP
 
-STATISTICS: dict[str, Statistic] = {"boundary": BOUNDARY, "instances": INSTANCES, "segments": SEGMENTS, "errors": ERRORS, "trimap": TRIMAP}
+STATISTICS: dict[str, Statistic] = {
+    "boundary": BOUNDARY,
+    "instances": INSTANCES,
+    "segments": SEGMENTS,
+    "errors": ERRORS,
+    "trimap": TRIMAP,
+    "sizes": SEGMENT_SIZES,
+}
 """What may be counted beside pairs, by the field of :class:`PerImage`."""
 
 OF_PAIRS: dict[str, Kind] = {
@@ -50,7 +57,7 @@ class PerImage:
     the weighted hits and misses of instances float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are
     V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`). ``errors`` are the
     wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`), and ``trimap`` the counts
-    of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3].
+    of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3]. ``sizes`` int64[N, C, 3, 4] are counted with errors.
     """
 
     counts: NDArray[np.int64] | Matrices
@@ -59,6 +66,7 @@ class PerImage:
     segments: Floats | None = None
     errors: NDArray[np.int64] | None = None
     trimap: NDArray[np.int64] | None = None
+    sizes: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.counts)

@@ -28,7 +28,7 @@ from segbench.files.notebook import Shown, drawn
 from segbench.labels.space import MAX_CLASSES, LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.error_causes import Errors, error_scores
+from segbench.metrics.error_causes import Errors, error_scores, size_scores
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.region_scores import SegmentScores
 from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
@@ -209,6 +209,7 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= {f"trimap_miou_{width}": value for width, value in record.trimap.mious(record.labels).items()}
     if record.errors:
         found = error_scores(record.confusion, record.errors)
+        result |= size_scores(record.labels, record.errors.sizes)
         result |= {name: by_name(values) if values.ndim else float(values) for name, values in found.items()}
     return result
 

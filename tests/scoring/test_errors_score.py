@@ -87,7 +87,13 @@ def test_the_command_prints_tables_json_and_a_picture(root: Path) -> None:
         assert score(root, preds, "--errors", "--json", root / "records" / f"{preds}.json").exit_code == 0
     shown = segbench("errors", root / "records", "--per-class", "--plot", root / "errors.svg")
     assert shown.exit_code == 0, shown.output
-    for words in ("blind: cause of the error", "preds: cause of the error", "class: gain in IoU by", "gains do not add up"):
+    for words in (
+        "blind: cause of the error",
+        "preds: cause of the error",
+        "class: gain in IoU by",
+        "small, below 32² px",
+        "gains do not add up",
+    ):
         assert words in shown.stdout
     svg = (root / "errors.svg").read_text()
     assert all(cause in svg for cause in CAUSES)
