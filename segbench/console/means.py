@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from segbench.errors import DataError, LabelError, nearest
 from segbench.files.json_text import dump_json
 from segbench.labels.space import LabelSpace
 from segbench.leaderboards.board import Measured, raise_unreadable, read_files
-from segbench.metrics.fine_means import Asked, Mean, Means, fine_means
+from segbench.metrics.fine_means import Asked, Mean, Means, fine_means, mean_differences
+from segbench.metrics.per_image import PerImage
 from segbench.records.comparison import read_matrices
 from segbench.records.groups import groups_of
+from segbench.records.run_record import RunRecord
 from segbench.report.tables.frames import comparable, row_labels
-from segbench.report.tables.numbers import percent
+from segbench.report.tables.numbers import interval, percent, signed
 
 
 @dataclass(frozen=True)
@@ -48,28 +50,40 @@ def print_means(paths: Sequence[Path], wanted: Wanted, *, as_json: bool) -> None
     raise_unreadable(unreadable)
     if not measured:
         raise DataError("no run record is among these", way_out="segbench run and score --json write run records")
-    found = {each.record: _means(each, wanted) for each in measured}
+    images = {each.record: read_matrices(each.path, each.record) for each in measured}
+    found = {record: _means(record, *counted, wanted) for record, counted in images.items()}
     if as_json:
         print(dump_json([_facts(each, found[each.record]) for each in measured]), end="")
         return
     for group in comparable(each.record for each in measured):
-        _print([found[record] for record in group.records], row_labels(group.records), wanted.over)
+        apart = _differences(group.records, images, wanted) if len(group.records) == 2 else ()
+        _print([found[record] for record in group.records], row_labels(group.records), wanted.over, apart)
         console().print(group.signature, style=NOTE, markup=False, soft_wrap=True)
 
 
-def _means(measured: Measured, wanted: Wanted) -> Means:
-    record = measured.record
-    ids, counted = read_matrices(measured.path, record)
+def _means(record: RunRecord, ids: Sequence[str], counted: PerImage, wanted: Wanted) -> Means:
+    return fine_means(record.labels, counted, asked=wanted.of(record.labels), **_grouped(ids, wanted))
+
+
+def _differences(records: Sequence[RunRecord], images: Mapping[RunRecord, tuple[list[str], PerImage]], wanted: Wanted) -> tuple[Mean, ...]:
+    """The first minus the second; nothing where their images stand in other orders."""
+    (ids, a), (others, b) = (images[record] for record in records)
+    if ids != others:
+        return ()
+    return mean_differences(records[0].labels, a, b, asked=wanted.of(records[0].labels), **_grouped(ids, wanted))
+
+
+def _grouped(ids: Sequence[str], wanted: Wanted) -> dict[str, Any]:
     grouped = None if wanted.groups is None else groups_of(ids, wanted.groups)
-    named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
-    return fine_means(record.labels, counted, asked=wanted.of(record.labels), **named)
+    return {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
 
 
-def _print(columns: Sequence[Means], names: Sequence[str], averaged: Sequence[str]) -> None:
-    first, show = columns[0], console()
+def _print(columns: Sequence[Means], names: Sequence[str], averaged: Sequence[str], apart: Sequence[Mean]) -> None:
+    first, show, differences = columns[0], console(), {each.name: each for each in apart}
+    names = [*names, *(["difference"] if apart else [])]
     for title, kind in (("mean", "fine"), (f"foreground ({', '.join(first.foreground)})", "of_foreground")):
         if rows := list(zip(*(getattr(each, kind) for each in columns), strict=True)):
-            show.print(table([title, *names], [[row[0].name, *map(_cell, row)] for row in rows]))
+            show.print(table([title, *names], [[row[0].name, *map(_cell, row), *_difference(row[0].name, differences)] for row in rows]))
     notes = [
         "D: over the pixels of all images; I: mean over images; C: mean over the images of each class, then over classes; "
         "worst: over the images where it is lowest (Wang et al. 2023)",
@@ -84,6 +98,10 @@ def _print(columns: Sequence[Means], names: Sequence[str], averaged: Sequence[st
 def _cell(mean: Mean) -> str:
     low, high = mean.interval
     return percent(mean.value, (high - low) / 2)
+
+
+def _difference(name: str, differences: Mapping[str, Mean]) -> list[str]:
+    return [f"{signed(differences[name].value)} {interval(*differences[name].interval)}"] if differences else []
 
 
 def _facts(measured: Measured, means: Means) -> dict[str, Any]:

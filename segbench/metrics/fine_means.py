@@ -21,7 +21,7 @@ Intervals are those of a bootstrap over images, or over groups. A worst image ma
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ from segbench.metrics.conventions import foreground
 from segbench.metrics.image_scores import class_iou
 from segbench.metrics.matrices import ClassSums
 from segbench.metrics.per_image import PerImage
-from segbench.metrics.uncertainty import LEVEL, REPLICATES, SEED, drawn_weights, quantiles
+from segbench.metrics.uncertainty import LEVEL, REPLICATES, SEED, drawn_weights, quantiles, refuse_other_images
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +82,11 @@ class Asked:
     over: Sequence[int] | None = None
     foreground: Sequence[int] | None = None
 
+    def of(self, labels: LabelSpace) -> Asked:
+        """The same, with what is usual for these labels where nothing was said."""
+        over = labels.averaged if self.over is None else self.over
+        return Asked(tuple(over), tuple(foreground(labels) if self.foreground is None else self.foreground))
+
 
 def fine_means(
     labels: LabelSpace,
@@ -97,26 +102,59 @@ def fine_means(
     :param asked: classes that are averaged. Pixels of the others still count as errors of these.
     :param groups: the group of each image: what is drawn, and what the foreground is also put together by.
     """
-    asked = asked or Asked()
-    over = list(labels.averaged if asked.over is None else asked.over)
-    front = foreground(labels) if asked.foreground is None else list(asked.foreground)
-    sums = counted.matrices.class_sums()
+    asked = (asked or Asked()).of(labels)
     units, unit_of = _numbered(range(len(counted)) if groups is None else groups)
-    unit_of = _in_order(sums, unit_of, units)
-    of_groups = None if groups is None else ClassSums(*(_added(each, unit_of, units) for each in sums))
-    parts = _Parts(_chosen(sums, over), _chosen(sums, front), of_groups and _chosen(of_groups, front), unit_of, unit)
-    if len(counted) * len(over) > MANY_VALUES:
-        replicates = max(1, replicates // 10)
-    observed = {name: float(values[0]) for name, values in parts.means(np.ones((1, units))).items()}
+    sums = counted.matrices.class_sums()
+    unit_of = _in_order([_added(sums, unit_of, units)], unit_of)
+    parts = _parts(sums, asked, unit_of, units, None if groups is None else unit)
+    replicates = _afford(replicates, len(counted) * len(asked.over or ()))
+    means = _means(parts.means, units, replicates)
+    fine, rest = [each for each in means if each.name.startswith("mIoU")], [each for each in means if not each.name.startswith("mIoU")]
+    over, front = (tuple(labels.class_names[index] for index in chosen or ()) for chosen in (asked.over, asked.foreground))
+    return Means(tuple(fine), tuple(rest), over, front, units, unit, replicates)
+
+
+def mean_differences(
+    labels: LabelSpace,
+    a: PerImage,
+    b: PerImage,
+    *,
+    asked: Asked | None = None,
+    groups: Sequence[Hashable] | None = None,
+    unit: str = "images",
+    replicates: int = REPLICATES,
+) -> tuple[Mean, ...]:
+    """``a`` minus ``b`` of every mean, in the order of :func:`fine_means`, with intervals of draws that are the same for both.
+
+    :raises ValueError: the targets of the two differ.
+    """
+    refuse_other_images(a, b)
+    asked = (asked or Asked()).of(labels)
+    units, unit_of = _numbered(range(len(a)) if groups is None else groups)
+    both = [each.matrices.class_sums() for each in (a, b)]
+    added = [_added(sums, unit_of, units) for sums in both]
+    unit_of = _in_order([added[0] + added[1], *added], unit_of)
+    first, second = (_parts(sums, asked, unit_of, units, None if groups is None else unit) for sums in both)
+
+    def difference(weights: Floats) -> dict[str, Floats]:
+        x, y = first.means(weights), second.means(weights)
+        return {name: x[name] - y[name] for name in x}
+
+    return tuple(_means(difference, units, _afford(replicates, len(a) * len(asked.over or ()))))
+
+
+def _afford(replicates: int, values: int) -> int:
+    return replicates if values <= MANY_VALUES else max(1, replicates // 10)
+
+
+def _means(of: Callable[[Floats], dict[str, Floats]], units: int, replicates: int) -> list[Mean]:
+    """What ``of`` makes of weights float64[R, units], as it is observed and with its interval."""
+    observed = {name: float(values[0]) for name, values in of(np.ones((1, units))).items()}
     drawn: dict[str, list[Floats]] = {name: [] for name in observed}
     for _, weights in drawn_weights(replicates, units, SEED):
-        for name, values in parts.means(weights).items():
+        for name, values in of(weights).items():
             drawn[name].append(values)
-    means = [_mean(name, value, np.concatenate(drawn[name]), units) for name, value in observed.items()]
-    fine, rest = [each for each in means if each.name.startswith("mIoU")], [each for each in means if not each.name.startswith("mIoU")]
-    classes = labels.class_names
-    told = tuple(classes[index] for index in over), tuple(classes[index] for index in front)
-    return Means(tuple(fine), tuple(rest), *told, units, unit, replicates)
+    return [_mean(name, value, np.concatenate(drawn[name]), units) for name, value in observed.items()]
 
 
 def _mean(name: str, value: float, drawn: Floats, units: int) -> Mean:
@@ -214,11 +252,20 @@ def _divided(a: Floats, b: Floats) -> Floats:
     return quotient
 
 
+def _parts(sums: ClassSums, asked: Asked, unit_of: NDArray[np.intp], units: int, unit: str | None) -> _Parts:
+    """``unit``: what groups are called, that the foreground is also put together by; nothing where there are none."""
+    front = _chosen(sums, asked.foreground or ())
+    grouped = None if unit is None else ClassSums(*np.split(_added(front, unit_of, units), 3, axis=1))
+    return _Parts(_chosen(sums, asked.over or ()), front, grouped, unit_of, unit or "")
+
+
 def _chosen(sums: ClassSums, classes: Sequence[int]) -> ClassSums:
-    return ClassSums(*(each[:, classes] for each in sums))
+    return ClassSums(*(each[:, list(classes)] for each in sums))
 
 
-def _added(values: NDArray[np.int64], unit_of: NDArray[np.intp], units: int) -> NDArray[np.int64]:
+def _added(sums: ClassSums, unit_of: NDArray[np.intp], units: int) -> NDArray[np.int64]:
+    """int64[units, 3 C]: the sums of the images of each unit."""
+    values = np.concatenate(sums, axis=1)
     total = np.zeros((units, values.shape[1]), np.int64)
     np.add.at(total, unit_of, values)
     return total
@@ -230,9 +277,9 @@ def _numbered(groups: Sequence[Hashable]) -> tuple[int, NDArray[np.intp]]:
     return len(number), np.array([number[group] for group in groups], np.intp)
 
 
-def _in_order(sums: ClassSums, unit_of: NDArray[np.intp], units: int) -> NDArray[np.intp]:
+def _in_order(added: Sequence[NDArray[np.int64]], unit_of: NDArray[np.intp]) -> NDArray[np.intp]:
     """The units numbered by what was counted in them, so that the order of the images does not matter."""
-    keys = np.concatenate([_added(each, unit_of, units) for each in sums], axis=1)
-    place = np.empty(units, np.intp)
-    place[np.lexsort(keys.T[::-1])] = np.arange(units)
+    keys = np.concatenate(added, axis=1)
+    place = np.empty(len(keys), np.intp)
+    place[np.lexsort(keys.T[::-1])] = np.arange(len(keys))
     return place[unit_of]

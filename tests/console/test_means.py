@@ -39,6 +39,7 @@ def test_means_of_records_stand_side_by_side(records: Path) -> None:
     assert shown.exit_code == 0, shown.output
     for words in ("mIoU^I", "mIoU^C, worst 5 %", "foreground (spot)", "Dice over pixels", "in neither target nor prediction: 1"):
         assert words in shown.stdout
+    assert any("difference" in line for line in shown.stdout.splitlines())
     assert any("moved" in line and "blind" in line for line in shown.stdout.splitlines())
 
 

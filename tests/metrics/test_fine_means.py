@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.fine_means import OF_TARGETS, Asked, Means, fine_means, lowest
+from segbench.metrics.fine_means import OF_TARGETS, Asked, Means, fine_means, lowest, mean_differences
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.scores import score
 from tests.report.fakes import LABELS
@@ -135,6 +135,27 @@ def test_intervals_hold_the_values_and_neither_the_order_of_images_nor_of_groups
             if "worst" not in mean.name:
                 assert mean.interval[0] < mean.value < mean.interval[1]
         assert one.units == (7 if named else 40)
+
+
+def test_differences_are_of_the_same_draws() -> None:
+    rng = np.random.default_rng(1)
+    a = rng.integers(1, 30, (30, 3, 4))
+    b = a.copy()
+    b[:, 0, 0] -= 1
+    b[:, 0, 1] += 1  # a pixel worse in every image
+    alone = [fine_means(LABELS, PerImage(each), replicates=200) for each in (a, b)]
+    found = mean_differences(LABELS, PerImage(a), PerImage(b), replicates=200)
+    for name, one, other, apart in zip(values(alone[0]), alone[0].fine, alone[1].fine, found, strict=False):
+        assert apart.name == name
+        assert apart.value == pytest.approx(one.value - other.value)
+        assert 0 < apart.interval[0] <= apart.value * 1.5 + 1e-9
+        assert apart.interval[1] - apart.interval[0] < one.interval[1] - one.interval[0]
+    back = mean_differences(LABELS, PerImage(b), PerImage(a), replicates=200)
+    assert [each.value for each in back] == pytest.approx([-each.value for each in found])
+    assert back[0].interval[0] == pytest.approx(-found[0].interval[1])
+    assert all(each.value == 0 for each in mean_differences(LABELS, PerImage(a), PerImage(a), replicates=10))
+    with pytest.raises(ValueError, match="have other targets"):
+        mean_differences(LABELS, PerImage(a), PerImage(a[::-1].copy()))
 
 
 def test_one_image_has_no_interval() -> None:
