@@ -82,8 +82,20 @@ IMAGES = tuple(f"city/image_{number:02}" for number in range(20))
 
 
 def write_pairs(root: Path) -> None:
-    """A board `pairs` whose records have the matrices of their images: near and close are alike, far is worse; one has other images."""
-    records = root / "pairs" / "records"
+    """A board `pairs` whose records have the matrices of their images: near and close are alike, far is worse; one has other images.
+
+    `partly` holds the same of a label space whose means leave out cars.
+    """
+    _write_pairs(root, "pairs", LABELS)
+    _write_pairs(root, "partly", LABELS.averaging(["road", "<b>bird</b>", "unseen"]))
+    plane = np.arange(48, dtype=np.uint8).reshape(6, 8) % 4
+    write_strips(root / "pairs" / "gallery" / "near", [Failure(IMAGES[7], (), np.zeros((6, 8, 3), np.uint8), plane, plane)], LABELS)
+    write_text(root / "empty" / "board.yaml", "title: Empty\n")
+
+
+def _write_pairs(root: Path, board: str, labels: LabelSpace) -> None:
+    write_text(root / board / "board.yaml", f"title: {board}\n")
+    records = root / board / "records"
     dice = np.random.default_rng(3)
     targets = dice.integers(0, 400, (len(IMAGES), 4))
     targets[:, 3] = 0
@@ -98,13 +110,9 @@ def write_pairs(root: Path) -> None:
             counts[:, row, 4] = targets[:, row] - counts[:, row, :4].sum(axis=1)
         ids = IMAGES if name != "other" else tuple(f"{image}b" for image in IMAGES)
         size = {"params": 7_000_000} if name == "far" else {}
-        record = run_record(name, counts.sum(axis=0), {"width": 0.5} if name == "near" else {}, labels=LABELS, **size)
-        write_text(records / f"{name}.json", replace(record, intervals=bootstrap(LABELS, counts, replicates=200)).to_json())
+        record = run_record(name, counts.sum(axis=0), {"width": 0.5} if name == "near" else {}, labels=labels, **size)
+        write_text(records / f"{name}.json", replace(record, intervals=bootstrap(labels, counts, replicates=200)).to_json())
         write_per_image(records / f"{name}.npz", ids, PerImage(counts))
         write_text(
             records / f"{name}.profile.json", profile(name, {"far": 10.0}.get(name, 50.0), dict(record.model["arguments"])).to_json()
         )
-    plane = np.arange(48, dtype=np.uint8).reshape(6, 8) % 4
-    write_strips(root / "pairs" / "gallery" / "near", [Failure(IMAGES[7], (), np.zeros((6, 8, 3), np.uint8), plane, plane)], LABELS)
-    write_text(root / "pairs" / "board.yaml", "title: Pairs\n")
-    write_text(root / "empty" / "board.yaml", "title: Empty\n")

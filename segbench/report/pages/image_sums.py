@@ -40,9 +40,6 @@ class ImageSums:
         return {"sums": self.sums[position], "most": self.most[position]}
 
 
-NOTHING = ImageSums((), "", (), ())
-
-
 def image_sums(files: Sequence[Path | None]) -> ImageSums:
     """Of the matrices of comparable models; ``None`` for a model that has none, or whose sums are not to be shown.
 

@@ -53,6 +53,7 @@ def model_data(group: Group, ids: Sequence[str], table: Table, images: Images) -
     columns = [position for position, column in enumerate(table.columns) if column.kind == "number"]
     return {
         "classes": list(labels.class_names),
+        "averaged": list(labels.averaged),
         "colors": ["#{:02x}{:02x}{:02x}".format(*each.color) for each in labels.classes],
         "best": tenths(np.where(np.isinf(best), math.nan, best)),
         "images": list(images.sums.ids),

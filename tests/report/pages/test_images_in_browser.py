@@ -46,9 +46,9 @@ def page(browser: Any, root: Path) -> Page:
     return Page(browser, (root / "index.html").as_uri())
 
 
-def compared(page: Page, a: str, b: str) -> tuple[str, list[list[str]], list[list[str]]]:
+def compared(page: Page, a: str, b: str, board: str = "pairs") -> tuple[str, list[list[str]], list[list[str]]]:
     """The sentence and both tables, when the images were drawn."""
-    page.open(f"pairs/{a}/{b}")
+    page.open(f"{board}/{a}/{b}")
     WebDriverWait(page.driver, 60).until(lambda _: "p " in page.js("return document.querySelector('.verdict').textContent"))
     scores, classes = page.classes()
     return page.find(".verdict").text, scores, classes
@@ -58,10 +58,10 @@ def numbers(cell: str) -> list[float]:
     return [float(part.replace("−", "-")) for part in cell.split(" to ")]
 
 
-@pytest.mark.parametrize("b", ["close", "far"])
-def test_two_models_have_the_intervals_and_p_values_of_the_command_line(page: Page, root: Path, b: str):
-    verdict, scores, classes = compared(page, NEAR, b)
-    records = root / "pairs" / "records"
+@pytest.mark.parametrize(("board", "b"), [("pairs", "close"), ("pairs", "far"), ("partly", "far")])
+def test_two_models_have_the_intervals_and_p_values_of_the_command_line(page: Page, root: Path, board: str, b: str):
+    verdict, scores, classes = compared(page, NEAR, b, board)
+    records = root / board / "records"
     known = compare_records(records / "near.json", records / f"{b}.json")
     shown = {row[0]: row for row in scores}
     for name, field in {
@@ -81,7 +81,7 @@ def test_two_models_have_the_intervals_and_p_values_of_the_command_line(page: Pa
         assert float(row[5].removeprefix("< ")) == pytest.approx(expected.p, abs=0.04)
     assert classes[3][3:6] == ["–", "–", "–"], "what no image holds has no interval"
     assert ("do not tell" in verdict) == (known.better is None) == (b == "close")
-    assert f"segbench compare pairs/records/near.json pairs/records/{b}.json" in page.find("#view").text
+    assert f"segbench compare {board}/records/near.json {board}/records/{b}.json" in page.find("#view").text
 
 
 def test_the_same_page_draws_the_same_numbers(page: Page):

@@ -44,8 +44,11 @@ function mean(values) {
   return ratio(defined.reduce((a, b) => a + b, 0), defined.length);
 }
 
-// What the sums of some images say: every metric that is made of them, by its name, and the IoU of each class.
-function scoresOf(sums, C) {
+// What the sums of some images say: every metric that is made of them, by its name, and the IoU of each class. Means over classes hold
+// those that the label space averages.
+function scoresOf(sums, { classes, averaged }) {
+  const C = classes.length;
+  const over = (values) => mean(averaged.map((c) => values[c]));
   const [iou, recall, dice, precision] = [[], [], [], []];
   let [hits, pixels, weighted] = [0, 0, 0];
   for (let c = 0; c < C; c++) {
@@ -58,7 +61,7 @@ function scoresOf(sums, C) {
     pixels += target;
     if (target) weighted += iou[c] * target;
   }
-  const metrics = { mIoU: mean(iou), acc: ratio(hits, pixels), acc_cls: mean(recall), fwIoU: ratio(weighted, pixels), Dice: mean(dice), precision: mean(precision) };
+  const metrics = { mIoU: over(iou), acc: ratio(hits, pixels), acc_cls: over(recall), fwIoU: ratio(weighted, pixels), Dice: over(dice), precision: over(precision) };
   return { metrics, iou };
 }
 
@@ -71,9 +74,9 @@ function imageScore(column, C) {
   return mean(present);
 }
 
-const METRICS_OF_SUMS = Object.keys(scoresOf([1, 1, 1], 1).metrics);
-function differences(a, b, C) {
-  const [x, y] = [scoresOf(a, C), scoresOf(b, C)];
+const METRICS_OF_SUMS = Object.keys(scoresOf([1, 1, 1], { classes: [""], averaged: [0] }).metrics);
+function differences(a, b, group) {
+  const [x, y] = [scoresOf(a, group), scoresOf(b, group)];
   return [...METRICS_OF_SUMS.map((name) => x.metrics[name] - y.metrics[name]), ...x.iou.map((value, c) => value - y.iou[c])];
 }
 
@@ -114,7 +117,8 @@ function holm(values) {
 }
 
 // The replicates of a paired bootstrap and of a permutation test, a slice of them at a time.
-function* replicates(a, b, C) {
+function* replicates(a, b, group) {
+  const C = group.classes.length;
   const [N, drawn, swapped] = [a.length, random(1), random(2)];
   const exact = N <= Math.floor(Math.log2(REPLICATES));
   const exchanges = exact ? 2 ** N : REPLICATES;
@@ -126,7 +130,7 @@ function* replicates(a, b, C) {
       add(x, a[image]);
       add(y, b[image]);
     }
-    bootstrap.push(differences(x, y, C));
+    bootstrap.push(differences(x, y, group));
     if (done < exchanges) {
       const [x, y] = [new Float64Array(3 * C), new Float64Array(3 * C)];
       for (let i = 0, bits = 0; i < N; i++, bits >>>= 1) {
@@ -134,16 +138,16 @@ function* replicates(a, b, C) {
         add(x, bits & 1 ? b[i] : a[i]);
         add(y, bits & 1 ? a[i] : b[i]);
       }
-      permutation.push(differences(x, y, C));
+      permutation.push(differences(x, y, group));
     }
     if ((done + 1) % SLICE === 0) yield { bootstrap, permutation, exact, share: (done + 1) / REPLICATES };
   }
 }
 
 // For each metric and class the interval of the difference and its p-value, fractions; `null` where fewer than two images define it.
-function judged(a, b, C, { bootstrap, permutation, exact }) {
-  const observed = differences(total(a), total(b), C);
-  const ofImages = a.map((column, i) => differences(column, b[i], C));
+function judged(a, b, group, { bootstrap, permutation, exact }) {
+  const observed = differences(total(a), total(b), group);
+  const ofImages = a.map((column, i) => differences(column, b[i], group));
   const found = observed.map((difference, k) => {
     const defined = ofImages.filter((values) => !Number.isNaN(values[k])).length;
     const sorted = Float64Array.from(bootstrap.map((values) => values[k]).filter((value) => !Number.isNaN(value))).sort();
@@ -159,13 +163,13 @@ function judged(a, b, C, { bootstrap, permutation, exact }) {
 
 // What is found of two models, given to `tell` when it is ready; `going` is asked whether it is still wanted.
 function compareImages(group, a, b, going, tell) {
-  const [x, y, C] = [imageSums(group, a), imageSums(group, b), group.classes.length];
-  const slices = replicates(x, y, C);
+  const [x, y] = [imageSums(group, a), imageSums(group, b)];
+  const slices = replicates(x, y, group);
   const step = () => {
     if (!going()) return;
     const { value } = slices.next();
     if (value.share < 1) setTimeout(step);
-    else tell(judged(x, y, C, value));
+    else tell(judged(x, y, group, value));
   };
   setTimeout(step);
 }
