@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.errors import DataError, SegbenchError
 from segbench.images.label_maps import LabelMaps
+from segbench.labels.space import LabelSpace
 from segbench.leaderboards.board import Board, read_board
 from segbench.records.per_image import read_per_image
 from segbench.report.pages.board_files import ranks_of
@@ -49,7 +50,7 @@ class View:
         board = read_board(folder) if folder.is_dir() else None
         if board is None or not board.measured:
             raise DataError(f"{folder}: no records/*.json of a run here", way_out="segbench run --save-predictions --out FOLDER makes one")
-        if dataset and (others := [str(each.path) for each in board.measured if each.record.labels != dataset.labels]):
+        if dataset and (others := [str(each.path) for each in board.measured if not _alike(each.record.labels, dataset.labels)]):
             raise DataError(f"{dataset.title} has other labels than these records", others, "name their --dataset")
         return cls(board, dataset)
 
@@ -90,6 +91,11 @@ class View:
         labels = self.dataset.labels
         target, pred = (labels.index_of_id[ids] for ids in (self.dataset.read_target(sample), LabelMaps(labels).read(file)))
         return strip_png(Failure(sample.id, (), read_photograph(sample), target, pred), labels)
+
+
+def _alike(labels: LabelSpace, of_data: LabelSpace) -> bool:
+    """Whether the classes are the same, whichever of them a record averages."""
+    return labels.averaging(labels.class_names) == of_data.averaging(of_data.class_names)
 
 
 class ViewServer(ThreadingHTTPServer):

@@ -133,6 +133,12 @@ def test_a_run_of_other_labels_or_none_at_all_is_refused(run: Path, dataset: Dat
             View.of(folder, None)
 
 
+def test_a_run_that_averaged_over_some_classes_alone_is_shown(run: Path, dataset: Dataset):
+    record = run_record("net", np.concatenate([np.diag([18, 16, 14, 0]), np.zeros((4, 1), int)], axis=1), labels=LABELS.averaging(["road"]))
+    write_text(run / "records" / "net.json", record.to_json())
+    assert View.of(run, dataset).picture("net", 0)
+
+
 def test_the_command_serves_until_ctrl_c(run: Path):
     (run / "predictions").rename(run / "elsewhere")
     program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from segbench.cli.main import main; main()"
