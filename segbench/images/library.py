@@ -81,7 +81,7 @@ def load(path: Picture, image: ImageFile.ImageFile) -> Image.Image:
     :raises ImageError: it is damaged, or more than there is memory for.
     """
     _require_content(path, image)
-    image.info["tiles"] = [(str(tile[0]), str(tile[3])) for tile in image.tile]
+    image.info["tiles"] = [(str(tile[0]), str(tile[3])) for tile in image.tile or ()]  # of a stub without a decoder: None, before Pillow 11
     try:
         with _without_limit:
             image.load()

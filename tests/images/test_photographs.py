@@ -54,7 +54,10 @@ def test_a_photograph_that_is_turned_is_written_to_the_memory_that_is_given(tmp_
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.pgm"])
 def test_sixteen_bits_lose_the_lower_eight(tmp_path: Path, name: str) -> None:
-    Image.fromarray(WIDE).save(tmp_path / name)
+    if name.endswith(".pgm"):  # Pillow writes them of 16 bits since 11
+        (tmp_path / name).write_bytes(b"P5 %d %d 65535\n" % WIDE.shape[::-1] + WIDE.astype(">u2").tobytes())
+    else:
+        Image.fromarray(WIDE).save(tmp_path / name)
     assert np.array_equal(read_image(tmp_path / name), grey(GREY))
 
 

@@ -71,7 +71,9 @@ def test_without_a_folder_of_its_own_a_process_uses_a_private_one_among_temporar
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-    elsewhere = [caching.UserProvidedCacheLocator]
+    elsewhere = [
+        getattr(caching, "UserProvidedCacheLocator", None) or caching._UserProvidedCacheLocator
+    ]  # its name since numba 0.62, and before
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", elsewhere)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     with pytest.warns(RuntimeWarning, match="compiled kernels are kept in"):

@@ -135,7 +135,7 @@ def to_csv(table: pd.DataFrame) -> str:
 
     Text that a spreadsheet would run as a formula has an apostrophe in front, as spreadsheets write it.
     """
-    inert = table.map(_without_formula)
+    inert = table.apply(lambda column: column if pd.api.types.is_numeric_dtype(column) else column.map(_without_formula))
     inert.index = inert.index.map(_without_formula)
     return str(inert.to_csv(index=table.index.name is not None, lineterminator="\n"))
 
