@@ -23,12 +23,13 @@ MOST_ENTRIES = 25
 DIRECTION = {
     "": """errors parallel kernels < files < registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
         < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
-    "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
-        < counting boundary_counting upsampling_cuda dense_crf < counting_wide instance_counting error_counting upsampling""",
+    "kernels": """compiling confidence_bins < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
+        watershed index_bytes confidence_rows < counting boundary_counting upsampling_cuda dense_crf
+        < counting_wide instance_counting error_counting upsampling < confidence""",
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes < per_image < uncertainty image_counts < jackknife ranking counting conventions seeds""",
+        < boundary_iou error_causes calibration < per_image < uncertainty image_counts < jackknife ranking counting conventions seeds""",
     "images": """folders buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm whole_numbers
         < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "datasets": "base wildcards minicity_scenes < folder_samples < layout cityscapes opening < * < hf target_folder sunrgbd",
@@ -49,14 +50,14 @@ DIRECTION = {
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
-    "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes < speed comment publication
+    "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes calibration < speed comment publication
         < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < pictures command journals verification < evaluating shared_scoring merge_partials
         < run_suite""",
-    "console": "terminal registered < code_note parts errors < score run < compare < *",
+    "console": "terminal registered < code_note parts errors calibration < score run < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
 }
 
@@ -71,6 +72,8 @@ PACKAGES = {
     "kernels.bilinear": "",
     "kernels.dense_crf": "",
     "kernels.counting_torch": "torch",
+    "kernels.confidence": "torch",
+    "kernels.confidence_bins": "",
     "kernels.upsampling": "torch",
     "kernels.upsampling_cuda": "torch triton",
     "kernels.counting_cuda": "torch triton",

@@ -59,7 +59,15 @@ class Job:
     def work(self) -> Work:
         """What is evaluated."""
         save, command = self.suite.save_predictions, portable_command(self.suite, self.names, self.dataset)
-        how = (self.protocol, self.execution, command, self.suite.draws, {"save_predictions": save}, self.suite.border)
+        how = (
+            self.protocol,
+            self.execution,
+            command,
+            self.suite.draws,
+            {"save_predictions": save},
+            self.suite.border,
+            self.suite.calibration,
+        )
         evaluation = Evaluation(self.segmenters, self.dataset, *how)
         return Work(evaluation, self.out, save)
 

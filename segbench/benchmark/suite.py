@@ -126,6 +126,7 @@ class Suite:
     gallery: bool = setting(False, Truth(), "Also draw, for each class, the image on which a model does worst.")
     errors: bool = setting(False, Truth(), "Also say by which kind of mistake the mIoU is missing: errors by cause.")
     error_border: int = setting(3, Whole(1, 100), "With --errors: pixels from an edge that are near it.  [default: 3]")
+    calibration: bool = setting(False, Truth(), "Also say whether the softmax means what it says: ECE, Brier, NLL, AURC.")
     groups: str | None = setting(None, group_rule, f"What the intervals draw: {RULES}.  [default: images]", metavar="RULE")
     replicates: int | None = setting(
         None,

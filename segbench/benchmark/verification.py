@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -102,7 +103,8 @@ def verify_run(
     if suite.map:
         segmenter = mapped(segmenter, read_mapping(suite.map), dataset.labels)
     segmenter = execution.prepare(segmenter)
-    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, errors=_border_of(record)), list[Evaluated]()
+    beside: dict[str, Any] = {"errors": _border_of(record), "calibration": record.calibration is not None}
+    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, **beside), list[Evaluated]()
     for result in evaluation.evaluate(part):
         results.append(result)
         yield Progress(record.name, len(results), len(part))

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     "gallery",
     "errors",
     "error_border",
+    "calibration",
     "repeats",
     "channels_last",
     "compile",

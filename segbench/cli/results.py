@@ -1,4 +1,4 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `leaderboard`, `submit`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `calibration`, `leaderboard`, `submit`."""
 
 from __future__ import annotations
 
@@ -108,6 +108,21 @@ def errors(records: tuple[Path, ...], per_class: bool, plot: Path | None, as_jso
     from segbench.console.errors import print_errors
 
     print_errors(records, per_class=per_class, plot=plot, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--per-class", is_flag=True, help="Also print the ECE of every class.")
+@click.option("--plot", type=FILE, help="Draw the reliability of all records (.svg .png).")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def calibration(records: tuple[Path, ...], per_class: bool, plot: Path | None, as_json: bool) -> None:
+    """Say whether the networks of RECORDS (files, or folders that hold them) are as sure as they are right.
+
+    `run --calibration` counts confidence: ECE, class-wise ECE, Brier, NLL, AURC, and the reliability diagram.
+    """
+    from segbench.console.calibration import print_calibration
+
+    print_calibration(records, per_class=per_class, plot=plot, as_json=as_json)
 
 
 @click.command()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress, ShardCounted
+from segbench.console.calibration import print_calibration_of
 from segbench.console.errors import print_causes
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
 from segbench.console.terminal import NOTE, console, table
@@ -83,6 +84,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     for record in records:
         if record.errors:
             print_causes(record)
+    if counted := [record for record in records if record.calibration]:
+        print_calibration_of(counted)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
     for warning in warnings(records):
         console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)

@@ -63,7 +63,8 @@ class Evaluation:
     """Models on a dataset, as they are evaluated and as records tell it.
 
     ``draws``: what intervals draw. ``execution``: what the segmenters were prepared for. ``options``: what else decides whether a journal
-    may be continued. ``errors``: wrong pixels are counted by their cause, where an edge is near within so many pixels.
+    may be continued. ``errors``: wrong pixels are counted by their cause, where an edge is near within so many pixels. ``calibration``:
+    confidence is counted.
     """
 
     segmenters: Sequence[Segmenter]
@@ -74,6 +75,7 @@ class Evaluation:
     draws: Draws = AS_USUAL
     options: Mapping[str, Any] = field(default_factory=dict)
     errors: int | None = None
+    calibration: bool = False
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -117,12 +119,12 @@ class Evaluation:
 
     def counting(self, segmenter: Segmenter) -> Counting:
         """What is counted of a network."""
-        return counting_of(segmenter, self.dataset, self.errors)
+        return counting_of(segmenter, self.dataset, self.errors, self.calibration)
 
     def evaluate(self, dataset: Dataset, *, keep_class_maps: Keeping = False) -> Iterator[Evaluated]:
         """Run every model on a part of the dataset, or on all of it."""
-        more: dict[str, Any] = {"keep_class_maps": keep_class_maps, "graphs": self.execution.graphs, "errors": self.errors}
-        return evaluate(self.segmenters, dataset, protocol=self.protocol, **more)
+        what: dict[str, Any] = {"keep_class_maps": keep_class_maps, "errors": self.errors, "calibration": self.calibration}
+        return evaluate(self.segmenters, dataset, protocol=self.protocol, graphs=self.execution.graphs, **what)
 
     def outcome(self, position: int, results: Sequence[Evaluated]) -> Outcome:
         """The record of one model from what was evaluated of all images, in order."""

@@ -3,7 +3,8 @@
     ImageCounts     of one image: pair counts over bytes, and what else was counted in it
     Counted         of many, under one meaning of their bytes: sums, scores, and arrays by image
 
-Everything in it is whole numbers but V_rand and V_info, so images can be counted anywhere, in any order, and put together afterwards.
+Everything in it is whole numbers but V_rand, V_info and sums of probabilities, which are added in the order of the data set. So images can
+be counted anywhere, in any order, and put together afterwards.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
+from segbench.metrics.calibration import Calibration
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.error_causes import Errors
 from segbench.metrics.image_scores import image_miou
@@ -33,7 +35,7 @@ from segbench.metrics.per_image import PerImage
 from segbench.metrics.region_scores import SegmentScores, mean_scores
 from segbench.metrics.scores import Scores, score
 
-EXTRAS = ("boundary", "instances", "segments", "errors")
+EXTRAS = ("boundary", "instances", "segments", "errors", "calibration")
 
 _OPTIONS = {"Boundary IoU": "--boundary", "errors by cause": "--errors"}
 
@@ -44,6 +46,7 @@ class Counting:
 
     ``boundary``: pixels near the edges of classes, within this share of an image's diagonal. ``instances``: those of an instance map.
     ``segments``: regions of the class of this name. ``errors``: wrong pixels by their cause, where an edge is near within so many pixels.
+    ``calibration``: a network's confidence; label maps have none.
     """
 
     decoding: Decoding
@@ -51,6 +54,7 @@ class Counting:
     instances: InstanceRule | None = None
     segments: str | None = None
     errors: int | None = None
+    calibration: bool = False
 
     def __post_init__(self) -> None:
         if self.decoding.wide and self.beside_pairs:
@@ -74,7 +78,7 @@ class Counting:
         """Plain data; :meth:`from_dict` reads it back."""
         instances = self.instances and {"divisor": self.instances.divisor, "average_size": dict(self.instances.average_size)}
         own = {"boundary": self.boundary, "instances": instances, "segments": self.segments, "errors": self.errors}
-        return {"decoding": self.decoding.to_dict(), **own}
+        return {"decoding": self.decoding.to_dict(), **own, "calibration": self.calibration}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Counting:
@@ -83,7 +87,8 @@ class Counting:
         :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
         """
         instances = data["instances"] and InstanceRule(**data["instances"])
-        return cls(Decoding.from_dict(data["decoding"]), data["boundary"], instances, data["segments"], data["errors"])
+        own = data["boundary"], instances, data["segments"], data["errors"], data["calibration"]
+        return cls(Decoding.from_dict(data["decoding"]), *own)
 
     @cached_property
     def instance_table(self) -> InstanceTable | None:
@@ -104,6 +109,7 @@ class ImageCounts:
     instances: Rows | None = None
     segments: SegmentScores | None = None
     errors: Errors | None = None
+    calibration: Calibration | None = None
     problem: str | None = None
     way_out: str = ""
 
@@ -115,6 +121,7 @@ class ImageCounts:
             "instances": None if self.instances is None else self.instances.tolist(),
             "segments": self.segments and [None if math.isnan(value) else value for value in astuple(self.segments)],
             "errors": self.errors and self.errors.to_dict(),
+            "calibration": self.calibration and self.calibration.to_dict(),
             "problem": self.problem,
             "way_out": self.way_out or None,
         }
@@ -126,13 +133,14 @@ class ImageCounts:
 
         :raises KeyError, TypeError, ValueError: something is missing or does not fit.
         """
-        boundary, instances, segments, errors = (data.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, calibration = (data.get(name) for name in EXTRAS)
         return cls(
             PairCounts.from_rows(data["pairs"]),
             None if boundary is None else Boundaries.from_dict(boundary, classes),
             None if instances is None else np.array(instances, np.int64).reshape(-1, 4),
             None if segments is None else SegmentScores(*(math.nan if value is None else float(value) for value in segments)),
             None if errors is None else Errors.from_dict(errors, classes),
+            None if calibration is None else Calibration.from_dict(calibration, classes),
             data.get("problem"),
             data.get("way_out", ""),
         )
@@ -290,6 +298,12 @@ class Counted:
         return Errors.total(counted) if counted else None
 
     @property
+    def calibration(self) -> Calibration | None:
+        """The confidence of a network, of all images together."""
+        counted = self.extras.get("calibration")
+        return Calibration.total(counted) if counted else None
+
+    @property
     def segments(self) -> SegmentScores | None:
         """The means of V_rand and V_info over the images."""
         return None if self.per_image.segments is None else mean_scores(self.per_image.segments)
@@ -304,13 +318,14 @@ class Counted:
     @cached_property
     def per_image(self) -> PerImage:
         """What was counted in each image."""
-        boundary, instances, segments, errors = (self.extras.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, calibration = (self.extras.get(name) for name in EXTRAS)
         return PerImage(
             self.matrices,
             np.stack([image.counts for image in boundary]) if boundary else None,
             self._weighted(instances) if instances else None,
             np.array([astuple(image) for image in segments]) if segments else None,
             np.stack([image.counts for image in errors]) if errors else None,
+            np.stack([image.numbers for image in calibration]) if calibration else None,
         )
 
     def _weighted(self, rows: Sequence[Rows]) -> NDArray[np.float64]:

@@ -19,13 +19,20 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import BOUNDARY
+from segbench.metrics.calibration import CALIBRATION
 from segbench.metrics.error_causes import ERRORS
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.matrices import Matrices
 from segbench.metrics.region_scores import SEGMENTS
 from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_rows
 
-STATISTICS: dict[str, Statistic] = {"boundary": BOUNDARY, "instances": INSTANCES, "segments": SEGMENTS, "errors": ERRORS}
+STATISTICS: dict[str, Statistic] = {
+    "boundary": BOUNDARY,
+    "instances": INSTANCES,
+    "segments": SEGMENTS,
+    "errors": ERRORS,
+    "calibration": CALIBRATION,
+}
 """What may be counted beside pairs, by the field of :class:`PerImage`."""
 
 OF_PAIRS: dict[str, Kind] = {
@@ -48,7 +55,8 @@ class PerImage:
     Where they were asked for there are the counts of Boundary IoU int64[N, C, 3] (:class:`segbench.metrics.boundary_iou.Boundaries`) and
     the weighted hits and misses of instances float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are
     V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`). ``errors`` are the
-    wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`).
+    wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`); ``calibration`` float64[N, S]
+    (:class:`segbench.metrics.calibration.Calibration`).
     """
 
     counts: NDArray[np.int64] | Matrices
@@ -56,6 +64,7 @@ class PerImage:
     instances: Floats | None = None
     segments: Floats | None = None
     errors: NDArray[np.int64] | None = None
+    calibration: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.counts)
