@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     "errors",
     "error_border",
     "calibration",
+    "corruptions",
+    "severity",
     "repeats",
     "channels_last",
     "compile",

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress, ShardCounted
 from segbench.console.calibration import print_calibration_of
+from segbench.console.corruptions import print_corrupted
 from segbench.console.errors import print_causes
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
 from segbench.console.terminal import NOTE, console, table
@@ -51,6 +52,8 @@ def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False
                     print(dump_json([*plain_rows(event.records, event.profiles), *errors]), end="")
                     continue
                 print_tables(event.records, event.profiles, per_class=per_class)
+                if event.corrupted:
+                    print_corrupted(event.corrupted, per_class=per_class)
                 print_failures(failed)
                 console().print(f"records, tables and plots: {event.folder}", style=NOTE, markup=False, soft_wrap=True)
     return not failed

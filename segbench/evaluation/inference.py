@@ -23,6 +23,7 @@ from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import Array, download, pinned_room, upload
 from segbench.files.remote import read_ahead
+from segbench.images.corruptions.corrupting import corrupt
 from segbench.labels.decoding import Decoding
 from segbench.metrics.calibration import Calibration
 from segbench.metrics.image_counts import Counting, ImageCounts
@@ -93,11 +94,8 @@ def evaluate(
         segmenter.network.eval()
         with blaming(segmenter.title):
             _refuse_unfit(segmenter, dataset, protocol)
-            if calibration and segmenter.mapping:
-                raise LabelError(
-                    f"model {segmenter.name!r} has classes of its own, and the confidence of a class that is mapped is not defined; "
-                    "leave out --calibration, or run models that know the dataset's classes"
-                )
+            if calibration:
+                _refuse_mapped(segmenter)
     if protocol.void == "masked":
         segmenters = [_without_void(segmenter) for segmenter in segmenters]
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
@@ -114,15 +112,7 @@ def evaluate(
     kept = keep_class_maps if callable(keep_class_maps) else lambda _: bool(keep_class_maps)
     runs = ((each.sample, _run(passes, each, whole_maps or kept(each.sample))) for each in reads)
     for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
-        found = take_pairs()
-        for segmenter, largest in zip(segmenters, found[:, PAIRS : PAIRS + 1].copy().view(np.float64).ravel().tolist(), strict=True):
-            with blaming(segmenter.title):
-                refuse_infinite(largest, segmenter.name, sample.id, HALF_HINT if protocol.precision == "fp16" else "")
-        tables = found[:, :PAIRS].reshape(-1, 256, 256)
-        counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
-        if calibration:
-            sums = found[:, PAIRS + 1 :].copy().view(np.float64)
-            counts = [replace(each, calibration=Calibration(own)) for each, own in zip(counts, sums, strict=True)]
+        counts = _counts_of(sample, segmenters, countings, take_pairs(), HALF_HINT if protocol.precision == "fp16" else "")
         class_maps = [_of_dataset(segmenter, take()[0]) for segmenter, take in zip(segmenters, take_class_maps, strict=False)]
         if whole_maps:
             target = dataset.read_target(sample)
@@ -158,6 +148,37 @@ def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) ->
     refuse_unit_normalisation(segmenter)
     if protocol.precision == "tf32" and segmenter.device.type != "cuda":
         raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {segmenter.device.type}; leave out --precision")
+
+
+def _refuse_mapped(segmenter: Segmenter) -> None:
+    """Check that a segmenter's classes are the dataset's own.
+
+    :raises LabelError: they are not.
+    """
+    if segmenter.mapping:
+        raise LabelError(
+            f"model {segmenter.name!r} has classes of its own, and the confidence of a class that is mapped is not defined; "
+            "leave out --calibration, or run models that know the dataset's classes"
+        )
+
+
+def _counts_of(
+    sample: Sample, segmenters: Sequence[Segmenter], countings: Sequence[Counting], found: Array, hint: str
+) -> list[ImageCounts]:
+    """What every model gave for a sample, from the numbers of :func:`_run`.
+
+    :raises NetworkError: scores are not finite.
+    """
+    largest = found[:, PAIRS : PAIRS + 1].copy().view(np.float64).ravel().tolist()
+    for segmenter, own in zip(segmenters, largest, strict=True):
+        with blaming(segmenter.title):
+            refuse_infinite(own, segmenter.name, sample.id, hint)
+    tables = found[:, :PAIRS].reshape(-1, 256, 256)
+    counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
+    if not countings[0].calibration:
+        return counts
+    sums = found[:, PAIRS + 1 :].copy().view(np.float64)
+    return [replace(each, calibration=Calibration(own)) for each, own in zip(counts, sums, strict=True)]
 
 
 def _counts(sample: Sample, segmenter: Segmenter, counting: Counting, counts: NDArray[np.int64]) -> ImageCounts:
@@ -267,6 +288,8 @@ def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.devi
         image, target = read_photograph(sample, pinned_room(device)), dataset.read_target(sample)
     except ImageError as error:
         raise DataError(str(error), way_out=f"`segbench data check {dataset.reference}` names every file that cannot be read") from error
+    if dataset.corruption is not None:
+        image[...] = corrupt(image, *dataset.corruption, sample.id)
     if image.shape[:2] != target.shape:
         raise DataError(
             f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)"
