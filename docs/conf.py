@@ -33,3 +33,4 @@ html_theme = "furo"
 html_title = "segbench"
 html_static_path = ["static"]
 html_css_files = ["wide.css"]
+html_extra_path = ["../segbench/files/schemas"]  # run.schema.json and the others, beside the pages

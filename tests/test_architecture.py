@@ -26,10 +26,11 @@ DIRECTION = {
     "kernels": """compiling confidence_bins < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
         filtering watershed index_bytes confidence_rows < counting boundary_counting upsampling_cuda dense_crf
         < counting_wide instance_counting error_counting upsampling < confidence""",
-    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text",
+    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes calibration < per_image < uncertainty image_counts < jackknife ranking counting conventions seeds""",
+        < boundary_iou error_causes trimap calibration < per_image < uncertainty image_counts
+        < jackknife ranking counting conventions seeds < fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "images.corruptions": "filters < * < corrupting",
@@ -41,7 +42,7 @@ DIRECTION = {
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": """shard data_facts environment groups device provenance portable shape < run_record profile partial
-        < per_image merging identity corruption_record < comparison agreement < seeds < gate""",
+        < schema per_image merging identity corruption_record < comparison agreement < seeds < gate""",
     "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume < run
         < surviving""",
     "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record
@@ -54,7 +55,7 @@ DIRECTION = {
     "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes calibration corruptions
         < speed comment publication < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
-    "report.pages": "board_texts speed < markdown html_tables < payload < html < board_files",
+    "report.pages": "board_texts speed image_sums < markdown html_tables < payload < html < board_files < viewing",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
         < evaluating shared_scoring merge_partials < run_suite""",
@@ -80,6 +81,7 @@ PACKAGES = {
     "kernels.counting_cuda": "torch triton",
     "files": "",
     "files.yaml_schema": "yaml",
+    "files.json_schema": "",
     "labels": "",
     "metrics": "",
     "images": "llvmlite numba PIL",

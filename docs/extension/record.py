@@ -9,11 +9,12 @@ from dataclasses import fields
 from typing import Any
 
 from docs.extension.text import fenced, markdown, table
-from segbench.files.shapes import Kinds, Shape
+from segbench.files.shapes import Shape
 from segbench.records import profile
 from segbench.records.profile import PROFILE_SCHEMA, Profile
 from segbench.records.run_record import RUN_SCHEMA
-from segbench.records.shape import PAPER, PROFILE, RUN, TRAINED
+from segbench.records.schema import profile_schema, run_schema
+from segbench.records.shape import PAPER, PROFILE, REQUIRED, RUN, TRAINED
 
 HEAD = f"""# Records
 
@@ -26,6 +27,10 @@ to segbench. A reader in another language needs `confusion` and `labels` alone.
 `segbench run` writes `records/NAME.json`, and `segbench score --json FILE` the same. Beside it lies `NAME.npz` with what was counted in
 every image, which `segbench compare` needs: `ids`, and `counts` int64[N, C, C+1].
 
+"""
+SCHEMA = """`segbench schema run` prints it, and `profile`, `suite` and `board` those of the other files. The readers check by the same
+tables of types that the schemas are made of, so what a schema refuses is refused with every fact of another type named; that counts fit
+together is checked behind it.
 """
 SHAPES: dict[str, Shape] = {"model": {**RUN["model"], "paper": PAPER, "trained_on": TRAINED}}  # type: ignore[dict-item]
 MEANINGS = {
@@ -76,7 +81,8 @@ MEANINGS = {
     "iiou": "iIoU by class, where the dataset has instances.",
     "boundary": "The counts of Boundary IoU, where they were asked for.",
     "errors": "Wrong pixels by their cause, where they were asked for: how many pixels from an edge are near it (`border`), and of each "
-    "cause the pixels of every class by target and by prediction.",
+    "cause the pixels of every class by target and by prediction; and `segments` of the target by size.",
+    "trimap": "Pixels of each class within some widths of an edge of the target, where they were asked for: hits, target, predicted.",
     "calibration": "The confidence of a network, where it was asked for: evaluated `pixels`, the sums of `nll` and `brier`, pixels, hits "
     "and the sum of confidence in 15 `bins`, pixels and wrong ones in the `steps` of confidence that have any, the surest first, and for "
     "each of the `classes` the sum of its probability and its pixels in every bin.",
@@ -85,9 +91,7 @@ MEANINGS = {
     "confusion": "Whole numbers: a row for each class of the target, a column for each predicted class, and a last one for no class. "
     "Of more than 254 classes it is an object: its `cells` are [row, column, pixels], for what is not 0.",
 }
-REQUIRED = ("schema", "model", "dataset", "protocol", "environment", "command", "labels", "confusion")
 TYPES = {str: "text", int: "whole number", float: "number", dict: "object", list: "list", bool: "true or false", None: "null"}
-JSON_TYPES = {str: "string", int: "integer", float: "number", dict: "object", list: "array", bool: "boolean", None: "null"}
 LISTS = ("confusion",)
 TEXTS = ("schema", "signature")
 
@@ -100,27 +104,16 @@ def page() -> str:
         [
             HEAD + table(["key", "type", "required", "meaning"], rows),
             "### JSON Schema\n",
-            fenced("json", json.dumps(json_schema(), indent=2)),
+            SCHEMA,
+            fenced("json", json.dumps(run_schema(), indent=2)),
             f"## {PROFILE_SCHEMA}\n",
             markdown((inspect.getdoc(profile) or "").partition("\n\n")[2]) + "\n",
             markdown((inspect.getdoc(Profile) or "").partition(">>>")[0]) + "\n",
             table(["key", "type"], profile_rows),
+            "### JSON Schema of a profile\n",
+            fenced("json", json.dumps(profile_schema(), indent=2)),
         ]
     )
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of a run record: what :func:`segbench.read_run` asks for before it looks at what the numbers say."""
-    properties: dict[str, Any] = {"schema": {"const": RUN_SCHEMA}}
-    for path in MEANINGS:
-        if "." not in path and path != "schema":
-            shape = SHAPES.get(path, RUN.get(path))
-            properties[path] = _object(shape) if isinstance(shape, Mapping) else {"type": _json_type(path, shape)}
-    integers = {"type": "array", "items": {"type": "integer", "minimum": 0}}
-    cells = {"type": "array", "items": integers}
-    properties["confusion"] = {"type": ["array", "object"], "items": integers, "properties": {"cells": cells}}
-    draft = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": draft, "title": RUN_SCHEMA, "type": "object", "required": list(REQUIRED), "properties": properties}
 
 
 def leaves(data: Mapping[str, Any]) -> Iterator[str]:
@@ -129,21 +122,6 @@ def leaves(data: Mapping[str, Any]) -> Iterator[str]:
         yield name
         if name in ("model", "dataset", "protocol"):
             yield from (f"{name}.{inner}" for inner in value)
-
-
-def _object(shape: Shape) -> dict[str, Any]:
-    properties = {name: _object(each) if isinstance(each, Mapping) else {"type": _json_types(each)} for name, each in shape.items()}
-    nullable = ["object", "null"] if shape in (PAPER, TRAINED) else "object"
-    return {"type": nullable, "properties": properties}
-
-
-def _json_types(kinds: Kinds) -> Any:
-    names = [JSON_TYPES[kind] for kind in kinds]
-    return names[0] if len(names) == 1 else names
-
-
-def _json_type(path: str, kinds: Any) -> Any:
-    return _json_types(kinds) if kinds else "array" if path in LISTS else "string" if path in TEXTS else "object"
 
 
 def _type(path: str) -> str:

@@ -25,6 +25,9 @@ HEAD = """# YAML files
 Every file is read by one language: all problems of a file are named in one pass, each with its line, its key and the nearest key that
 exists. Paths are relative to the file they stand in, but `out` of a suite, which is where the run is started.
 
+Editors complete and check a suite or a board by its JSON Schema: `segbench schema --out .` writes them, and a line of the file says
+which one it is, `# yaml-language-server: $schema=suite.schema.json`.
+
 """
 FORMS = {"text": "text", "names": "a list of names, or text with commas", "parse_size": "`HxW`", "parse_input_size": "`HxW`, or a number"}
 FORMS |= {

@@ -13,7 +13,7 @@ from segbench.errors import RecordError
 from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.run import Evaluation, Outcome, record_file
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.image_counts import Counted
+from segbench.metrics.image_counts import NOTHING, Counted
 from segbench.records.corruption_record import CORRUPTED, FACTS, Condition, CorruptionRecord, read_corruptions
 from segbench.records.run_record import RunRecord
 
@@ -27,7 +27,7 @@ def evaluate_corrupted(
     """
     files = [record_file(out, each.record.name).with_suffix(CORRUPTED) for each in outcomes]
     records = [_begun(file, outcome.record) for file, outcome in zip(files, outcomes, strict=True)]
-    plain = replace(evaluation, errors=None, calibration=False)
+    plain = replace(evaluation, beside=NOTHING)
     for condition in conditions:
         if all(condition in record.corrupted for record in records):
             continue

@@ -61,15 +61,7 @@ class Job:
     def work(self) -> Work:
         """What is evaluated."""
         save, command = self.suite.save_predictions, portable_command(self.suite, self.names, self.dataset)
-        how = (
-            self.protocol,
-            self.execution,
-            command,
-            self.suite.draws,
-            {"save_predictions": save},
-            self.suite.border,
-            self.suite.calibration,
-        )
+        how = (self.protocol, self.execution, command, self.suite.draws, {"save_predictions": save}, self.suite.beside)
         evaluation = Evaluation(self.segmenters, self.dataset, *how)
         return Work(evaluation, self.out, save)
 
@@ -80,7 +72,7 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ra
     :param ranks: processes that do this together; all but the first end when their images are counted.
     :param shard: the images that are counted; of a part only its partial is written, and :mod:`segbench.records.merging` merges them.
     """
-    job = load_job(suite, dataset.first(suite.limit), device)
+    job = load_job(suite, averaged(suite, dataset).first(suite.limit), device)
     yield Loaded(job.segmenters, job.protocol)
     require_writable(job.out)
     require_files(job.dataset)
@@ -106,6 +98,14 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ra
             finished = replace(finished, corrupted=corrupted)
         yield finished
         raise_unreadable(unreadable)
+
+
+def averaged(suite: Suite, dataset: Dataset) -> Dataset:
+    """The dataset, of whose classes means hold those that a suite names.
+
+    :raises LabelError: there is no such class.
+    """
+    return replace(dataset, labels=dataset.labels.averaging(suite.average_over)) if suite.average_over else dataset
 
 
 def load_job(suite: Suite, dataset: Dataset, device: torch.device) -> Job:

@@ -13,6 +13,7 @@ Every problem of a file is found in one pass, and named with its line, its key a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +21,21 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import DataError, nearest
 from segbench.evaluation.protocol import Protocol
-from segbench.files.settings import Location, Truth, Whole, names, setting, text
+from segbench.files.settings import Location, Truth, Whole, names, setting, takes, text
 from segbench.records.groups import RULES, Draws, group_rule
 
 if TYPE_CHECKING:
     from segbench.evaluation.execution import Execution
+    from segbench.metrics.image_counts import Beside
 
 
+def _mapping_of(values: Mapping[str, Any], form: str) -> dict[str, Any]:
+    """JSON Schema of a mapping of models, or of the texts that the command line takes."""
+    texts = {"type": "array", "items": {"type": "string", "pattern": form}}
+    return {"anyOf": [{"type": "object", "additionalProperties": values}, texts]}
+
+
+@takes(_mapping_of({"type": "string"}, ".=."))
 def weight_files(value: Any) -> dict[str, Path]:
     """Files of weights by model, from a mapping or from texts ``NAME=FILE``.
 
@@ -37,6 +46,7 @@ def weight_files(value: Any) -> dict[str, Path]:
     return {name: Path(file) for name, file in _pairs(value, "NAME=FILE", "; tell them apart: {name}:first=FILE {name}:second=FILE")}
 
 
+@takes(_mapping_of({"type": ["string", "number"]}, ".=."))
 def titles(value: Any) -> dict[str, str]:
     """What models are called, from a mapping or from texts ``NAME=TITLE``.
 
@@ -45,6 +55,7 @@ def titles(value: Any) -> dict[str, str]:
     return {str(name): str(title) for name, title in (value.items() if isinstance(value, Mapping) else _pairs(value, "NAME=TITLE"))}
 
 
+@takes(_mapping_of({"type": "object"}, ".=."))
 def arguments(value: Any) -> dict[str, dict[str, Any]]:
     """Arguments by model, from a mapping of mappings or from texts ``KEY=VALUE`` (of every model: the name is empty) or ``NAME.KEY=VALUE``.
 
@@ -160,8 +171,16 @@ class Suite:
     per_class: bool = setting(False, Truth(), "Also print the IoU of every class.")
     save_predictions: bool = setting(False, Truth(), "Also write class maps as label ids under OUT/predictions/MODEL.")
     gallery: bool = setting(False, Truth(), "Also draw, for each class, the image on which a model does worst.")
+    average_over: tuple[str, ...] = setting(
+        (),
+        names,
+        "Average over these classes alone; pixels of the others still count as errors.",
+        metavar="CLASS,CLASS,...",
+        write=lambda value: shlex.quote(",".join(value)),
+    )
     errors: bool = setting(False, Truth(), "Also say by which kind of mistake the mIoU is missing: errors by cause.")
     error_border: int = setting(3, Whole(1, 100), "With --errors: pixels from an edge that are near it.  [default: 3]")
+    trimap: bool = setting(False, Truth(), "Also score pixels by their distance from an edge of the target: the trimap curve.")
     calibration: bool = setting(False, Truth(), "Also say whether the softmax means what it says: ECE, Brier, NLL, AURC.")
     corruptions: tuple[str, ...] = setting(
         (), corruption_names, "Also run on corrupted images: `all`, or names separated by commas.", metavar="all|NAME,...", write=",".join
@@ -185,9 +204,11 @@ class Suite:
         return Draws(self.groups, self.replicates)
 
     @property
-    def border(self) -> int | None:
-        """How near an edge is near where wrong pixels are counted by their cause; ``None`` if they are not."""
-        return self.error_border if self.errors else None
+    def beside(self) -> Beside:
+        """What is counted beside pairs."""
+        from segbench.metrics.image_counts import Beside  # numpy
+
+        return Beside(self.error_border if self.errors else None, self.trimap, self.calibration)
 
     @property
     def conditions(self) -> list[tuple[str, int]]:

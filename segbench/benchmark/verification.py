@@ -12,7 +12,6 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -27,7 +26,7 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import read_mapping
 from segbench.leaderboards.submission import contradictions
-from segbench.metrics.image_counts import Counted, Counting
+from segbench.metrics.image_counts import Beside, Counted, Counting
 from segbench.models.adapters.base import sha256_of_files
 from segbench.models.loading import Wanted, load_models, wanted_models
 from segbench.models.weights import bundled
@@ -88,6 +87,7 @@ def verify_run(
     :raises RecordError: the weights are not there, or these are other data.
     """
     check, record, protocol = check or Check(), read_run(path), Protocol(**suite.protocol)
+    dataset = _averaging_as(record, dataset)
     if problems := [*contradictions(path, record), *_other_protocol(record, protocol)]:
         yield _false(path, record, problems, check)
         return
@@ -103,8 +103,7 @@ def verify_run(
     if suite.map:
         segmenter = mapped(segmenter, read_mapping(suite.map), dataset.labels)
     segmenter = execution.prepare(segmenter)
-    beside: dict[str, Any] = {"errors": _border_of(record), "calibration": record.calibration is not None}
-    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, **beside), list[Evaluated]()
+    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, beside=_beside(record)), list[Evaluated]()
     for result in evaluation.evaluate(part):
         results.append(result)
         yield Progress(record.name, len(results), len(part))
@@ -121,6 +120,7 @@ def verify_label_maps(
     :raises DataError: as for `segbench score`.
     """
     check, record = check or Check(), read_run(path)
+    dataset = _averaging_as(record, dataset)
     if problems := list(contradictions(path, record)):
         yield _false(path, record, problems, check)
         return
@@ -130,7 +130,7 @@ def verify_label_maps(
     part = _sampled(path, dataset, check)
     decoding = Decoding.of_files(dataset.labels, encoding=encodings[0], target_encoding=encodings[1])
     ratio = record.boundary.ratio if record.boundary else None
-    counting = Counting(decoding, ratio, dataset.instances if record.iiou else None, dataset.segments, _border_of(record))
+    counting = Counting(decoding, ratio, dataset.instances if record.iiou else None, dataset.segments, **vars(_beside(record)))
     items = []
     for item in count_folder(preds, part, counting):
         items.append(item)
@@ -141,8 +141,16 @@ def verify_label_maps(
     yield replace(done, machine=())  # nothing is rounded
 
 
-def _border_of(record: RunRecord) -> int | None:
-    return record.errors.border if record.errors else None
+def _averaging_as(record: RunRecord, dataset: Dataset) -> Dataset:
+    """The dataset, of whose classes means hold those of a record; as it is where its classes are others."""
+    if record.labels.class_names != dataset.labels.class_names or record.labels.averaged == dataset.labels.averaged:
+        return dataset
+    names = [record.labels.class_names[index] for index in record.labels.averaged]
+    return replace(dataset, labels=dataset.labels.averaging(names))
+
+
+def _beside(record: RunRecord) -> Beside:
+    return Beside(record.errors.border if record.errors else None, record.trimap is not None, record.calibration is not None)
 
 
 def _verified(path: Path, record: RunRecord, outcome: Outcome, check: Check) -> Verified:

@@ -59,8 +59,10 @@ if TYPE_CHECKING:
     "groups",
     "replicates",
     "gallery",
+    "average_over",
     "errors",
     "error_border",
+    "trimap",
     "calibration",
     "corruptions",
     "severity",
@@ -134,10 +136,12 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard
     show_default=True,
     help="Width of that band, as a share of the diagonal.",
 )
+@options_of(Suite, "average_over")
 @click.option("--errors", is_flag=True, help="Also say by which kind of mistake the mIoU is missing: errors by cause.")
 @click.option(
     "--error-border", type=click.IntRange(1, 100), default=3, show_default=True, help="With --errors: pixels from an edge that are near it."
 )
+@click.option("--trimap", is_flag=True, help="Also score pixels by their distance from an edge of the target: the trimap curve.")
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @click.option("--out", type=FOLDER, default=Path("partials"), help="With --shard, or under torchrun: where counts go.  [default: partials]")
 @SHARD_OPTION
@@ -201,14 +205,22 @@ def _scoring(preds: Path, dataset: Dataset, official_json: Path | None, options:
     mapping = mapping_of(rule, known, dataset) if rule else None
     if official_json and mapping:
         raise click.UsageError("--official-json knows Cityscapes' own classes only; leave out --map")
+    if options["average_over"]:
+        dataset = _averaging(dataset, options)
     dataset = select(dataset, preds, names=names, limit=options["limit"], only=options["only"])
     encodings = {key: options[key] for key in ("encoding", "target_encoding")}
     boundary = options["boundary_ratio"] if options["boundary"] else None
     errors = options["error_border"] if options["errors"] else None
     decoding = Decoding.of_files(dataset.labels, mapping=mapping, **encodings)
-    counting = Counting(decoding, boundary, dataset.instances, dataset.segments, errors)
+    counting = Counting(decoding, boundary, dataset.instances, dataset.segments, errors, options["trimap"])
     name = options["name"] or preds.resolve().name
     return Scoring(preds, dataset, counting, names, name, Draws(options["groups"], options["replicates"]), options["explain"])
+
+
+def _averaging(dataset: Dataset, options: dict[str, Any]) -> Dataset:
+    if options["explain"]:
+        raise click.UsageError("--explain says what other tools make of all classes; leave out --average-over")
+    return replace(dataset, labels=dataset.labels.averaging(options["average_over"]))
 
 
 def _count(scoring: Scoring, options: dict[str, Any], ranks: Ranks, shard: Shard | None) -> tuple[Counted | None, Callable[[], None]]:

@@ -1,14 +1,18 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `calibration`, `corruptions`, `leaderboard`, `submit`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `calibration`, `corruptions`, `means`, boards and more."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from segbench.cli.options import FILE, FOLDER, GROUPS_OPTION, names_in
+from segbench.cli.options import DATASET_OPTIONS, FILE, FOLDER, GROUPS_OPTION, dataset_named, names_in
 from segbench.errors import DataError
+
+if TYPE_CHECKING:
+    from segbench.datasets.base import Dataset
+    from segbench.records.run_record import RunRecord
 
 
 @click.command()
@@ -141,6 +145,28 @@ def corruptions(records: tuple[Path, ...], reference: str | None, per_class: boo
 
 
 @click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option(
+    "--average-over", metavar="CLASS,CLASS,...", help="Average over these classes alone; pixels of the others still count as errors."
+)
+@click.option(
+    "--foreground", metavar="CLASS,CLASS,...", help="Classes of the foreground.  [default: all but `background`; the second of two]"
+)
+@GROUPS_OPTION
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def means(records: tuple[Path, ...], average_over: str | None, foreground: str | None, groups: str | None, as_json: bool) -> None:
+    """Print more means of RECORDS (files, or folders that hold them): image by image, class by class, the worst images, and the foreground.
+
+    They need what was counted in every image, which lies beside a record.
+    """
+    from segbench.console.means import Wanted, print_means
+
+    print_means(
+        records, Wanted(names_in(average_over) if average_over else (), names_in(foreground) if foreground else (), groups), as_json=as_json
+    )
+
+
+@click.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what the records give.")
 @click.option("--png", is_flag=True, help="Also write every plot as PNG, light and dark.")
@@ -170,3 +196,44 @@ def submit(record: Path, board: Path) -> None:
     for path in add(record, board):
         click.echo(f"wrote {path}")
     click.echo(f"next: segbench leaderboard {board.parent if (board.parent / 'README.md').is_file() else board}")
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@DATASET_OPTIONS
+@click.option("--port", type=click.IntRange(min=0, max=65535), default=0, help="Where it is served.  [default: a port that is free]")
+def view(run: Path, port: int, **options: Any) -> None:
+    """Show the folder of a RUN in a browser on this machine: the boards' page, and the picture of any image if predictions were kept.
+
+    Without --dataset the data are those that the records name.
+    """
+    from segbench.console.view import view as show
+    from segbench.datasets import DATASETS
+
+    def open_data(record: RunRecord) -> Dataset:
+        name = options["dataset"] or str(record.dataset["name"])
+        if options["dataset"] is None and name not in DATASETS.table:
+            raise DataError(
+                f"{run}: its data are called {name!r}, which is no dataset of segbench", way_out="name them: --dataset and --data"
+            )
+        return dataset_named(name, options["data"], options["split"] or str(record.dataset["split"]))
+
+    show(run, open_data, port)
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["run", "profile", "suite", "board"]), required=False)
+@click.option("--out", type=FOLDER, help="Write KIND.schema.json of every kind into this folder.")
+def schema(kind: str | None, out: Path | None) -> None:
+    """Print the JSON Schema of a KIND of file: run records, profiles, suites, the rules of boards.
+
+    Editors complete a YAML file whose first line is `# yaml-language-server: $schema=suite.schema.json`.
+    """
+    from segbench.console.schema import schema_text, write_schemas
+
+    if (kind is None) == (out is None):
+        raise click.UsageError("give a KIND to print, or --out FOLDER to write them all")
+    if kind is not None:
+        click.echo(schema_text(kind), nl=False)
+    for path in write_schemas(out) if out else ():
+        click.echo(f"wrote {path}")

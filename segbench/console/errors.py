@@ -10,6 +10,8 @@ from segbench.errors import DataError, UsageError
 from segbench.files.json_text import dump_json
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.causes import HEADER, Causes, causes_note, causes_of
+from segbench.report.tables.intervals import half_width
+from segbench.report.tables.numbers import percent
 
 SUFFIXES = (".svg", ".png")
 
@@ -49,6 +51,16 @@ def print_causes(record: RunRecord, *, per_class: bool = False) -> None:
     """The table of a record, on standard output."""
     causes, show = Causes(record), console()
     show.print(table([f"{record.name}: {HEADER[0]}", *HEADER[1:]], causes.rows))
+    show.print(table(*causes.size_table()))
     if per_class:
         show.print(table(*causes.class_table()))
     show.print(causes_note(causes), style=NOTE, markup=False, soft_wrap=True)
+
+
+def print_trimap(record: RunRecord) -> None:
+    """The trimap curve of a record that has one, on standard output."""
+    assert record.trimap is not None
+    widths = record.trimap.mious(record.labels)
+    cells = [percent(value, float(half_width(record, f"trimap_miou_{width}"))) for width, value in widths.items()]
+    header = [f"{record.name}: within px of an edge", *map(str, widths), "all"]
+    console().print(table(header, [["mIoU", *cells, percent(record.scores.miou)]]))

@@ -8,7 +8,7 @@ from itertools import groupby
 from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress, ShardCounted
 from segbench.console.calibration import print_calibration_of
 from segbench.console.corruptions import print_corrupted
-from segbench.console.errors import print_causes
+from segbench.console.errors import print_causes, print_trimap
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
 from segbench.console.terminal import NOTE, console, table
 from segbench.evaluation.protocol import Protocol
@@ -87,6 +87,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
     for record in records:
         if record.errors:
             print_causes(record)
+        if record.trimap:
+            print_trimap(record)
     if counted := [record for record in records if record.calibration]:
         print_calibration_of(counted)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segbench.console.errors import print_causes
+from segbench.console.errors import print_causes, print_trimap
 from segbench.console.terminal import console, progress_bar, table
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import label_space
@@ -43,7 +43,7 @@ def mapping_of(rule: str, pred_labels: str, dataset: Dataset) -> LabelMapping | 
     """
     path = Path(pred_labels)
     source = read_label_space(path) if path.suffix in (".yaml", ".yml") else label_space(pred_labels)
-    if source == dataset.labels:
+    if source == dataset.labels.averaging(dataset.labels.class_names):
         return None
     mapping = read_mapping(rule).between(source, dataset.labels)
     console(stderr=True).print(describe_mapping(mapping), markup=False, soft_wrap=True)
@@ -79,6 +79,8 @@ def print_scores(record: RunRecord) -> None:
         show.print(table(["category", "IoU"], [[name, percent(iou, width)] for (name, iou), width in categories]))
     if record.errors:
         print_causes(record)
+    if record.trimap:
+        print_trimap(record)
     show.print("   ".join(_headline(record)) + "   (per cent)")
     show.print(averaging(record), style="dim", markup=False, soft_wrap=True)
     for note in (interval_note([record]), without_interval(record)):

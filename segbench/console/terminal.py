@@ -64,6 +64,9 @@ class _Lines(Progress):
         super().advance(task_id, advance)
         self._say(task_id)
 
+    def stop(self) -> None:
+        """Nothing was drawn; rich before 14.3 prints an empty line here."""
+
     def update(self, task_id: TaskID, **fields: Any) -> None:
         super().update(task_id, **fields)
         self._say(task_id)

@@ -26,7 +26,7 @@ from segbench.files.remote import read_ahead
 from segbench.images.corruptions.corrupting import corrupt
 from segbench.labels.decoding import Decoding
 from segbench.metrics.calibration import Calibration
-from segbench.metrics.image_counts import Counting, ImageCounts
+from segbench.metrics.image_counts import NOTHING, Beside, Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
 from segbench.models.finite import refuse_infinite_weights, refuse_unit_normalisation
 from segbench.models.outputs import refuse_infinite
@@ -66,8 +66,7 @@ def evaluate(
     protocol: Protocol | None = None,
     keep_class_maps: Keeping = False,
     graphs: bool = True,
-    errors: int | None = None,
-    calibration: bool = False,
+    beside: Beside = NOTHING,
 ) -> Iterator[Evaluated]:
     """Run every segmenter on every sample, in the dataset's order.
 
@@ -76,8 +75,7 @@ def evaluate(
 
     :param keep_class_maps: of which samples class maps are given.
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
-    :param errors: also count wrong pixels by their cause (:mod:`segbench.metrics.error_causes`): edges are near within so many pixels.
-    :param calibration: also count confidence (:mod:`segbench.metrics.calibration`).
+    :param beside: what else is counted: in class maps, and of confidence.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
     :raises NetworkError: a network holds weights that are NaN or infinite, or gives something else than finite scores for each class.
@@ -94,7 +92,7 @@ def evaluate(
         segmenter.network.eval()
         with blaming(segmenter.title):
             _refuse_unfit(segmenter, dataset, protocol)
-            if calibration:
+            if beside.calibration:
                 _refuse_mapped(segmenter)
     if protocol.void == "masked":
         segmenters = [_without_void(segmenter) for segmenter in segmenters]
@@ -105,7 +103,7 @@ def evaluate(
     depth = ("depth",) if with_depth else ()
     ahead = read_ahead(dataset.samples, lambda s: (s.image, s.target, *(s.extras.get(kind) for kind in depth)))
     reads = map_ordered(read, dataset.samples if ahead is None else ahead, workers=workers, ahead=2 * workers)
-    countings = [counting_of(segmenter, dataset, errors, calibration) for segmenter in segmenters]
+    countings = [counting_of(segmenter, dataset, beside) for segmenter in segmenters]
     replayed = graphs and device.type == "cuda"
     passes = [_Pass(segmenter, protocol, counting, graphs=replayed) for segmenter, counting in zip(segmenters, countings, strict=True)]
     whole_maps = any(counting.beside_pairs for counting in countings)
@@ -120,10 +118,9 @@ def evaluate(
         yield Evaluated(sample, counts, class_maps if kept(sample) else [], ways)
 
 
-def counting_of(segmenter: Segmenter, dataset: Dataset, errors: int | None = None, calibration: bool = False) -> Counting:
-    """What is counted of a network that runs on a dataset, and what its class indices stand for; the rest as in :func:`evaluate`."""
-    decoding = Decoding.of_network(dataset.labels, segmenter.mapping)
-    return Counting(decoding, segments=dataset.segments, errors=errors, calibration=calibration)
+def counting_of(segmenter: Segmenter, dataset: Dataset, beside: Beside = NOTHING) -> Counting:
+    """What is counted of a network that runs on a dataset, and what its class indices stand for; ``beside`` as in :func:`evaluate`."""
+    return Counting(Decoding.of_network(dataset.labels, segmenter.mapping), segments=dataset.segments, **vars(beside))
 
 
 def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> None:
@@ -196,9 +193,10 @@ def _of_dataset(segmenter: Segmenter, class_map: NDArray[np.uint8]) -> NDArray[n
 
 def _with_maps(target: NDArray[np.uint8], counting: Counting, counts: ImageCounts, pred: NDArray[np.uint8]) -> ImageCounts:
     """The counts, with what is counted in whole class maps."""
-    from segbench.metrics.counting import count_causes, count_segments  # numba: only where it is asked for
+    from segbench.metrics.counting import count_causes, count_segments, count_trimap  # numba: only where it is asked for
 
-    return replace(counts, segments=count_segments(counting, target, pred), errors=count_causes(counting, target, pred))
+    maps = counting, target, pred
+    return replace(counts, segments=count_segments(*maps), errors=count_causes(*maps), trimap=count_trimap(*maps))
 
 
 def decoders(device: torch.device) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from segbench.files.settings import Number
+from segbench.files.settings import Number, takes
 
 Size = tuple[int, int]
+_SIDES = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2}
+_SIZE = [{"type": "string", "pattern": "^[0-9]+[xX][0-9]+$"}, _SIDES]
+_NUMBERS = {"type": "string", "pattern": "^[0-9., ]+$"}
 
 
 def size_text(size: Size | int) -> str:
@@ -12,6 +15,7 @@ def size_text(size: Size | int) -> str:
     return f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)
 
 
+@takes({"anyOf": _SIZE})
 def parse_size(value: object) -> Size:
     """``HxW``, or a list of two, as (height, width).
 
@@ -23,6 +27,7 @@ def parse_size(value: object) -> Size:
     return int(parts[0]), int(parts[1])
 
 
+@takes({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]+$"}, *_SIZE]})
 def parse_input_size(value: object) -> Size | int:
     """``HxW``, or one number: the length of the shorter side.
 
@@ -34,6 +39,10 @@ def parse_input_size(value: object) -> Size | int:
 LARGEST_SCALE = 32
 
 
+_SCALE = {"exclusiveMinimum": 0, "maximum": LARGEST_SCALE}
+
+
+@takes({"anyOf": [{"type": "array", "items": {"type": "number", **_SCALE}, "minItems": 1}, {"type": "number", **_SCALE}, _NUMBERS]})
 def parse_scales(value: object) -> tuple[float, ...]:
     """Numbers above 0, and no larger than any memory allows, in a list or separated by commas.
 

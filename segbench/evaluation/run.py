@@ -23,7 +23,7 @@ from segbench.files.names import file_stem
 from segbench.images.files import write_labels
 from segbench.labels.mapping import MappingRule, outside_id
 from segbench.labels.space import LabelSpace
-from segbench.metrics.image_counts import Counted, Counting
+from segbench.metrics.image_counts import NOTHING, Beside, Counted, Counting
 from segbench.models.facts import model_facts
 from segbench.models.segmenter import Segmenter
 from segbench.records.device import device_name, device_software
@@ -63,8 +63,7 @@ class Evaluation:
     """Models on a dataset, as they are evaluated and as records tell it.
 
     ``draws``: what intervals draw. ``execution``: what the segmenters were prepared for. ``options``: what else decides whether a journal
-    may be continued. ``errors``: wrong pixels are counted by their cause, where an edge is near within so many pixels. ``calibration``:
-    confidence is counted.
+    may be continued. ``beside``: what else is counted in class maps.
     """
 
     segmenters: Sequence[Segmenter]
@@ -74,8 +73,7 @@ class Evaluation:
     command: str = ""
     draws: Draws = AS_USUAL
     options: Mapping[str, Any] = field(default_factory=dict)
-    errors: int | None = None
-    calibration: bool = False
+    beside: Beside = NOTHING
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -119,12 +117,12 @@ class Evaluation:
 
     def counting(self, segmenter: Segmenter) -> Counting:
         """What is counted of a network."""
-        return counting_of(segmenter, self.dataset, self.errors, self.calibration)
+        return counting_of(segmenter, self.dataset, self.beside)
 
     def evaluate(self, dataset: Dataset, *, keep_class_maps: Keeping = False) -> Iterator[Evaluated]:
         """Run every model on a part of the dataset, or on all of it."""
-        what: dict[str, Any] = {"keep_class_maps": keep_class_maps, "errors": self.errors, "calibration": self.calibration}
-        return evaluate(self.segmenters, dataset, protocol=self.protocol, graphs=self.execution.graphs, **what)
+        more: dict[str, Any] = {"keep_class_maps": keep_class_maps, "graphs": self.execution.graphs, "beside": self.beside}
+        return evaluate(self.segmenters, dataset, protocol=self.protocol, **more)
 
     def outcome(self, position: int, results: Sequence[Evaluated]) -> Outcome:
         """The record of one model from what was evaluated of all images, in order."""

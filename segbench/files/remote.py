@@ -41,6 +41,7 @@ PACKAGES = {
     **dict.fromkeys(("smb",), "smbprotocol"),
 }
 """What pip calls the package that speaks to a store."""
+ARCHIVES = ("zip", "tar")
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, TypeError, ImportError)
 _WILL_NOT_DO = {400, 401, 403, 404, 405, 410}  # of HTTP
 
@@ -357,14 +358,18 @@ def is_url(text: object) -> bool:
 
 
 def locate(place: Path | str) -> Path:
-    """The path that text names: of a URL a :class:`RemotePath`, whose store is not asked yet. A path stays as it is."""
+    """The path that text names: of a URL a :class:`RemotePath`, whose store is not asked yet. A path stays as it is.
+
+    ``zip://FILE`` without ``::`` is all of an archive, as people type it.
+    """
     if not isinstance(place, str):
         return place
     if not is_url(place):
         return Path(place)
     if place.startswith("file://"):
         return Path(place.removeprefix("file://"))
-    store = Store(place)
+    archive = place.partition("://")
+    store = Store(f"{archive[0]}://::{archive[2]}" if archive[0] in ARCHIVES and "::" not in place else place)
     return RemotePath(store, store.root)
 
 

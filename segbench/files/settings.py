@@ -5,21 +5,24 @@
         flip: bool = setting(False, Truth(), "Also average over the mirrored image.")
 
 The key in YAML (:func:`segbench.files.yaml_schema.readers_of`), the option (:mod:`segbench.cli.options`) and what must be typed to repeat
-it (:func:`flags_of`) follow. A reader takes what YAML or a person wrote and gives the field's value, or raises :class:`ValueError`. This
-loads nothing, because the command line declares its options with it.
+it (:func:`flags_of`) follow, and so does the JSON Schema by which editors complete a file (:mod:`segbench.files.json_schema`). A reader
+takes what YAML or a person wrote and gives the field's value, or raises :class:`ValueError`. This loads nothing, because the command line
+declares its options with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from sys import float_info
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from segbench.files.remote import FILES, is_url, locate
 
 Reader = Callable[[Any], Any]
+Schema = Mapping[str, Any]
+Made = TypeVar("Made", bound=Reader)
 KEY = "segbench.setting"
 LARGEST = float_info.max
 
@@ -46,6 +49,21 @@ def setting(default: Any, read: Reader, help: str = "", **more: Any) -> Any:
 def settings_of(kind: type) -> dict[str, Setting]:
     """The settings of a dataclass by the names of its fields."""
     return {each.name: each.metadata[KEY] for each in fields(kind) if KEY in each.metadata}
+
+
+def takes(schema: Schema) -> Callable[[Made], Made]:
+    """Declares as JSON Schema what a function that reads takes from a file."""
+
+    def declared(read: Made) -> Made:
+        read.takes = schema  # type: ignore[attr-defined]
+        return read
+
+    return declared
+
+
+def schema_of(read: Reader) -> dict[str, Any]:
+    """What a reader takes from a file, as JSON Schema; everything, where it does not say."""
+    return dict(getattr(read, "takes", {}))
 
 
 def misfits(instance: Any) -> list[str]:
@@ -87,6 +105,8 @@ class Truth:
 
     both: bool = False
 
+    takes: ClassVar[Schema] = {"type": "boolean"}
+
     def __call__(self, value: Any) -> bool:
         """The value itself."""
         if not isinstance(value, bool):
@@ -100,6 +120,11 @@ class Whole:
 
     low: int
     high: int | None = None
+
+    @property
+    def takes(self) -> Schema:
+        """As JSON Schema."""
+        return {"type": "integer", "minimum": self.low} | ({} if self.high is None else {"maximum": self.high})
 
     def __call__(self, value: Any) -> int:
         """The value itself."""
@@ -119,6 +144,12 @@ class Number:
     low: float = 0
     above: bool = False
     high: float | None = None
+
+    @property
+    def takes(self) -> Schema:
+        """As JSON Schema; a number with an exponent is text to readers of old YAML."""
+        bounds = {"exclusiveMinimum" if self.above else "minimum": self.low} | ({} if self.high is None else {"maximum": self.high})
+        return {"anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": "^[0-9.]+[eE][-+]?[0-9]+$"}]}
 
     def __call__(self, value: Any) -> float:
         """The number; text is read as one."""
@@ -141,6 +172,11 @@ class OneOf:
 
     choices: tuple[str, ...]
 
+    @property
+    def takes(self) -> Schema:
+        """As JSON Schema."""
+        return {"enum": list(self.choices)}
+
     def __call__(self, value: Any) -> str:
         """The word."""
         if value not in self.choices:
@@ -154,6 +190,11 @@ class Maybe:
 
     read: Reader
 
+    @property
+    def takes(self) -> Schema:
+        """As JSON Schema."""
+        return {"anyOf": [schema_of(self.read), {"type": "null"}]}
+
     def __call__(self, value: Any) -> Any:
         """Nothing, or what the other reader gives."""
         return None if value is None else self.read(value)
@@ -165,6 +206,7 @@ class Location:
 
     folder: bool = False
     remote: bool = False
+    takes: ClassVar[Schema] = {"type": "string"}
 
     def __call__(self, value: Any) -> Path:
         """The path."""
@@ -180,6 +222,7 @@ def one_of(*choices: str) -> OneOf:
     return OneOf(choices)
 
 
+@takes({"type": "string"})
 def text(value: Any) -> str:
     """Text as it stands.
 
@@ -190,6 +233,7 @@ def text(value: Any) -> str:
     return value
 
 
+@takes({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 def names(value: Any) -> tuple[str, ...]:
     """Names in a list, or separated by commas, each once.
 

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from segbench.errors import DataError, SegbenchError, UsageError, nearest
-from segbench.files.settings import Setting, settings_of
+from segbench.files.settings import Schema, Setting, schema_of, settings_of
 from segbench.files.text import read_text
 
 LARGEST = 2_000_000  # bytes of a file; one of 100 classes has 10 kB
@@ -43,9 +43,28 @@ class Key:
     form: str
     help: str
 
+    @property
+    def takes(self) -> Schema:
+        """As JSON Schema, where what stands behind the key is :func:`plain` data."""
+        return self.read.takes if isinstance(self.read, _Plain) else {}
+
     def __call__(self, node: yaml.Node, problems: Problems) -> Any:
         """The value of a node."""
         return self.read(node, problems)
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """Reads a node by what reads plain data."""
+
+    read: Callable[[Any], Any]
+
+    @property
+    def takes(self) -> Schema:
+        return schema_of(self.read)
+
+    def __call__(self, node: yaml.Node, _: Problems) -> Any:
+        return self.read(_constructed(node))
 
 
 def read_yaml(path: Path, reader: Reader) -> Any:
@@ -126,7 +145,7 @@ def _short(problem: str) -> str:
 
 def plain(read: Callable[[Any], Any]) -> Reader:
     """A reader that makes something of plain data, whatever it is."""
-    return lambda node, _: read(_constructed(node))
+    return _Plain(read)
 
 
 def read_value(text: str) -> Any:

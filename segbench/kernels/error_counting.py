@@ -28,6 +28,8 @@ from segbench.kernels.counting import flat
 
 BORDER, EXTENT, MISSED, INVENTED, CONFUSION = range(5)
 """Rows of the table."""
+SMALL, LARGE = 32**2, 96**2
+"""Pixels from which on a segment is not small, and large: where COCO cuts."""
 MAX_BORDER = 100
 """Pixels; looking for edges costs the square of it."""
 
@@ -46,8 +48,11 @@ def count_errors(
     pred_index: NDArray[np.uint8],
     classes: int,
     border: int,
-) -> NDArray[np.int64]:
-    """int64[5, 2, C+1]: of each cause the wrong pixels by target class, and by predicted class (C: no class).
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """int64[5, 2, C+1], of each cause the wrong pixels by target class, and by predicted class (C: no class); and int64[C, 3, 4].
+
+    The latter are the segments of the target by class and size (below 32^2 pixels, below 96^2, larger): how many there are, how many of
+    them are predicted right by half or more, their pixels, and the right ones.
 
     :mod:`segbench.metrics.error_causes` says what the causes are.
 
@@ -60,7 +65,7 @@ def count_errors(
         raise ValueError(f"target {target.shape} and prediction {pred.shape} are not two maps of one size")
     if not 1 <= border <= MAX_BORDER:
         raise ValueError(f"a border's width is 1 to {MAX_BORDER} pixels, not {border}")
-    table = np.zeros((5, 2, classes + 1), np.int64)
+    table, sizes = np.zeros((5, 2, classes + 1), np.int64), np.zeros((classes, 3, 4), np.int64)
     if target.size:
         maps = np.ascontiguousarray(target), np.ascontiguousarray(pred)
         indices = np.minimum(target_index, classes), np.minimum(pred_index, classes)
@@ -68,7 +73,8 @@ def count_errors(
         runs = _find_runs(flat(maps[0]), flat(maps[1]), *indices, target.shape[1], rows, _room_for_runs(target.shape))
         segments, known = _room_for_segments(runs, int(rows[-1]))
         _count(maps[0], indices[0], classes, border, rows, runs, segments, known, table)
-    return table
+        _count_sizes(runs, int(rows[-1]), classes, segments, known, sizes)
+    return table, sizes
 
 
 _kept = threading.local()
@@ -236,6 +242,19 @@ def _cause_of(known: Any, mine: int, other: int) -> int:
     if 2 * known[other, _PRED_RIGHT] < known[other, _PRED_SIZE]:
         return INVENTED
     return EXTENT
+
+
+@kernel
+def _count_sizes(runs: Any, number: int, classes: int, segments: Any, known: Any, sizes: Any) -> None:
+    for run in range(number):
+        t = runs[_TARGET, run]
+        if t < classes and segments[0, run] == run:  # the first run of a segment
+            pixels, right = known[run, _SIZE], known[run, _RIGHT]
+            size = (pixels >= SMALL) + (pixels >= LARGE)
+            sizes[t, size, 0] += 1
+            sizes[t, size, 1] += 2 * right >= pixels
+            sizes[t, size, 2] += pixels
+            sizes[t, size, 3] += right
 
 
 @kernel

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import LabelError
+from segbench.errors import LabelError, nearest
 
 UNKNOWN = 255
 """Entry of a lookup table for a byte that neither a class nor void owns."""
@@ -38,6 +38,7 @@ class LabelClass:
 
     ``ids`` may hold ids outside 0..255 (Cityscapes' license plate is -1): they own no byte, and only wider files can hold them.
     ``other_colors`` are those that other tools draw it in. ``own_color``: the colour is the label's own, and not one that was made up.
+    ``averaged``: whether means over classes hold it; its pixels count as errors of the others in any case.
 
     >>> import segbench
     >>> car = segbench.LabelClass("car", ids=(26,), color=(0, 0, 142), category="vehicle", has_instances=True)
@@ -52,6 +53,7 @@ class LabelClass:
     has_instances: bool = False
     other_colors: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
     own_color: bool = field(default=True, compare=False)
+    averaged: bool = True
 
     @property
     def byte_ids(self) -> tuple[int, ...]:
@@ -88,6 +90,8 @@ class LabelSpace:
         for label in self.classes:
             if not self.ids_of(label):
                 raise LabelError(f"class {label.name!r} of label space {self.name!r} has no id in 0..{self.levels - 1}")
+        if not any(label.averaged for label in self.classes):
+            raise LabelError(f"label space {self.name!r} leaves every class out of the mean")
 
     @property
     def labels(self) -> tuple[LabelClass, ...]:
@@ -123,6 +127,21 @@ class LabelSpace:
     def class_names(self) -> tuple[str, ...]:
         """Names of the evaluated classes, in order."""
         return tuple(label.name for label in self.classes)
+
+    @cached_property
+    def averaged(self) -> tuple[int, ...]:
+        """The class indices that means over classes hold; mostly all."""
+        return tuple(index for index, label in enumerate(self.classes) if label.averaged)
+
+    def averaging(self, names: Iterable[str]) -> LabelSpace:
+        """The same classes, of which means over classes hold these alone.
+
+        :raises LabelError: there is no such class, or none is left.
+        """
+        names = list(names)
+        if unknown := [name for name in names if name not in self.class_names]:
+            raise LabelError(f"no class {unknown[0]!r} in {self.name}; {nearest(unknown[0], self.class_names)}")
+        return replace(self, classes=tuple(replace(label, averaged=label.name in names) for label in self.classes))
 
     @cached_property
     def index_of_id(self) -> NDArray[Any]:
@@ -179,6 +198,8 @@ class LabelSpace:
                 entry["category"] = label.category
             if label.has_instances:
                 entry["has_instances"] = True
+            if not label.averaged:
+                entry["averaged"] = False
             return entry
 
         return {"name": self.name, "classes": [plain(c) for c in self.classes], "void": [plain(c) for c in self.void]}
@@ -188,7 +209,7 @@ class LabelSpace:
         """Read a label space from plain data (a record, a weights file or a YAML file).
 
         ``classes`` and ``void`` are lists of mappings with ``name``, ``ids`` (or ``id``), and optionally ``color`` (R, G, B),
-        ``category`` and ``has_instances``. A class without ids owns its position in the list.
+        ``category``, ``has_instances`` and ``averaged``. A class without ids owns its position in the list.
 
         :raises LabelError: a key is missing or unknown, or a value has the wrong type.
         """
@@ -236,7 +257,7 @@ def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelC
         entry = {"name": entry}
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise LabelError(f"{where} has no name")
-    if unknown := sorted(set(entry) - {"name", "id", "ids", "color", "category", "has_instances"}):
+    if unknown := sorted(set(entry) - {"name", "id", "ids", "color", "category", "has_instances", "averaged"}):
         raise LabelError(f"{where} has unknown keys {unknown}")
     ids = entry.get("ids", [entry["id"]] if "id" in entry else None)
     if ids is None:
@@ -258,4 +279,5 @@ def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelC
         entry.get("category"),
         bool(entry.get("has_instances", False)),
         own_color="color" in entry,
+        averaged=bool(entry.get("averaged", True)),
     )

@@ -29,7 +29,7 @@ from typing import Any, Literal, get_args
 
 from segbench.errors import DataError
 from segbench.files.foreign import visible, web_address
-from segbench.files.settings import Whole, one_of, text
+from segbench.files.settings import Whole, one_of, takes, text
 from segbench.files.text import read_text
 from segbench.files.yaml_schema import Key, plain, read_yaml, section
 
@@ -99,13 +99,19 @@ def read_rules(folder: Path) -> Rules:
     return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", KEYS)))
 
 
+@takes({"type": "object"})
 def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{value!r} is not a mapping")
     return value
 
 
-_TEXT = plain(lambda given: visible(" ".join(text(given).split())))
+@takes({"type": "string"})
+def _line(value: Any) -> str:
+    return visible(" ".join(text(value).split()))
+
+
+_TEXT = plain(_line)
 KEYS = {
     "title": Key(_TEXT, "text", "The headline of the board. Default: the folder's name."),
     "about": Key(_TEXT, "text", "What is compared here, in a sentence or two."),

@@ -135,6 +135,11 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
     errors = None if counted.errors is None else counted.errors.sum(axis=0)
     if record.errors and (errors is None or not np.array_equal(errors, record.errors.counts)):
         yield f"the errors by cause of {file.name} do not add up to those of the record"
+    if record.errors and (counted.sizes is None or not np.array_equal(counted.sizes.sum(axis=0), record.errors.sizes)):
+        yield f"the segments by size of {file.name} do not add up to those of the record"
+    trimap = None if counted.trimap is None else counted.trimap.sum(axis=0)
+    if record.trimap and (trimap is None or not np.array_equal(trimap, record.trimap.counts)):
+        yield f"the trimap counts of {file.name} do not add up to those of the record"
     sums = None if counted.calibration is None else counted.calibration.sum(axis=0)
     if record.calibration and (sums is None or not np.allclose(sums, record.calibration.numbers, rtol=1e-9)):
         yield f"the calibration of {file.name} does not add up to that of the record"

@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import require_exact
 from segbench.metrics.scores import mean_of_defined
-from segbench.metrics.statistic import Floats, Statistic, Sums, by_class, divide, mean_of_rows
+from segbench.metrics.statistic import Floats, Statistic, Sums, by_class, divide, mean_of_classes
 
 RATIO = 0.02
 
@@ -53,6 +54,10 @@ class Boundaries:
     def miou(self) -> float:
         """Mean over the classes that have one."""
         return mean_of_defined(self.class_iou)
+
+    def mean(self, labels: LabelSpace) -> float:
+        """Mean over the classes that have one and that the label space averages."""
+        return mean_of_defined(self.class_iou[list(labels.averaged)])
 
     @classmethod
     def total(cls, parts: Sequence[Boundaries]) -> Boundaries:
@@ -91,7 +96,7 @@ def boundary_sums(table: NDArray[np.int64]) -> NDArray[np.int64]:
 def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
     hits, targets, preds = np.split(sums, 3)
     boundary_iou = divide(hits, targets + preds - hits)
-    return {"boundary_miou": mean_of_rows(boundary_iou), "boundary_iou": boundary_iou}
+    return {"boundary_miou": mean_of_classes(pairs.labels, boundary_iou), "boundary_iou": boundary_iou}
 
 
 BOUNDARY = Statistic(lambda classes: (classes, 3), {"boundary_miou": "one", "boundary_iou": "class"}, by_class, _scores)

@@ -21,6 +21,7 @@ from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.instance_iou import Rows, instance_rows
 from segbench.metrics.pair_counts import EMPTY, PairCounts
 from segbench.metrics.region_scores import SegmentScores, segment_scores
+from segbench.metrics.trimap import WIDTHS, Trimap, trimap_sums
 
 Values = NDArray[Any]
 """A label map: bytes, or 16 bits a pixel of a wide label space."""
@@ -46,7 +47,8 @@ def count_maps(counting: Counting, target: Values, pred: Values, instances: NDAr
     if problem is not None:
         return ImageCounts(pairs, problem=problem)
     near_edges, regions = count_boundary(counting, target, pred), count_segments(counting, target, pred)
-    return ImageCounts(pairs, near_edges, rows, regions, count_causes(counting, target, pred))
+    causes, trimap = count_causes(counting, target, pred), count_trimap(counting, target, pred)
+    return ImageCounts(pairs, near_edges, rows, regions, causes, trimap)
 
 
 def count_windows(counting: Counting, windows: Iterable[tuple[Values, Values]]) -> ImageCounts:
@@ -106,5 +108,14 @@ def count_causes(counting: Counting, target: Values, pred: Values) -> Errors | N
     from segbench.kernels.error_counting import count_errors  # most do not ask for it, and start sooner
 
     decoding = counting.decoding
-    table = count_errors(target, pred, decoding.target_index, decoding.pred_index, len(decoding.labels.classes), counting.errors)
-    return Errors.of_table(table, counting.errors)
+    maps = target, pred, decoding.target_index, decoding.pred_index
+    return Errors.of_tables(*count_errors(*maps, len(decoding.labels.classes), counting.errors), counting.errors)
+
+
+def count_trimap(counting: Counting, target: Values, pred: Values) -> Trimap | None:
+    """The pixels by their distance from an edge of the target, if they are to be counted."""
+    if not counting.trimap:
+        return None
+    decoding = counting.decoding
+    maps = target, pred, decoding.target_index, decoding.pred_index, len(decoding.labels.classes)
+    return Trimap(np.stack([trimap_sums(count_boundaries(*maps, width, frame=False)) for width in WIDTHS], axis=1))

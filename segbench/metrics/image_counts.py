@@ -34,10 +34,23 @@ from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.region_scores import SegmentScores, mean_scores
 from segbench.metrics.scores import Scores, score
+from segbench.metrics.trimap import Trimap
 
-EXTRAS = ("boundary", "instances", "segments", "errors", "calibration")
+EXTRAS = ("boundary", "instances", "segments", "errors", "trimap", "calibration")
 
-_OPTIONS = {"Boundary IoU": "--boundary", "errors by cause": "--errors"}
+_OPTIONS = {"Boundary IoU": "--boundary", "errors by cause": "--errors", "the trimap curve": "--trimap"}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is counted beside pairs, because somebody asked for it; fields as in :class:`Counting`."""
+
+    errors: int | None = None
+    trimap: bool = False
+    calibration: bool = False
+
+
+NOTHING = Beside()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +59,7 @@ class Counting:
 
     ``boundary``: pixels near the edges of classes, within this share of an image's diagonal. ``instances``: those of an instance map.
     ``segments``: regions of the class of this name. ``errors``: wrong pixels by their cause, where an edge is near within so many pixels.
+    ``trimap``: pixels by their distance from an edge of the target.
     ``calibration``: a network's confidence; label maps have none.
     """
 
@@ -54,6 +68,7 @@ class Counting:
     instances: InstanceRule | None = None
     segments: str | None = None
     errors: int | None = None
+    trimap: bool = False
     calibration: bool = False
 
     def __post_init__(self) -> None:
@@ -71,14 +86,16 @@ class Counting:
             "instances": bool(self.instances),
             "segments": self.segments is not None,
             "errors by cause": self.errors is not None,
+            "the trimap curve": self.trimap,
         }
         return [what for what, is_asked in asked.items() if is_asked]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; :meth:`from_dict` reads it back."""
         instances = self.instances and {"divisor": self.instances.divisor, "average_size": dict(self.instances.average_size)}
-        own = {"boundary": self.boundary, "instances": instances, "segments": self.segments, "errors": self.errors}
-        return {"decoding": self.decoding.to_dict(), **own, "calibration": self.calibration}
+        own = {"boundary": self.boundary, "instances": instances, "segments": self.segments}
+        own |= {"errors": self.errors, "trimap": self.trimap, "calibration": self.calibration}
+        return {"decoding": self.decoding.to_dict(), **own}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Counting:
@@ -87,7 +104,7 @@ class Counting:
         :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
         """
         instances = data["instances"] and InstanceRule(**data["instances"])
-        own = data["boundary"], instances, data["segments"], data["errors"], data["calibration"]
+        own = data["boundary"], instances, data["segments"], data["errors"], data["trimap"], data["calibration"]
         return cls(Decoding.from_dict(data["decoding"]), *own)
 
     @cached_property
@@ -109,6 +126,7 @@ class ImageCounts:
     instances: Rows | None = None
     segments: SegmentScores | None = None
     errors: Errors | None = None
+    trimap: Trimap | None = None
     calibration: Calibration | None = None
     problem: str | None = None
     way_out: str = ""
@@ -121,6 +139,7 @@ class ImageCounts:
             "instances": None if self.instances is None else self.instances.tolist(),
             "segments": self.segments and [None if math.isnan(value) else value for value in astuple(self.segments)],
             "errors": self.errors and self.errors.to_dict(),
+            "trimap": self.trimap and self.trimap.to_dict(),
             "calibration": self.calibration and self.calibration.to_dict(),
             "problem": self.problem,
             "way_out": self.way_out or None,
@@ -133,13 +152,14 @@ class ImageCounts:
 
         :raises KeyError, TypeError, ValueError: something is missing or does not fit.
         """
-        boundary, instances, segments, errors, calibration = (data.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, trimap, calibration = (data.get(name) for name in EXTRAS)
         return cls(
             PairCounts.from_rows(data["pairs"]),
             None if boundary is None else Boundaries.from_dict(boundary, classes),
             None if instances is None else np.array(instances, np.int64).reshape(-1, 4),
             None if segments is None else SegmentScores(*(math.nan if value is None else float(value) for value in segments)),
             None if errors is None else Errors.from_dict(errors, classes),
+            None if trimap is None else Trimap.from_dict(trimap, classes),
             None if calibration is None else Calibration.from_dict(calibration, classes),
             data.get("problem"),
             data.get("way_out", ""),
@@ -298,6 +318,12 @@ class Counted:
         return Errors.total(counted) if counted else None
 
     @property
+    def trimap(self) -> Trimap | None:
+        """Pixels by their distance from an edge of the target, of all images together."""
+        counted = self.extras.get("trimap")
+        return Trimap.total(counted) if counted else None
+
+    @property
     def calibration(self) -> Calibration | None:
         """The confidence of a network, of all images together."""
         counted = self.extras.get("calibration")
@@ -318,13 +344,15 @@ class Counted:
     @cached_property
     def per_image(self) -> PerImage:
         """What was counted in each image."""
-        boundary, instances, segments, errors, calibration = (self.extras.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, trimap, calibration = (self.extras.get(name) for name in EXTRAS)
         return PerImage(
             self.matrices,
             np.stack([image.counts for image in boundary]) if boundary else None,
             self._weighted(instances) if instances else None,
             np.array([astuple(image) for image in segments]) if segments else None,
             np.stack([image.counts for image in errors]) if errors else None,
+            np.stack([image.counts for image in trimap]) if trimap else None,
+            np.stack([image.sizes for image in errors]) if errors else None,
             np.stack([image.numbers for image in calibration]) if calibration else None,
         )
 

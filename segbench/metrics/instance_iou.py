@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from segbench.errors import LabelError
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.statistic import Floats, Statistic, Sums, by_class, divide, mean_of_rows
+from segbench.metrics.statistic import Floats, Statistic, Sums, by_class, divide, mean_of_classes
 
 Rows = NDArray[np.int64]
 """int64[K, 4] of K instances: instance id; pixels; those predicted as its class; those predicted as a label of its category."""
@@ -173,7 +173,7 @@ def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
     hits, misses = np.split(sums, 2)
     class_iiou = divide(hits, hits + (pairs.preds - pairs.hits) + misses)
     class_iiou[[not label.has_instances for label in pairs.labels.classes]] = np.nan
-    return {"iiou": mean_of_rows(class_iiou), "class_iiou": class_iiou}
+    return {"iiou": mean_of_classes(pairs.labels, class_iiou), "class_iiou": class_iiou}
 
 
 INSTANCES = Statistic(lambda classes: (classes, 2), {"iiou": "one", "class_iiou": "class"}, by_class, _scores)

@@ -20,17 +20,20 @@ from numpy.typing import NDArray
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import BOUNDARY
 from segbench.metrics.calibration import CALIBRATION
-from segbench.metrics.error_causes import ERRORS
+from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.matrices import Matrices
 from segbench.metrics.region_scores import SEGMENTS
-from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_rows
+from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_classes, mean_of_rows
+from segbench.metrics.trimap import TRIMAP
 
 STATISTICS: dict[str, Statistic] = {
     "boundary": BOUNDARY,
     "instances": INSTANCES,
     "segments": SEGMENTS,
     "errors": ERRORS,
+    "trimap": TRIMAP,
+    "sizes": SEGMENT_SIZES,
     "calibration": CALIBRATION,
 }
 """What may be counted beside pairs, by the field of :class:`PerImage`."""
@@ -55,8 +58,9 @@ class PerImage:
     Where they were asked for there are the counts of Boundary IoU int64[N, C, 3] (:class:`segbench.metrics.boundary_iou.Boundaries`) and
     the weighted hits and misses of instances float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are
     V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`). ``errors`` are the
-    wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`); ``calibration`` float64[N, S]
-    (:class:`segbench.metrics.calibration.Calibration`).
+    wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`), and ``trimap`` the counts
+    of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3]. ``sizes`` int64[N, C, 3, 4] are counted with errors. ``calibration`` is
+    what :class:`segbench.metrics.calibration.Calibration` holds, float64[N, S].
     """
 
     counts: NDArray[np.int64] | Matrices
@@ -64,6 +68,8 @@ class PerImage:
     instances: Floats | None = None
     segments: Floats | None = None
     errors: NDArray[np.int64] | None = None
+    trimap: NDArray[np.int64] | None = None
+    sizes: NDArray[np.int64] | None = None
     calibration: Floats | None = None
 
     def __len__(self) -> int:
@@ -188,15 +194,15 @@ def _scores_of_pairs(sums: Sums) -> dict[str, Floats]:
     class_precision, class_dice = divide(hits, preds), divide(2 * hits, targets + preds)
     scores = {
         "acc": divide(hits.sum(axis=0), targets.sum(axis=0)),
-        "acc_cls": mean_of_rows(class_acc),
-        "miou": mean_of_rows(class_iou),
+        "acc_cls": mean_of_classes(sums.labels, class_acc),
+        "miou": mean_of_classes(sums.labels, class_iou),
         "fwiou": divide((np.nan_to_num(class_iou) * targets).sum(axis=0), targets.sum(axis=0)),
         "class_iou": class_iou,
         "class_acc": class_acc,
         "class_precision": class_precision,
         "class_dice": class_dice,
-        "dice": mean_of_rows(class_dice),
-        "precision": mean_of_rows(class_precision),
+        "dice": mean_of_classes(sums.labels, class_dice),
+        "precision": mean_of_classes(sums.labels, class_precision),
     }
     if len(sums.inside):
         category_iou = divide(sums.category_hits, sums.inside @ (targets + preds) - sums.category_hits)
@@ -221,4 +227,4 @@ def total_of(labels: LabelSpace, counted: PerImage) -> Floats:
 def mious_of(labels: LabelSpace, sums: Floats) -> Floats:
     """The mIoU alone of R columns, float64[R]."""
     hits, targets, preds = np.split(sums[: 3 * len(labels.classes)], 3)
-    return mean_of_rows(divide(hits, targets + preds - hits))
+    return mean_of_classes(labels, divide(hits, targets + preds - hits))

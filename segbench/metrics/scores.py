@@ -6,7 +6,7 @@ classes (Long, Shelhamer, Darrell 2015, section 5):
     acc      = sum_i n_ii / sum_i t_i
     acc_cls  = mean_i n_ii / t_i                     over classes with t_i > 0
     IoU_i    = n_ii / (t_i + p_i - n_ii)             0 for a class that is only predicted, NaN for one that is neither
-    mIoU     = mean_i IoU_i                          over classes whose IoU is defined
+    mIoU     = mean_i IoU_i                          over classes whose IoU is defined, and that the label space averages
     fwIoU    = sum_i t_i IoU_i / sum_i t_i
     Dice_i   = 2 n_ii / (t_i + p_i)                  F1 of the class; its precision is n_ii / p_i, its recall n_ii / t_i
 
@@ -49,16 +49,10 @@ class Scores(Shown):
     class_dice: NDArray[np.float64]
     category_iou: dict[str, float]
     category_miou: float
-
-    @property
-    def dice(self) -> float:
-        """The mean of the classes' Dice (F1), over the classes that have one."""
-        return mean_of_defined(self.class_dice)
-
-    @property
-    def precision(self) -> float:
-        """The mean of the classes' precision, over the classes that are predicted; the mean recall is ``acc_cls``."""
-        return mean_of_defined(self.class_precision)
+    dice: float
+    """The mean of the classes' Dice (F1), over the classes that have one."""
+    precision: float
+    """The mean of the classes' precision, over the classes that are predicted; the mean recall is ``acc_cls``."""
 
     @property
     def class_recall(self) -> NDArray[np.float64]:
@@ -81,18 +75,25 @@ def score(cm: ConfusionMatrix) -> Scores:
     preds = counts[:, :-1].sum(axis=0)
     class_iou = _divide(hits, targets + preds - hits)
     class_acc = _divide(hits, targets)
+    class_precision, class_dice = _divide(hits, preds), _divide(2 * hits, targets + preds)
+
+    def mean(values: NDArray[np.float64]) -> float:
+        return mean_of_defined(values[list(cm.labels.averaged)])
+
     categories = category_iou(cm)
     return Scores(
         acc=_fraction(int(hits.sum()), int(targets.sum())),
-        acc_cls=mean_of_defined(class_acc),
-        miou=mean_of_defined(class_iou),
+        acc_cls=mean(class_acc),
+        miou=mean(class_iou),
         fwiou=_frequency_weighted(class_iou, targets),
         class_acc=class_acc,
         class_iou=class_iou,
-        class_precision=_divide(hits, preds),
-        class_dice=_divide(2 * hits, targets + preds),
+        class_precision=class_precision,
+        class_dice=class_dice,
         category_iou=categories,
         category_miou=mean_of_defined(categories.values()),
+        dice=mean(class_dice),
+        precision=mean(class_precision),
     )
 
 

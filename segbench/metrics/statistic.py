@@ -61,6 +61,11 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
     return result
 
 
+def mean_of_classes(labels: LabelSpace, rows: Floats) -> Floats:
+    """float64[R] of float64[C, R]: the mean over the classes that the label space averages."""
+    return mean_of_rows(rows if len(labels.averaged) == len(rows) else rows[list(labels.averaged)])
+
+
 def mean_of_rows(rows: Floats) -> Floats:
     """float64[R] of float64[C, R]: the mean of what is not NaN, added from the first row to the last as for a single matrix."""
     total, defined = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])

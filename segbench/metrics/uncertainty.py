@@ -265,14 +265,19 @@ def in_order(units: Floats) -> Floats:
 
 def resampled(units: Floats, replicates: int, seed: int) -> Floats:
     """float64[S, R]: the sums over as many units as there are, drawn with replacement."""
-    rng, count = np.random.default_rng([seed, 0]), units.shape[1]
     sums = np.zeros((len(units), replicates))
+    for block, weights in drawn_weights(replicates, units.shape[1], seed):
+        sums[:, block] = units @ weights.T
+    return sums
+
+
+def drawn_weights(replicates: int, count: int, seed: int) -> Iterator[tuple[slice, Floats]]:
+    """How often each of ``count`` units is drawn, float64[rows, count], for some replicates at a time."""
+    rng = np.random.default_rng([seed, 0])
     for block in _blocks(replicates, count) if count else ():
         rows = block.stop - block.start
         drawn = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
-        weights = np.bincount(drawn.reshape(-1), minlength=rows * count).reshape(rows, count)
-        sums[:, block] = units @ weights.astype(np.float64).T
-    return sums
+        yield block, np.bincount(drawn.reshape(-1), minlength=rows * count).reshape(rows, count).astype(np.float64)
 
 
 def _exchanged(a: Floats, b: Floats, replicates: int, seed: int, *, exact: bool) -> Floats:

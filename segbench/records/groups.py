@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import DataError
+from segbench.files.settings import takes
 from segbench.files.text import read_text
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Groups:
     of_images: tuple[str, ...]
 
 
+@takes({"type": "string"})
 def group_rule(value: object) -> str:
     """A rule as people write it.
 

@@ -3,10 +3,10 @@
 ``segbench.run/1`` is one JSON object: ``model`` (``changed`` are those of its ``arguments`` that are not the default), ``dataset``,
 ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
 class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
-(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, ``errors``, wrong pixels by cause, and
-``calibration``, the confidence of a network, where they were asked for; ``segments``, the means of V_rand and V_info, where the dataset
-has them; and ``explained``, what other tools would call the mIoU, where it was asked for. A record without these is read as one that has
-none.
+(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, ``errors``, wrong pixels by cause, ``trimap``, pixels by
+their distance from an edge, and ``calibration``, the confidence of a network, where they were asked for; ``segments``, the means of V_rand
+and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it was asked for. A record without
+these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 
@@ -30,10 +30,11 @@ from segbench.labels.space import MAX_CLASSES, LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
 from segbench.metrics.calibration import Calibration
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.error_causes import Errors, error_scores
+from segbench.metrics.error_causes import Errors, error_scores, size_scores
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.region_scores import SegmentScores
 from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
+from segbench.metrics.trimap import Trimap
 from segbench.metrics.uncertainty import Intervals
 from segbench.records.data_facts import data_facts
 from segbench.records.environment import environment
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 RUN_SCHEMA = "segbench.run/1"
 
-_COUNTED: dict[str, Any] = {"boundary": Boundaries, "errors": Errors, "calibration": Calibration}
+_COUNTED: dict[str, Any] = {"boundary": Boundaries, "errors": Errors, "trimap": Trimap, "calibration": Calibration}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,7 @@ class RunRecord(Shown):
     segments: SegmentScores | None = None
     explained: Mapping[str, float] = field(default_factory=dict)
     errors: Errors | None = None
+    trimap: Trimap | None = None
     calibration: Calibration | None = None
 
     @classmethod
@@ -104,6 +106,7 @@ class RunRecord(Shown):
             counted.boundary,
             counted.segments,
             errors=counted.errors,
+            trimap=counted.trimap,
             calibration=counted.calibration,
         )
 
@@ -120,7 +123,7 @@ class RunRecord(Shown):
     @property
     def miiou(self) -> float:
         """Mean iIoU of the classes that have one; NaN if none does."""
-        return mean_of_defined(self.iiou.get(name, math.nan) for name in self.labels.class_names)
+        return mean_of_defined(self.iiou.get(self.labels.class_names[index], math.nan) for index in self.labels.averaged)
 
     @property
     def name(self) -> str:
@@ -140,6 +143,7 @@ class RunRecord(Shown):
             "n": self.dataset["images"],
             "targets": str(self.dataset["targets_sha256"])[:8],
             "labels": self.labels.name,
+            **_averaged(self.labels),
             **{key: _plain(value) for key, value in self.protocol.items()},
             "metrics": METRICS_VERSION,
         }
@@ -174,6 +178,7 @@ class RunRecord(Shown):
             **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
             **({"segments": asdict(self.segments)} if self.segments else {}),
             **({"errors": self.errors.to_dict()} if self.errors else {}),
+            **({"trimap": self.trimap.to_dict()} if self.trimap else {}),
             **({"calibration": self.calibration.to_dict()} if self.calibration else {}),
             **({"explained": dict(self.explained)} if self.explained else {}),
             "confusion": _told(self.confusion),
@@ -209,8 +214,11 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
     if record.segments:
         result |= asdict(record.segments)
     if record.boundary:
-        result |= {"boundary_miou": record.boundary.miou, "boundary_iou": by_name(record.boundary.class_iou)}
+        result |= {"boundary_miou": record.boundary.mean(record.labels), "boundary_iou": by_name(record.boundary.class_iou)}
+    if record.trimap:
+        result |= {f"trimap_miou_{width}": value for width, value in record.trimap.mious(record.labels).items()}
     if record.errors:
+        result |= size_scores(record.labels, record.errors.sizes)
         result |= told(error_scores(record.confusion, record.errors))
     if record.calibration:
         result |= told(record.calibration.scores)
@@ -254,6 +262,13 @@ def read_run(path: Path | str) -> RunRecord:
     except (TypeError, ValueError, IndexError, ArithmeticError, AttributeError, SegbenchError) as error:
         raise RecordError(f"{path}: {error}") from error
     return record
+
+
+def _averaged(labels: LabelSpace) -> dict[str, str]:
+    """What the signature says of classes that are left out of means: a mean over others is another number."""
+    if len(labels.averaged) == len(labels.classes):
+        return {}
+    return {"average": ",".join(labels.class_names[index] for index in labels.averaged)}
 
 
 def _segments(data: Any) -> SegmentScores | None:

@@ -1,4 +1,8 @@
-"""The types of the facts in a record and a profile, on which tables, boards and pages rely. A fact that is not named may be anything."""
+"""The types of the facts in a record and a profile, on which tables, boards and pages rely. A fact that is not named may be anything.
+
+The readers check files by these tables, and :mod:`segbench.records.schema` publishes them as JSON Schema: one declaration, so that the two
+cannot say something else.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,10 @@ RUN: Shape = {
     "explained": FACTS,
     "command": TEXT,
 }
+REQUIRED = ("schema", "model", "dataset", "protocol", "environment", "command", "labels", "confusion")
+"""What a run record must hold."""
+NAMED = ("model.name", "dataset.name", "dataset.split", "dataset.images", "dataset.targets_sha256")
+"""What its objects must hold: tables call a row by these, and signatures are made of them."""
 PAPER: Shape = {"title": TEXT, "authors": TEXT, "year": WHOLE, "url": TEXT}
 TRAINED: Shape = {"dataset": MAYBE_TEXT, "split": MAYBE_TEXT, "images": MAYBE_WHOLE, "recipe": MAYBE_FACTS}
 PROFILE: Shape = {
@@ -42,8 +50,15 @@ PROFILE: Shape = {
 
 
 def require_run_shape(data: Mapping[str, Any]) -> None:
-    """The same of a run record, whose paper and training may be missing."""
+    """The same of a run record, which must hold what :data:`REQUIRED` and :data:`NAMED` say; its paper and training may be missing.
+
+    :raises ValueError: naming everything that is missing, or else every fact of another type.
+    """
+    if missing := [name for name in REQUIRED if name not in data]:
+        raise ValueError(f"the record has no {', '.join(map(repr, missing))}")
     require_shape(data, RUN)
+    if missing := [path for path in NAMED if path.partition(".")[2] not in data[path.partition(".")[0]]]:
+        raise ValueError(f"the record has no {', '.join(map(repr, missing))}")
     size = data["model"].get("macs_input", [1, 1])
     if len(size) != 2 or not all(type(side) is int for side in size):
         raise ValueError(f"model.macs_input is {size}, not two whole numbers")

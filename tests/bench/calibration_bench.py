@@ -12,6 +12,7 @@ from segbench import build_model, label_space
 from segbench.datasets.cityscapes import read_layout
 from segbench.evaluation.inference import counting_of, pass_of
 from segbench.evaluation.protocol import Protocol
+from segbench.metrics.image_counts import Beside
 from tests.bench.data import HEIGHT, WIDTH, bench_set
 from tests.bench.rows import Row
 
@@ -26,7 +27,8 @@ def measure(quick: bool) -> list[Row]:
     segmenter.network.eval()
     image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, HEIGHT, WIDTH, 3), np.uint8))
     target = torch.from_numpy(dataset.read_target(dataset.samples[0]))[None]
-    passes = [pass_of(segmenter, Protocol(), counting_of(segmenter, dataset, calibration=each), graphs=False) for each in (False, True)]
+    countings = [counting_of(segmenter, dataset, Beside(calibration=each)) for each in (False, True)]
+    passes = [pass_of(segmenter, Protocol(), each, graphs=False) for each in countings]
     times: list[list[float]] = [[], []]
     with torch.inference_mode():
         for turn in range(3 if quick else 12):

@@ -22,12 +22,13 @@ from segbench.evaluation.run import Evaluation, mapped
 from segbench.labels.mapping import MappingRule
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.metrics.calibration import Calibration
-from segbench.metrics.image_counts import Counted
+from segbench.metrics.image_counts import Beside, Counted
 from segbench.models.segmenter import Segmenter
 from segbench.records.per_image import read_per_image
 from segbench.records.run_record import read_run
 from tests.tiny import LABELS, tiny, tiny_dataset
 
+BESIDE = Beside(calibration=True)
 CITY = ("--dataset", "minicity", "--limit", "3")
 
 
@@ -54,8 +55,8 @@ def by_hand(dataset: Dataset, segmenter: Segmenter) -> Mapping[str, float]:
 
 
 def calibration(dataset: Dataset, segmenter: Segmenter, protocol: Protocol | None = None) -> Calibration:
-    found = list(evaluate([segmenter], dataset, protocol=protocol, calibration=True))
-    evaluation = Evaluation([segmenter], dataset, calibration=True)
+    found = list(evaluate([segmenter], dataset, protocol=protocol, beside=BESIDE))
+    evaluation = Evaluation([segmenter], dataset, beside=BESIDE)
     total = Counted.of(evaluation.counting(segmenter), [(each.sample.id, each.counts[0]) for each in found]).calibration
     assert total is not None
     return total
@@ -92,7 +93,7 @@ def test_models_whose_classes_are_mapped_are_refused_with_a_way_out(tmp_path: Pa
     dataset = tiny_dataset(tmp_path, images=1)
     known = LabelSpace("tiny-4", (*LABELS.classes, LabelClass("sky", (100,), (0, 0, 0))))
     with pytest.raises(LabelError, match=r"(?s)mapped is not defined.*leave out --calibration"):
-        list(evaluate([mapped(tiny(known), MappingRule(), LABELS)], dataset, calibration=True))
+        list(evaluate([mapped(tiny(known), MappingRule(), LABELS)], dataset, beside=BESIDE))
 
 
 def test_a_run_records_prints_and_draws_it_and_shards_give_the_same_bytes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ PLAIN = np.arange(256, dtype=np.uint8)
 @pytest.mark.parametrize("cause", CAUSES)
 def test_every_wrong_pixel_of_a_scene_has_the_cause_that_it_shows(cause: str) -> None:
     target, pred = scenes()[cause]
-    found = count_errors(target, pred, PLAIN, PLAIN, CLASSES, BORDER)[:, 0].sum(axis=1)
+    found = count_errors(target, pred, PLAIN, PLAIN, CLASSES, BORDER)[0][:, 0].sum(axis=1)
     assert found[CAUSES.index(cause)] == found.sum() > 0
 
 

@@ -309,3 +309,10 @@ def test_local_folders_are_scored_without_fsspec(cityscapes_set: Path) -> None:
         "assert 'fsspec' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_an_archive_alone_is_all_that_lies_in_it(small_minicity: Path, tmp_path: Path) -> None:
+    archive = zipped(small_minicity, tmp_path / "data.zip")
+    alone, chained = locate(f"zip://{archive}"), locate(f"zip://::{archive}")
+    assert sorted(map(str, alone.iterdir())) == sorted(map(str, chained.iterdir()))
+    assert any(alone.iterdir())

@@ -68,7 +68,29 @@ def cases(draw: st.DrawFn) -> tuple[Map, Map, Map, Map, int, int]:
 @settings(deadline=None, max_examples=150)
 @given(cases())
 def test_causes_are_those_of_labelling_class_after_class(case: tuple[Map, Map, Map, Map, int, int]) -> None:
-    np.testing.assert_array_equal(count_errors(*case), plain_table(*case))
+    np.testing.assert_array_equal(count_errors(*case)[0], plain_table(*case))
+
+
+@settings(deadline=None)
+@given(cases())
+def test_segments_of_the_target_are_counted_by_class_and_size(case: tuple[Map, Map, Map, Map, int, int]) -> None:
+    target, pred, target_index, pred_index, classes, _ = case
+    t, p = np.minimum(target_index[target], classes).astype(int), np.minimum(pred_index[pred], classes)
+    expected, numbers = np.zeros((classes, 3, 4), np.int64), segments(t)
+    for number in np.unique(numbers[t < classes]):
+        mine = numbers == number
+        size, right, label = mine.sum(), (p[mine] == t[mine]).sum(), t[mine][0]
+        expected[label, int(size >= 32**2) + int(size >= 96**2)] += [1, 2 * right >= size, size, right]
+    np.testing.assert_array_equal(count_errors(*case)[1], expected)
+
+
+def test_sizes_are_cut_where_coco_cuts() -> None:
+    target = np.zeros((300, 300), np.uint8)
+    target[:32, :32], target[40:71, :33], target[80:176, 100:196] = 1, 1, 1
+    (_, ones) = count_errors(target, np.zeros_like(target), PLAIN, PLAIN, 2, 3)[1]
+    assert ones[:, 0].tolist() == [1, 1, 1]
+    assert ones[:, 2].tolist() == [31 * 33, 32 * 32, 96 * 96]
+    assert not ones[:, [1, 3]].any()
 
 
 @settings(deadline=None)
@@ -77,7 +99,7 @@ def test_every_wrong_pixel_has_one_cause(case: tuple[Map, Map, Map, Map, int, in
     target, pred, target_index, pred_index, classes, _ = case
     t, p = np.minimum(target_index[target], classes), np.minimum(pred_index[pred], classes)
     wrong = (t < classes) & (t != p)
-    table = count_errors(*case)
+    table, _ = count_errors(*case)
     assert table[:, 0].sum(axis=0).tolist() == np.bincount(t[wrong], minlength=classes + 1).tolist()
     assert table[:, 1].sum(axis=0).tolist() == np.bincount(p[wrong], minlength=classes + 1).tolist()
 
@@ -87,13 +109,14 @@ def test_every_wrong_pixel_has_one_cause(case: tuple[Map, Map, Map, Map, int, in
 def test_turning_both_maps_changes_nothing(case: tuple[Map, Map, Map, Map, int, int]) -> None:
     target, pred, *rest = case
     for turn in (np.transpose, np.flipud, np.fliplr):
-        np.testing.assert_array_equal(count_errors(turn(target), turn(pred), *rest), count_errors(*case))
+        for turned, table in zip(count_errors(turn(target), turn(pred), *rest), count_errors(*case), strict=True):
+            np.testing.assert_array_equal(turned, table)
 
 
 def shares(target: Map, pred: Map, border: int = 3) -> dict[str, int]:
     """The wrong pixels of each cause that has any; class 9 is void, 8 no class."""
     index = np.where(PLAIN < 4, PLAIN, 9).astype(np.uint8)
-    found = count_errors(target, pred, index, index, 4, border)[:, 0].sum(axis=1)
+    found = count_errors(target, pred, index, index, 4, border)[0][:, 0].sum(axis=1)
     return {cause: int(pixels) for cause, pixels in zip(CAUSES, found, strict=True) if pixels}
 
 
@@ -179,10 +202,10 @@ def test_maps_of_two_sizes_and_borders_out_of_range_are_refused() -> None:
     for border in (0, -1, MAX_BORDER + 1):
         with pytest.raises(ValueError, match="1 to 100"):
             count_errors(small, small, PLAIN, PLAIN, 1, border)
-    assert count_errors(small, small[:, ::-1], PLAIN, PLAIN, 1, MAX_BORDER).sum() == 0
+    assert count_errors(small, small[:, ::-1], PLAIN, PLAIN, 1, MAX_BORDER)[0].sum() == 0
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
 def test_an_image_without_pixels_has_no_errors(shape: tuple[int, int]) -> None:
     empty = np.zeros(shape, np.uint8)
-    assert count_errors(empty, empty, PLAIN, PLAIN, 3, 2).sum() == 0
+    assert count_errors(empty, empty, PLAIN, PLAIN, 3, 2)[0].sum() == 0

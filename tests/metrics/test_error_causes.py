@@ -12,7 +12,7 @@ from segbench.datasets.cityscapes import LABELS
 from segbench.labels.decoding import Decoding
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.counting import count_maps
-from segbench.metrics.error_causes import CAUSES, Errors, error_scores
+from segbench.metrics.error_causes import CAUSES, Errors, error_scores, size_scores
 from segbench.metrics.image_counts import Counted, Counting
 from segbench.metrics.jackknife import jackknife
 from segbench.metrics.per_image import totals
@@ -21,6 +21,7 @@ from segbench.metrics.uncertainty import bootstrap, compare
 from tests.golden.generated_set import draw_pair
 from tests.tiny import LABELS as TINY
 
+NO_SIZES = np.zeros((3, 3, 4), np.int64)
 COUNTING = Counting(Decoding.of_files(LABELS), errors=3)
 
 
@@ -52,7 +53,7 @@ def test_a_matrix_with_one_cause_alone_is_perfect_when_it_is_cured() -> None:
     confusion = ConfusionMatrix(TINY, np.array([[90, 10, 0, 0], [0, 50, 0, 0], [20, 0, 30, 0]]))
     counts = np.zeros((3, 5, 2), np.int64)
     counts[:, CAUSES.index("missed")] = [[10, 20], [0, 10], [20, 0]]
-    found = error_scores(confusion, Errors(counts, 3))
+    found = error_scores(confusion, Errors(counts, 3, NO_SIZES))
     assert float(found["share_missed"]) == 1.0
     assert float(found["cured_missed"]) == 1.0
     assert float(found["gain_missed"]) == pytest.approx(1 - score(confusion).miou)
@@ -62,7 +63,7 @@ def test_a_matrix_with_one_cause_alone_is_perfect_when_it_is_cured() -> None:
 
 def test_where_nothing_is_wrong_no_cause_has_a_share() -> None:
     confusion = ConfusionMatrix(TINY, np.diag([4, 5, 6]).astype(np.int64)[:, [0, 1, 2, 2]] * [1, 1, 1, 0])
-    found = error_scores(confusion, Errors(np.zeros((3, 5, 2), np.int64), 3))
+    found = error_scores(confusion, Errors(np.zeros((3, 5, 2), np.int64), 3, NO_SIZES))
     assert math.isnan(float(found["share_border"]))
     assert float(found["gain_border"]) == 0.0
 
@@ -73,6 +74,8 @@ def test_intervals_differences_and_totals_are_those_of_every_image() -> None:
     whole = totals(LABELS, a.per_image)
     for name, values in error_scores(a.confusion, a.errors).items():
         np.testing.assert_allclose(whole[name], values, atol=1e-12)
+    for name, value in size_scores(LABELS, a.errors.sizes).items():
+        assert float(whole[name]) == pytest.approx(value, nan_ok=True)
     for found in (bootstrap(LABELS, a.per_image, replicates=400), jackknife(LABELS, a.per_image)):
         low, high = found.bounds["gain_missed"]
         assert 0 <= low < float(whole["gain_missed"]) < high
@@ -85,6 +88,7 @@ def test_errors_are_read_as_they_were_written() -> None:
     assert errors is not None
     again = Errors.from_dict(json.loads(json.dumps(errors.to_dict())), 19)
     assert np.array_equal(again.counts, errors.counts)
+    assert np.array_equal(again.sizes, errors.sizes)
     assert again.border == 3
     data = errors.to_dict()
     data["pixels"]["missed"]["pred"] = [0.5] * 19
@@ -94,3 +98,12 @@ def test_errors_are_read_as_they_were_written() -> None:
         Errors.from_dict(errors.to_dict(), 18)
     with pytest.raises(KeyError, match="pixels"):
         Errors.from_dict({"border": 3}, 19)
+
+
+def test_segments_of_a_size_are_found_in_all_and_their_pixels_in_each_class() -> None:
+    sizes = np.zeros((3, 3, 4), np.int64)
+    sizes[0, 0], sizes[1, 0], sizes[2, 2] = [4, 1, 100, 20], [1, 1, 50, 40], [1, 1, 10_000, 9_000]
+    found = size_scores(TINY, sizes)
+    assert (found["found_small"], found["recall_small"]) == (2 / 5, pytest.approx((0.2 + 0.8) / 2))
+    assert (found["found_large"], found["recall_large"]) == (1.0, 0.9)
+    assert math.isnan(found["found_medium"])

@@ -22,7 +22,7 @@ from segbench.metrics.region_scores import SegmentScores
 from segbench.records.per_image import images_file
 from tests.golden.generated_set import draw_pair
 
-COUNTING = Counting(Decoding.of_files(LABELS), 0.02, INSTANCES, "car", 3)
+COUNTING = Counting(Decoding.of_files(LABELS), 0.02, INSTANCES, "car", 3, True)
 
 
 def images(seed: int, number: int) -> list[tuple[str, ImageCounts]]:

@@ -12,7 +12,9 @@ import yaml
 from segbench.files.json_text import write_text
 from segbench.labels.space import LabelClass, LabelSpace
 from segbench.leaderboards.board import Board, read_boards
+from segbench.metrics.per_image import PerImage
 from segbench.metrics.uncertainty import bootstrap
+from segbench.records.per_image import write_per_image
 from segbench.report.plots.gallery import Failure
 from segbench.report.plots.strips import write_strips
 from tests.report.fakes import profile, run_record
@@ -73,3 +75,44 @@ def write_boards(root: Path) -> None:
         write_text(root / "speed" / "records" / f"net{number}.profile.json", fast.to_json())
     write_text(root / "speed" / "board.yaml", "title: Speed\n")
     write_text(root / "third" / "board.yaml", "title: Only rules\n")
+
+
+IMAGES = tuple(f"city/image_{number:02}" for number in range(20))
+"""The images of :func:`write_pairs`."""
+
+
+def write_pairs(root: Path) -> None:
+    """A board `pairs` whose records have the matrices of their images: near and close are alike, far is worse; one has other images.
+
+    `partly` holds the same of a label space whose means leave out cars.
+    """
+    _write_pairs(root, "pairs", LABELS)
+    _write_pairs(root, "partly", LABELS.averaging(["road", "<b>bird</b>", "unseen"]))
+    plane = np.arange(48, dtype=np.uint8).reshape(6, 8) % 4
+    write_strips(root / "pairs" / "gallery" / "near", [Failure(IMAGES[7], (), np.zeros((6, 8, 3), np.uint8), plane, plane)], LABELS)
+    write_text(root / "empty" / "board.yaml", "title: Empty\n")
+
+
+def _write_pairs(root: Path, board: str, labels: LabelSpace) -> None:
+    write_text(root / board / "board.yaml", f"title: {board}\n")
+    records = root / board / "records"
+    dice = np.random.default_rng(3)
+    targets = dice.integers(0, 400, (len(IMAGES), 4))
+    targets[:, 3] = 0
+    targets[0, 2] = 0
+    for name, right in {"near": 0.9, "close": 0.895, "far": 0.7, "other": 0.8}.items():
+        shares = np.clip(right + dice.normal(0, 0.05, (len(IMAGES), 4)), 0.05, 0.99)
+        hits = (targets * shares).astype(np.int64)
+        counts = np.zeros((len(IMAGES), 4, 5), np.int64)
+        for row in range(4):
+            counts[:, row, row] = hits[:, row]
+            counts[:, row, (row + 1) % 3] += (targets[:, row] - hits[:, row]) // 2
+            counts[:, row, 4] = targets[:, row] - counts[:, row, :4].sum(axis=1)
+        ids = IMAGES if name != "other" else tuple(f"{image}b" for image in IMAGES)
+        size = {"params": 7_000_000} if name == "far" else {}
+        record = run_record(name, counts.sum(axis=0), {"width": 0.5} if name == "near" else {}, labels=labels, **size)
+        write_text(records / f"{name}.json", replace(record, intervals=bootstrap(labels, counts, replicates=200)).to_json())
+        write_per_image(records / f"{name}.npz", ids, PerImage(counts))
+        write_text(
+            records / f"{name}.profile.json", profile(name, {"far": 10.0}.get(name, 50.0), dict(record.model["arguments"])).to_json()
+        )

@@ -14,7 +14,7 @@ from segbench.cli.main import main
 from segbench.images.files import read_labels, write_labels
 from segbench.labels.decoding import Decoding
 from segbench.metrics.error_causes import CAUSES
-from segbench.metrics.image_counts import Counted, Counting
+from segbench.metrics.image_counts import Beside, Counted, Counting
 from segbench.records.run_record import read_run
 from segbench.scoring.pair_counting import count_folder
 from tests.tiny import LABELS, tiny, tiny_dataset
@@ -87,7 +87,13 @@ def test_the_command_prints_tables_json_and_a_picture(root: Path) -> None:
         assert score(root, preds, "--errors", "--json", root / "records" / f"{preds}.json").exit_code == 0
     shown = segbench("errors", root / "records", "--per-class", "--plot", root / "errors.svg")
     assert shown.exit_code == 0, shown.output
-    for words in ("blind: cause of the error", "preds: cause of the error", "class: gain in IoU by", "gains do not add up"):
+    for words in (
+        "blind: cause of the error",
+        "preds: cause of the error",
+        "class: gain in IoU by",
+        "small, below 32² px",
+        "gains do not add up",
+    ):
         assert words in shown.stdout
     svg = (root / "errors.svg").read_text()
     assert all(cause in svg for cause in CAUSES)
@@ -142,17 +148,20 @@ def test_a_network_is_counted_as_its_class_maps_are(root: Path) -> None:
     from segbench.evaluation.inference import counting_of, evaluate
 
     dataset, segmenter = tiny_dataset(root / "data"), tiny(LABELS)
-    found = list(evaluate([segmenter], dataset, errors=2, keep_class_maps=True))
+    found = list(evaluate([segmenter], dataset, beside=Beside(2, trimap=True), keep_class_maps=True))
     ids = np.full(256, 0, np.uint8)
     ids[: len(LABELS.classes)] = LABELS.id_of_index
     for each in found:
         write_labels(root / "maps" / f"{each.sample.id}.png", ids[each.class_maps[0]])
-    ours = Counted.of(counting_of(segmenter, dataset, 2), [(each.sample.id, each.counts[0]) for each in found])
-    counting = Counting(Decoding.of_files(LABELS, encoding="ids"), errors=2)
+    ours = Counted.of(counting_of(segmenter, dataset, Beside(2, trimap=True)), [(each.sample.id, each.counts[0]) for each in found])
+    counting = Counting(Decoding.of_files(LABELS, encoding="ids"), errors=2, trimap=True)
     theirs = Counted.of(counting, count_folder(root / "maps", dataset, counting))
     assert ours.errors is not None
     assert theirs.errors is not None
     assert ours.errors.to_dict() == theirs.errors.to_dict()
+    assert ours.trimap is not None
+    assert theirs.trimap is not None
+    assert ours.trimap.to_dict() == theirs.trimap.to_dict()
 
 
 def test_run_records_errors_and_its_command_repeats_them(small_minicity: Path, tmp_path: Path) -> None:

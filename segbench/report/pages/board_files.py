@@ -66,7 +66,8 @@ def rebuild(root: Path, unreadable: list[str] | None = None) -> dict[Path, bytes
         boards.append(board)
         ranks.append(places)
     if boards and not is_board(root):
-        groups = [(board, board_groups(board.records, board.profiles)) for board in boards if not board.speed_only]
+        listed = sorted((board for board in boards if not board.speed_only), key=lambda board: not board.measured)
+        groups = [(board, board_groups(board.records, board.profiles)) for board in listed]
         rows: list[tuple[Board, Group | None]] = [(board, group) for board, of_board in groups for group in of_board or (None,)]
         files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
         files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()

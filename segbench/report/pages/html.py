@@ -13,12 +13,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from segbench.leaderboards.board import Board
+from segbench.leaderboards.board import Board, Measured
 from segbench.metrics.scores import METRICS_VERSION
 from segbench.records.profile import Profile
+from segbench.records.run_record import RunRecord
 from segbench.report.pages.board_texts import evaluated, notes_of, rules_of
 from segbench.report.pages.html_tables import Table, measured_speeds, measured_table, reported_tables
-from segbench.report.pages.payload import model_data, score_plots, speed_plot
+from segbench.report.pages.image_sums import image_sums
+from segbench.report.pages.payload import Images, model_data, score_plots, speed_plot
 from segbench.report.plots.strips import strips_of
 from segbench.report.tables.frames import Group, by_setting, file_names, row_labels, score_table
 from segbench.report.tables.seeds import board_groups
@@ -36,15 +38,17 @@ _READING = (
     "images_per_s includes normalisation, upsampling and argmax.",
     f"Numbers are comparable if their signatures are equal. Metrics version {METRICS_VERSION}.",
     "The filter keeps the rows that hold every word; mIoU>50 or params<1M compares a column. Escape leaves a model's view.",
+    "Two models that are ticked are compared image by image: differences with 95 % intervals and p-values, and a dot for each image.",
 )
 
 
 Ranks = Mapping[str, Sequence[int | None]]
 
 
-def boards_page(title: str, boards: Sequence[tuple[Board, Ranks]]) -> str:
+def boards_page(title: str, boards: Sequence[tuple[Board, Ranks]], *, live: bool = False) -> str:
     """The page, boards with measured rows first. With each board come the ranks of its rows, by signature.
 
+    :param live: a server beside it draws the picture of any image (:mod:`segbench.report.pages.viewing`).
     :raises RecordError: see :func:`~segbench.report.tables.frames.score_table`.
     :raises DataError: see :func:`~segbench.report.plots.strips.strips_of`.
     """
@@ -54,8 +58,9 @@ def boards_page(title: str, boards: Sequence[tuple[Board, Ranks]]) -> str:
     boards = sorted(boards, key=lambda each: (not each[0].measured, not each[0].profiles))
     ids = file_names(board.name for board, _ in boards)
     shown = [_board(board, ranks, id) for (board, ranks), id in zip(boards, ids, strict=True)]
-    data = {"title": title, "boards": [{key: view[key] for key in ("id", "title", "groups", "plots")} for view in shown]}
-    return environment.get_template("index.html").render(title=title, boards=shown, data=_script(data), source=_source, reading=_READING)
+    data = {"title": title, "live": live, "boards": [{key: view[key] for key in ("id", "title", "groups", "plots")} for view in shown]}
+    texts = {"title": title, "boards": shown, "data": _script(data), "reading": _READING, "live": live}
+    return environment.get_template("index.html").render(**texts, source=_source)
 
 
 def _source(name: str) -> str:
@@ -70,15 +75,27 @@ def _script(data: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
+def models_by_id(board: Board) -> dict[str, RunRecord]:
+    """The records of a board's rows, by what links name them."""
     groups = board_groups(board.records, board.profiles)
+    rows = zip(groups, _ids(groups), strict=True)
+    return {id: record for group, ids in rows for id, record in zip(ids, group.records, strict=True)}
+
+
+def _ids(groups: Sequence[Group]) -> list[list[str]]:
+    """What links name the rows of each group by; no two of a board alike."""
     labels = [row_labels(group.records) for group in groups]
     names = iter(file_names(name for group in labels for name in group))
-    ids = [[next(names) for _ in group] for group in labels]
+    return [[next(names) for _ in group] for group in labels]
+
+
+def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
+    groups = board_groups(board.records, board.profiles)
+    ids = _ids(groups)
     tables = [_measured(board, group, ranks.get(group.signature, ()), each) for group, each in zip(groups, ids, strict=True)]
     files = {id(each.record): each for each in board.measured}
-    galleries = [[strips_of(files[id(record)]) for record in group.records] for group in groups]
-    models = [model_data(*each) for each in zip(groups, ids, tables, galleries, strict=True)]
+    images = [_images(board, group, [files[id(record)] for record in group.records]) for group in groups]
+    models = [model_data(*each) for each in zip(groups, ids, tables, images, strict=True)]
     speeds = by_machine(_other_profiles(board, groups))
     plots = score_plots(board, zip(groups, ids, strict=True))
     if not groups:
@@ -88,12 +105,21 @@ def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "title": board.rules.title,
+        "empty": not board.measured and not board.profiles,
         "intro": [text for text in (board.rules.about, *(_evaluated(group) for group in groups)) if text],
         "rules": list(rules_of(board)) if board.rules.written else [],
         "tables": tables,
         "groups": models,
         "plots": plots,
     }
+
+
+def _images(board: Board, group: Group, measured: Sequence[Measured]) -> Images:
+    """A row of several trainings has no sums: they would be those of one."""
+    matrices = [None if each.record in group.seeds else each.matrices for each in measured]
+    return Images(
+        image_sums(matrices), [strips_of(each) for each in measured], [f"{board.name}/records/{each.path.name}" for each in measured]
+    )
 
 
 def _measured(board: Board, group: Group, ranks: Sequence[int | None], ids: Sequence[str]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -63,7 +63,19 @@ class Table:
     reported: bool = False
     comparable: bool = False
 
+    @property
+    def metrics(self) -> list[str]:
+        """The columns that it can be ranked by."""
+        return [column.name for column in self.columns if column.name in SCORES and column.kind == "number"] if not self.reported else []
 
+    @property
+    def limits(self) -> list[tuple[str, str]]:
+        """What rows can be limited to by a press, and the words of the filter that say so."""
+        names = {column.name for column in self.columns}
+        return [] if self.reported else [(said, words) for name, (said, words) in LIMITS.items() if name in names]
+
+
+LIMITS = {"network_ms": ("≤ 30 ms", "network_ms<=30"), "params": ("≤ 5 M params", "params<=5M")}
 LESS_IS_BETTER = frozenset({"rank", SEEDS_SD, *SIZES, "network_ms"})
 
 
@@ -71,12 +83,14 @@ def measured_table(heading: str, table: pd.DataFrame, ids: Sequence[str], *, sig
     """What :func:`~segbench.report.tables.frames.score_table` gives; ``ids`` of its rows. Models come first, their ranks behind them."""
     table = table[["model", *(name for name in table.columns if name != "model")]]
     names, lines = shown(table)
+    labels = [model_cells(line[0].text) for line in lines]
     columns = [Column("model"), *(_column(name, "descending" if name == "mIoU" else "") for name in names[1:])]
     rows = []
-    for i, (id, (model, *line)) in enumerate(zip(ids, lines, strict=True)):
+    for i, (id, (_, *line), (short, _)) in enumerate(zip(ids, lines, labels, strict=True)):
         values = [_value(name, table[name].iloc[i]) for name in names[1:]]
         numbers = [Cell(cell.text, value, cell.place, cell.more.strip()) for cell, value in zip(line, values, strict=True)]
-        rows.append(Row([model_cell(model.text), *numbers], id))
+        rows.append(Row([Cell(short), *numbers], id))
+    columns, rows = _with_column("arguments", columns, rows, labels)
     return Table(heading, columns, rows, signature, notes, comparable=len(rows) > 1)
 
 
@@ -89,13 +103,15 @@ def measured_speeds(heading: str, profiles: Sequence[Profile]) -> Table:
     """Profiles of one machine, the fastest first; names and ranks are those of :func:`segbench.report.tables.speed.speed_table`."""
     table = speed.speed_table(profiles).sort_values("predict_ms", kind="stable")
     known = [name for name in _OF_PROFILES if table[name].notna().any()]
+    labels = [model_cells(name) for name in table["network"]]
     columns = [Column("model"), *(_column(name, "ascending" if name == "predict_ms" else "") for name in known)]
     rows = []
-    for row in table.to_dict("records"):
+    for row, (short, _) in zip(table.to_dict("records"), labels, strict=True):
         texts = speed.speed_texts(row)
         values = [None if pd.isna(row[name]) else row[name] for name in known]
         cells = [Cell(texts[name], value, more=_plus_minus(name, row)) for name, value in zip(known, values, strict=True)]
-        rows.append(Row([model_cell(texts["network"]), *cells]))
+        rows.append(Row([Cell(short), *cells]))
+    columns, rows = _with_column("variant", columns, rows, labels)
     return Table(heading, columns, rows, notes=[f"{speed.speed_note(profiles).capitalize()}. ± is half the width of such an interval."])
 
 
@@ -108,10 +124,21 @@ def _plus_minus(name: str, row: Mapping[Hashable, Any]) -> str:
     return "" if math.isnan(high - low) else f"± {speed.ms((high - low) / 2)}"
 
 
-def model_cell(label: str) -> Cell:
-    """A model's name, and behind it, pale, its arguments and how it was run."""
+def _with_column(name: str, columns: list[Column], rows: list[Row], labels: Sequence[tuple[str, str]]) -> tuple[list[Column], list[Row]]:
+    """A table with what stands behind the names in a column of its own: the last, or where it tells rows apart, beside the name."""
+    if not any(more for _, more in labels):
+        return columns, rows
+    at = len(columns) if len({short for short, _ in labels}) == len(labels) else 1
+    cells = [Cell(more or DASH) for _, more in labels]
+    rows = [replace(row, cells=[*row.cells[:at], cell, *row.cells[at:]]) for row, cell in zip(rows, cells, strict=True)]
+    return [*columns[:at], Column(name), *columns[at:]], rows
+
+
+def model_cells(label: str) -> tuple[str, str]:
+    """A model's name, and in a column of their own its arguments and how it was run."""
     name, *behind = re.split(r", | (?=[(@#])", label, maxsplit=1)
-    return Cell(name, more="".join(behind))
+    more = "".join(behind)
+    return name, more[1:-1] if more.startswith("(") and more.find(")") == len(more) - 1 else more
 
 
 def reported_tables(rows: Sequence[Reported]) -> list[Table]:

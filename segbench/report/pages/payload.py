@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,27 @@ from segbench.records.portable import portable
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.pages.html_tables import Cell, Table
+from segbench.report.pages.image_sums import ImageSums
 from segbench.report.plots.pareto import pareto_front
 from segbench.report.tables.frames import SCORES, Group, by_setting, mean_of, row_labels, speeds_of
 from segbench.report.tables.intervals import half_width
+from segbench.report.tables.metrics import ALWAYS, METRICS
 from segbench.report.tables.numbers import count
 from segbench.report.tables.seeds import score_of_row
 from segbench.report.tables.speed import row_names
 
 
-def model_data(group: Group, ids: Sequence[str], table: Table, galleries: Sequence[Sequence[Mapping[str, str]]]) -> dict[str, Any]:
-    """Comparable models: their classes, and what each model's view shows. ``galleries``: the pictures of each model.
+@dataclass(frozen=True)
+class Images:
+    """What is known of images: the ``sums`` of all models of a table, and of each model its ``strips`` and its ``files`` on the board."""
+
+    sums: ImageSums
+    strips: Sequence[Sequence[Mapping[str, str]]]
+    files: Sequence[str]
+
+
+def model_data(group: Group, ids: Sequence[str], table: Table, images: Images) -> dict[str, Any]:
+    """Comparable models: their classes and images, and what each model's view shows.
 
     :param table: the measured table of the group, whose rows are in the group's order.
     """
@@ -37,22 +49,37 @@ def model_data(group: Group, ids: Sequence[str], table: Table, galleries: Sequen
     iou = np.array([record.scores.class_iou for record in group.records])
     best = np.where(np.isnan(iou), -math.inf, iou).max(axis=0)
     names = row_labels(group.records)
+    places = _places(images.sums.ids)
+    columns = [position for position, column in enumerate(table.columns) if column.kind == "number"]
     return {
         "classes": list(labels.class_names),
+        "averaged": list(labels.averaged),
         "colors": ["#{:02x}{:02x}{:02x}".format(*each.color) for each in labels.classes],
         "best": tenths(np.where(np.isinf(best), math.nan, best)),
+        "images": list(images.sums.ids),
+        "targets": images.sums.targets,
         "models": [
             {
-                "id": id,
-                "name": name,
+                "id": ids[i],
+                "name": names[i],
+                "short": row.cells[0].text,
+                "file": images.files[i],
+                "seeds": len(group.seeds.get(record, ())),
                 "facts": _facts(record),
-                "scores": [_score(column.name, cell) for column, cell in zip(table.columns[1:], row.cells[1:], strict=True)],
+                "scores": [_score(table.columns[column].name, row.cells[column]) for column in columns],
                 **_classes(record),
-                "gallery": list(gallery),
+                "gallery": [{**strip, "image": places.get(strip["id"])} for strip in images.strips[i]],
+                **images.sums.of_model(i),
             }
-            for id, name, record, row, gallery in zip(ids, names, group.records, table.rows, galleries, strict=True)
+            for i, (record, row) in enumerate(zip(group.records, table.rows, strict=True))
         ],
     }
+
+
+def _places(ids: Sequence[str]) -> dict[str, int]:
+    """Where images stand, by the last part of their ids; without those that share it."""
+    names = [Path(id).name for id in ids]
+    return {name: place for place, name in enumerate(names) if names.count(name) == 1} if len(names) < 5000 else {}
 
 
 def tenths(fractions: ArrayLike) -> list[Any]:
@@ -117,11 +144,10 @@ def _score_plot(name: str, x_name: str, group: Group, ids: Sequence[str], x: Seq
     shown = [(place, i) for i, place in enumerate(x) if place is not None and not math.isnan(mious[i])]
     shown.sort(key=lambda each: (each[0].value, each[1]))
     front = pareto_front([place.value for place, _ in shown], [mious[i] for _, i in shown])
+    metrics = shown_metrics(group)[1:]
     points = []
     for position, (place, i) in enumerate(shown):
         record = group.records[i]
-        alone = record.intervals is not None and record not in group.seeds
-        bounds = tuple((100 * record.intervals.bounds["miou"]).tolist()) if alone and record.intervals else None
         points.append(
             {
                 "id": ids[i],
@@ -130,15 +156,37 @@ def _score_plot(name: str, x_name: str, group: Group, ids: Sequence[str], x: Seq
                 "x": round(place.value, 2),
                 "y": round(100 * mious[i], 2),
                 "across": _rounded(place.interval),
-                "upright": _rounded(bounds),
+                "upright": _bounds(record, group, "mIoU"),
                 "front": position in front,
                 "text": [f"mIoU {score_of_row(record, group)}", place.text],
+                "others": [_other(record, group, metric) for metric in metrics],
             }
         )
     values = [place.value for place, _ in shown]
     logarithmic = bool(values) and max(values) > 3 * min(values) > 0
     note = f"Filled: no other is better in both. Thin lines: intervals. {note}".strip()
-    return {"name": name, "x": x_name, "y": "mIoU (%)", "log": [logarithmic, False], "points": points, "note": note}
+    axes = {"x": x_name, "y": "mIoU (%)", "log": [logarithmic, False], "metrics": ["mIoU", *metrics]}
+    return {"name": name, **axes, "points": points, "note": note}
+
+
+def shown_metrics(group: Group) -> list[str]:
+    """The metrics of a table: those of every record, the mIoU first, and those that one of its records has."""
+    return [name for name, value in SCORES.items() if name in ALWAYS or any(not math.isnan(value(record)) for record in group.records)]
+
+
+def _other(record: RunRecord, group: Group, metric: str) -> list[Any]:
+    """A metric in per cent and its interval."""
+    value = 100 * mean_of(record, group.seeds, SCORES[metric])
+    return [None if math.isnan(value) else round(value, 2), _bounds(record, group, metric)]
+
+
+def _bounds(record: RunRecord, group: Group, metric: str) -> list[float] | None:
+    """The interval of a metric in per cent; ``None`` where there is none, or the row is several trainings."""
+    field = METRICS[metric].field
+    if record.intervals is None or record in group.seeds or field not in record.intervals.bounds:
+        return None
+    low, high = (100 * record.intervals.bounds[field]).tolist()
+    return _rounded((low, high))
 
 
 def _ms(profile: Profile) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def write_strips(folder: Path, failures: Sequence[Failure], labels: LabelSpace) 
 
 
 def strips_of(measured: Measured) -> list[dict[str, str]]:
-    """The pictures of a record as ``caption`` and ``src``, a data URI; none where there is no gallery.
+    """The pictures of a record as ``id`` (the last part of the image's), ``caption`` and ``src`` (a data URI); none without a gallery.
 
     :raises DataError: a picture is too large for the page, a link to somewhere else, or no picture: the page holds its bytes.
     """
@@ -59,8 +60,15 @@ def strips_of(measured: Measured) -> list[dict[str, str]]:
         name = path.stem.partition("-")[2]
         score = f", mIoU {percent(scores[name])} %" if name in scores else ""
         src = f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"
-        strips.append({"caption": f"{name}{score}: image, target, prediction, errors", "src": src})
+        strips.append({"id": name, "caption": f"{name}{score}: image, target, prediction, errors", "src": src})
     return strips
+
+
+def strip_png(failure: Failure, labels: LabelSpace) -> bytes:
+    """One image, target, prediction and errors side by side, twice as large as in a gallery."""
+    out = BytesIO()
+    Image.fromarray(_strip(failure, labels, 2 * WIDTH)).save(out, "PNG")
+    return out.getvalue()
 
 
 def _is_webp(path: Path) -> bool:
@@ -77,8 +85,8 @@ def _scores(measured: Measured) -> dict[str, float]:
     return {Path(id).name: value for id, value in zip(ids, image_miou(counted.matrices).tolist(), strict=True)}
 
 
-def _strip(failure: Failure, labels: LabelSpace) -> NDArray[np.uint8]:
-    step = math.ceil(failure.image.shape[1] / WIDTH)
+def _strip(failure: Failure, labels: LabelSpace, width: int = WIDTH) -> NDArray[np.uint8]:
+    step = math.ceil(failure.image.shape[1] / width)
     image, target, pred = (plane[::step, ::step] for plane in (failure.image, failure.target, failure.pred))
     panels, *_ = panels_of(image, target, pred, labels)
     gap = np.full((panels[0][1].shape[0], GAP, 3), 128, np.uint8)

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError
-from segbench.metrics.error_causes import CAUSES, Cause, Errors, error_scores
+from segbench.metrics.error_causes import CAUSES, Cause, Errors, error_scores, size_scores
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent, shown_classes
 
+SAID = {"small": "small, below 32² px", "medium": "medium, below 96² px", "large": "large"}
 HEADER = ["cause of the error", "wrong pixels", "share", "mIoU if cured", "gain"]
 
 
@@ -65,6 +66,14 @@ class Causes:
         rows = list(zip(self.record.labels.class_names, *columns, strict=True))
         return ["class: gain in IoU by", "IoU", *CAUSES], [list(rows[index]) for index in shown_classes(iou.tolist())]
 
+    def size_table(self) -> tuple[list[str], list[list[str]]]:
+        """The header and the rows of the segments of the target by their size."""
+        scores, rows = size_scores(self.record.labels, self.errors.sizes), []
+        for at, (size, said) in enumerate(SAID.items()):
+            cells = [percent(scores[name], float(half_width(self.record, name))) for name in (f"found_{size}", f"recall_{size}")]
+            rows.append([said, f"{int(self.errors.sizes[:, at, 0].sum())}", *cells])
+        return ["segments of the target", "number", "found", "recall of their pixels"], rows
+
     def facts(self) -> dict[str, Any]:
         """The same as plain data: fractions, intervals of two numbers, ``None`` where undefined."""
         record, names = self.record, self.record.labels.class_names
@@ -82,6 +91,7 @@ class Causes:
             "miou": _plain(np.float64(record.scores.miou)),
             "border": self.errors.border,
             "causes": causes,
+            "sizes": {name: _plain(value) for name, value in size_scores(record.labels, self.errors.sizes).items()},
         }
 
     def _percent(self, field: str) -> str:

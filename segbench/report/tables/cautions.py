@@ -20,12 +20,15 @@ def averaging(record: RunRecord) -> str:
     if not counts.any():
         return "mIoU: undefined, no pixel was evaluated"
     in_targets, in_preds = counts.sum(axis=1) > 0, counts[:, :-1].sum(axis=0) > 0
-    averaged = int((in_targets | in_preds).sum())
+    chosen = np.isin(np.arange(len(names)), record.labels.averaged)
+    averaged = int(((in_targets | in_preds) & chosen).sum())
     parts = [f"mIoU: one confusion matrix over the pixels of all images, mean of {averaged} of {len(names)} classes"]
-    if (absent := names[~in_targets & ~in_preds]).size:
+    if (absent := names[~in_targets & ~in_preds & chosen]).size:
         parts.append(f"left out, in neither targets nor predictions: {_named(absent)}")
-    if (only := names[~in_targets & in_preds]).size:
+    if (only := names[~in_targets & in_preds & chosen]).size:
         parts.append(f"only predicted, so IoU 0: {_named(only)}")
+    if (outside := names[~chosen]).size:
+        parts.append(f"left out on request, while their pixels count as errors of the others: {_named(outside)}")
     return "; ".join(parts)
 
 

@@ -31,7 +31,7 @@ METRICS = {
     "category mIoU": Metric("category_miou", lambda r: r.scores.category_miou),
     "V_rand": Metric("v_rand", lambda r: r.segments.v_rand if r.segments else math.nan),
     "V_info": Metric("v_info", lambda r: r.segments.v_info if r.segments else math.nan),
-    "boundary IoU": Metric("boundary_miou", lambda r: r.boundary.miou if r.boundary else math.nan),
+    "boundary IoU": Metric("boundary_miou", lambda r: r.boundary.mean(r.labels) if r.boundary else math.nan),
 }
 OTHERWISE = {"recall": "acc_cls", "F1": "Dice"}
 """What some of them are called too."""

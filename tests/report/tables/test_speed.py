@@ -66,8 +66,8 @@ def test_the_page_of_all_boards_names_and_ranks_rows_as_the_board_itself_does():
     rows = [profile("a", 9.0), profile("a", 3.05), profile("a", 3.0, {"width": 0.5}, backend="compile"), profile("b", 1.0, backend="amp")]
     shown = page_table("Speed", rows)
     header, cells = readable_speeds(speed_table(rows))
-    named = [(" ".join(filter(None, (row.cells[0].text, row.cells[0].more))), row.cells[1].text) for row in shown.rows]
-    assert named == [("b amp", "1"), ("a (width=0.5), compile", "~2"), ("a", "~2"), ("a #2", "4")]
+    named = [(f"{row.cells[0].text} {row.cells[1].text}", row.cells[2].text) for row in shown.rows]
+    assert named == [("b amp", "1"), ("a (width=0.5), compile", "~2"), ("a –", "~2"), ("a #2", "4")]
     assert [row[header.index("rank")] for row in cells] == [rank for _, rank in named]
     assert len({name for name, _ in named}) == len(rows)
 

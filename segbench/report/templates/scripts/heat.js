@@ -1,6 +1,6 @@
 // A confusion matrix as a heat map on a canvas.
 
-function heat(group, model) {
+function heat(board, group, model, open) {
   const { classes } = group;
   const [rows, columns] = [classes.length, classes.length + 1];
   const canvas = el("canvas", { id: "heat", tabindex: 0, role: "img", "aria-label": "Confusion matrix. The arrow keys walk over its cells." });
@@ -63,17 +63,26 @@ function heat(group, model) {
     paint();
   }
 
+  const found = el("div", { class: "found", "aria-live": "polite" });
+  function list() {
+    if (column < 0 || !model.most || !model.counts[row][column]) return found.replaceChildren();
+    const images = imagesOfCell(group, model, row, column).map(([image, pixels]) => [image, `${pixels.toLocaleString("en")} pixels`]);
+    found.replaceChildren(el("p", { class: "note" }, `${name(row)} seen as ${name(column)}, the images with the most such pixels:`), imageButtons(board, group, model, images, open));
+  }
+  canvas.addEventListener("click", list);
+
   const pointed = (event) => point(Math.floor((event.offsetY - top) / cell), Math.floor((event.offsetX - left) / cell));
   canvas.addEventListener("pointermove", pointed);
   canvas.addEventListener("pointerdown", pointed);
   canvas.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") list();
     const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [];
     if (down === undefined) return;
     event.preventDefault();
     if (column < 0) point(0, 0);
     else point(row + down, column + right);
   });
-  const meaning = "Rows are target classes, columns what was predicted; the colour is the share of the row.";
-  const block = el("section", { class: "block" }, el("h3", null, "Confusion"), el("p", { class: "note" }, meaning), el("div", null, canvas), said);
+  const meaning = `Rows are target classes, columns what was predicted; the colour is the share of the row.${model.most ? " A click, or Enter, lists the images of a cell." : ""}`;
+  const block = el("section", { class: "block" }, el("h3", null, "Confusion"), el("p", { class: "note" }, meaning), el("div", null, canvas), said, found);
   return { block, paint };
 }

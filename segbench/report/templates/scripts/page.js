@@ -31,6 +31,8 @@ function route(event) {
     if (parts(link.hash)[0] === board.id) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  const folded = document.querySelector("nav details");
+  if (folded?.querySelector("[aria-current]")) folded.open = true;
   let name = board.title;
   if (!models) showPlots(board);
   else name = models.length === 1 ? modelView(board, group, models[0]) : compareView(board, group, ...models);
@@ -55,6 +57,12 @@ for (const table of document.querySelectorAll(".board table")) {
 }
 document.querySelectorAll("[data-filter]").forEach(makeFilter);
 document.querySelectorAll("[data-compare]").forEach(makeComparison);
+for (const select of document.querySelectorAll("[data-metric]")) {
+  makeMetricSwitch(select, (id, metric) => {
+    DATA.boards.find((board) => board.id === id).metric = metric;
+    document.querySelector(`.plots[data-board="${CSS.escape(id)}"]`).redraw?.();
+  });
+}
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   document.getElementById("main").focus();

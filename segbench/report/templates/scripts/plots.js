@@ -68,6 +68,21 @@ const annotations = {
   },
 };
 
+// The plot of another metric than the mIoU: the same places to the right, and the front of that metric.
+function ofMetric(plot, metric) {
+  const k = (plot.metrics ?? []).indexOf(metric) - 1;
+  if (k < 0) return plot;
+  let best = -Infinity;
+  const points = plot.points.filter((point) => point.others[k][0] !== null).map((point) => {
+    const [y, upright] = point.others[k];
+    return { ...point, y, upright, text: [`${metric} ${y.toFixed(1)}`, ...point.text.slice(1)], front: false };
+  });
+  for (const point of [...points].sort((p, q) => p.x - q.x || q.y - p.y)) {
+    if (point.y > best) [point.front, best] = [true, point.y];
+  }
+  return { ...plot, points, y: `${metric} (%)` };
+}
+
 function draw(board, plot, canvas, said) {
   charts.get(board.id)?.destroy();
   const open = (point) => point?.id && (location.hash = `${board.id}/${point.id}`);
@@ -130,7 +145,7 @@ function showPlots(board) {
   const choose = (plot) => {
     canvas.setAttribute("aria-label", `Plot: ${plot.name}. The arrow keys walk over the points, Enter opens one.`);
     said.value = plot.note;
-    draw(board, plot, canvas, said);
+    draw(board, ofMetric(plot, board.metric), canvas, said);
   };
   const legend = el("legend", null, board.plots.length > 1 ? "Plot" : `Plot: ${board.plots[0].name}`);
   const radios = board.plots.map((plot, i) => {

@@ -65,13 +65,46 @@ function rowTest(table, text) {
 function makeFilter(input) {
   const table = document.getElementById(input.dataset.filter);
   const output = document.querySelector(`[data-rows="${table.id}"]`);
-  input.addEventListener("input", () => {
-    const keep = rowTest(table, input.value);
+  const limits = [...document.querySelectorAll(`[data-limits="${table.id}"]`)];
+  const apply = () => {
+    const pressed = limits.filter((button) => button.getAttribute("aria-pressed") === "true").map((button) => button.value);
+    const keep = rowTest(table, [input.value, ...pressed].join(" "));
     const rows = [...table.tBodies[0].rows];
     rows.forEach((row) => (row.hidden = !keep(row)));
     const shown = rows.filter((row) => !row.hidden).length;
     const of = shown ? `${shown} of ` : "nothing fits the filter: 0 of ";
     output.value = `${shown === rows.length ? "" : of}${rows.length} row${rows.length === 1 ? "" : "s"}`;
+  };
+  input.addEventListener("input", apply);
+  for (const button of limits) {
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+      apply();
+    });
+  }
+}
+
+// Ranks a table by another metric: its column comes first, and the rank is the place. Ranks that rows share are tested for the mIoU alone.
+function makeMetricSwitch(select, chosen) {
+  const table = document.getElementById(select.dataset.metric);
+  const rows = [...table.tBodies[0].rows];
+  const head = (name) => [...table.tHead.rows[0].cells].find((cell) => cell.textContent === name);
+  const ranks = new Map(rows.map((row) => [row, head("rank") && row.cells[head("rank").cellIndex].cloneNode(true)]));
+  select.addEventListener("change", () => {
+    const metric = select.value;
+    const first = head("rank") ? head("rank").cellIndex + 1 : 1;
+    const from = head(metric).cellIndex;
+    for (const row of [table.tHead.rows[0], ...rows]) row.insertBefore(row.cells[from], row.cells[first]);
+    head(metric).removeAttribute("aria-sort");
+    sort(table, first);
+    const values = [...table.tBodies[0].rows].map((row) => row.cells[first].dataset.v);
+    [...table.tBodies[0].rows].forEach((row, i) => {
+      if (!head("rank")) return;
+      const place = values[i] === undefined ? null : values.findIndex((value) => Number(value).toFixed(1) === Number(values[i]).toFixed(1)) + 1;
+      row.cells[first - 1].replaceWith(metric === "mIoU" ? ranks.get(row).cloneNode(true) : number(place, place ?? DASH));
+    });
+    select.closest(".bar").querySelector(".places").hidden = metric === "mIoU" || !head("rank");
+    chosen(table.dataset.board, metric);
   });
 }
 
