@@ -1,0 +1,52 @@
+"""What docs/explanation/errors.md says of the networks of minicity, sentence by sentence, from the committed records."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from segbench.metrics.error_causes import error_scores
+from segbench.records.comparison import Compared, compare_records
+from segbench.records.run_record import read_run
+
+RECORDS = Path(__file__).parents[2] / "leaderboards" / "minicity-val" / "records"
+
+
+@cache
+def compared(a: str, b: str) -> Compared:
+    return compare_records(RECORDS / f"{a}.json", RECORDS / f"{b}.json")
+
+
+def test_missed_and_invented_segments_cost_more_than_twice_what_outlines_do() -> None:
+    records = [read_run(path) for path in RECORDS.glob("*.json") if not path.name.endswith(".profile.json")]
+    assert len(records) == 15
+    for record in records:
+        assert record.errors is not None
+        found = error_scores(record.confusion, record.errors)
+        assert min(found["gain_missed"], found["gain_invented"]) > 2 * found["gain_border"], record.name
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "field", "points", "certain"),
+    [
+        ("unet", "deeplab_v3", "miou", 5.4, True),
+        ("unet", "deeplab_v3", "gain_missed", -6.4, True),
+        ("unet", "deeplab_v3", "gain_invented", 4.8, True),
+        ("unet", "deeplab_v3", "gain_border", -0.1, False),
+        ("deeplab_v3", "segnet", "miou", -1.5, True),
+        ("deeplab_v3", "segnet", "gain_missed", 2.6, True),
+        ("deeplab_v3", "segnet", "gain_invented", -3.4, True),
+        ("bisenet_r18", "segnet", "miou", -0.4, False),
+        ("bisenet_r18", "segnet", "gain_confusion", 1.0, True),
+        ("deconvnet", "deeplab_v1", "miou", -2.1, True),
+        ("deconvnet", "deeplab_v1", "gain_missed", 5.1, True),
+        ("deconvnet", "deeplab_v1", "gain_border", -0.8, True),
+    ],
+)
+def test_a_difference_is_as_it_is_told(a: str, b: str, field: str, points: float, certain: bool) -> None:
+    found = compared(a, b).metric(field)
+    assert found is not None
+    assert 100 * found.difference == pytest.approx(points, abs=0.06)
+    assert (found.p < 0.05) == certain
