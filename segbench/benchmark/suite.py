@@ -89,6 +89,7 @@ def _pairs(texts: Any, form: str, way_out: str = "") -> list[tuple[str, str]]:
     return pairs
 
 
+@takes({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 def corruption_names(value: Any) -> tuple[str, ...]:
     """Names of corruptions, each once, in their own order; of ``all`` every one.
 
@@ -104,6 +105,10 @@ def corruption_names(value: Any) -> tuple[str, ...]:
     return tuple(name for name in CORRUPTIONS if name in given)
 
 
+_SEVERITY = {"type": "integer", "minimum": 1, "maximum": 5}
+
+
+@takes({"anyOf": [_SEVERITY, {"type": "string"}, {"type": "array", "items": _SEVERITY}]})
 def severities(value: Any) -> tuple[int, ...]:
     """Severities from 1 to 5: numbers and ranges such as 1-5, separated by commas, or a list.
 
