@@ -23,15 +23,17 @@ MOST_ENTRIES = 25
 DIRECTION = {
     "": """errors parallel kernels < files < registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
         < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
-    "kernels": """compiling < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights watershed index_bytes
-        < counting boundary_counting upsampling_cuda dense_crf < counting_wide instance_counting error_counting upsampling""",
+    "kernels": """compiling confidence_bins < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
+        filtering watershed index_bytes confidence_rows < counting boundary_counting upsampling_cuda dense_crf
+        < counting_wide instance_counting error_counting upsampling < confidence""",
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes trimap < per_image < uncertainty image_counts
+        < boundary_iou error_causes trimap calibration < per_image < uncertainty image_counts
         < jackknife ranking counting conventions seeds < fine_means""",
-    "images": """folders buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm whole_numbers
-        < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
+    "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
+        whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
+    "images.corruptions": "filters < * < corrupting",
     "datasets": "base wildcards minicity_scenes < folder_samples < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
     "models": """outputs checkpoints inlined fused < segmenter < layers finite < zoo weights < adapters sources
@@ -40,7 +42,7 @@ DIRECTION = {
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": """shard data_facts environment groups device provenance portable shape < run_record profile partial
-        < schema per_image merging identity < comparison agreement < seeds < gate""",
+        < schema per_image merging identity corruption_record < comparison agreement < seeds < gate""",
     "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume < run
         < surviving""",
     "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record
@@ -50,14 +52,14 @@ DIRECTION = {
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
-    "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes < speed comment publication
-        < notebook every_eval""",
+    "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes calibration corruptions
+        < speed comment publication < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed image_sums < markdown html_tables < payload < html < board_files < viewing",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
-    "benchmark": """suite events class_map_keeping ranks < pictures command journals verification < evaluating shared_scoring merge_partials
-        < run_suite""",
-    "console": "terminal registered < code_note parts errors < score run < compare < *",
+    "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
+        < evaluating shared_scoring merge_partials < run_suite""",
+    "console": "terminal registered < code_note parts errors calibration corruptions < score run < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
 }
 
@@ -72,6 +74,8 @@ PACKAGES = {
     "kernels.bilinear": "",
     "kernels.dense_crf": "",
     "kernels.counting_torch": "torch",
+    "kernels.confidence": "torch",
+    "kernels.confidence_bins": "",
     "kernels.upsampling": "torch",
     "kernels.upsampling_cuda": "torch triton",
     "kernels.counting_cuda": "torch triton",
@@ -82,6 +86,7 @@ PACKAGES = {
     "metrics": "",
     "images": "llvmlite numba PIL",
     "images.png": "",
+    "images.corruptions": "PIL",
     "datasets": "",
     "datasets.minicity": "PIL",
     "datasets.isbi2012": "PIL",

@@ -34,6 +34,8 @@ FORMS |= {
     "parse_scales": "a list of numbers",
     "group_rule": "`city`, `sequence`, `folder`, a pattern with parentheses around the group, or a CSV of images and groups",
     "weight_files": "a mapping of models to files",
+    "corruption_names": "`all`, or a list of names, or text with commas",
+    "severities": "a number from 1 to 5, a list of them, or a range such as `1-5`",
     "titles": "a mapping of models to text",
     "arguments": "a mapping of models to mappings",
     "protocol_values": "a mapping of the [keys of a protocol](#protocol)",

@@ -11,7 +11,10 @@ from segbench.datasets.base import Dataset
 from segbench.evaluation.protocol import Protocol
 from segbench.files.settings import flags_of
 
-REPEATED = ("limit", "groups", "replicates", "average_over", "errors", "error_border", "trimap", "channels_last", "compile", "graphs")
+REPEATED = (
+    *("limit", "groups", "replicates", "average_over", "errors", "error_border", "trimap", "calibration", "corruptions", "severity"),
+    *("channels_last", "compile", "graphs"),
+)
 
 
 def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> str:

@@ -12,6 +12,7 @@ from segbench.records.shard import Shard
 if TYPE_CHECKING:
     from segbench.evaluation.protocol import Protocol
     from segbench.models.segmenter import Segmenter
+    from segbench.records.corruption_record import CorruptionRecord
     from segbench.records.profile import Profile
     from segbench.records.run_record import RunRecord
 
@@ -50,6 +51,7 @@ class Finished:
     profiles: Sequence[Profile]
     folder: Path
     failed: Mapping[str, str] = field(default_factory=dict)
+    corrupted: Sequence[CorruptionRecord] = ()
 
 
 @dataclass(frozen=True)

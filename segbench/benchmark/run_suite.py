@@ -11,6 +11,7 @@ import torch
 
 from segbench.benchmark.class_map_keeping import OVERLAYS, KeptMaps
 from segbench.benchmark.command import portable_command
+from segbench.benchmark.corrupting import evaluate_corrupted
 from segbench.benchmark.evaluating import Work, evaluate_images, evaluate_shard
 from segbench.benchmark.events import Event, Finished, Loaded, Progress
 from segbench.benchmark.journals import Journals
@@ -18,6 +19,7 @@ from segbench.benchmark.pictures import Pictures
 from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.benchmark.suite import Suite
 from segbench.datasets.base import Dataset, require
+from segbench.errors import UsageError
 from segbench.evaluation.execution import Execution
 from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.protocol import Protocol
@@ -74,6 +76,11 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ra
     yield Loaded(job.segmenters, job.protocol)
     require_writable(job.out)
     require_files(job.dataset)
+    if suite.corruptions and not (shard.is_whole and ranks.size == 1):
+        raise UsageError(
+            "--corruptions runs in one process: leave out the shards and ranks; a run that was killed goes on with the next corruption, "
+            "and --corruptions NAME runs one alone"
+        )
     if not shard.is_whole:
         yield from evaluate_shard(job.work, shard)
         return
@@ -83,8 +90,12 @@ def run_suite(suite: Suite, dataset: Dataset, device: torch.device, *, ranks: Ra
     survivors, journals = Survivors(work.evaluation), Journals.agreed(job.out, work.evaluation.task, ranks)
     results = yield from evaluate_images(replace(work, kept=kept), survivors, journals, ranks)
     if results is not None:
-        finished, unreadable = yield from _write(job, survivors, results, kept)
+        finished, unreadable, outcomes = yield from _write(job, survivors, results, kept)
         journals.remove()
+        if suite.corruptions:
+            alive = replace(work.evaluation, segmenters=[job.segmenters[position] for position in outcomes])
+            corrupted = yield from evaluate_corrupted(alive, list(outcomes.values()), suite.conditions, job.out)
+            finished = replace(finished, corrupted=corrupted)
         yield finished
         raise_unreadable(unreadable)
 
@@ -144,10 +155,10 @@ def _planned(job: Job, segmenter: Segmenter) -> dict[str, str]:
 
 def _write(
     job: Job, survivors: Survivors, results: Sequence[Evaluated], kept: KeptMaps
-) -> Generator[Event, None, tuple[Finished, list[str]]]:
+) -> Generator[Event, None, tuple[Finished, list[str], dict[int, Outcome]]]:
     """Write everything of what was counted: records first, so that nothing that comes after them can cost them.
 
-    Beside what is finished, the records of others in the folder that cannot be read.
+    Beside what is finished, the records of others in the folder that cannot be read, and what came out for each model.
     """
     outcomes: dict[int, Outcome] = {}
     for position in survivors.positions:
@@ -162,7 +173,7 @@ def _write(
     yield from _draw(Pictures(survivors.evaluation, kept, job.out), segmenters, written if job.suite.gallery else [])
     unreadable: list[str] = []
     write_board(job.out, unreadable)
-    return Finished([outcome.record for outcome in written], profiles, job.out, dict(survivors.failed)), unreadable
+    return Finished([outcome.record for outcome in written], profiles, job.out, dict(survivors.failed)), unreadable, outcomes
 
 
 def _draw(pictures: Pictures, segmenters: Sequence[Segmenter], galleries: Sequence[Outcome]) -> Iterator[Progress]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import DataError
+from segbench.errors import DataError, nearest
 from segbench.evaluation.protocol import Protocol
 from segbench.files.settings import Location, Truth, Whole, names, setting, takes, text
 from segbench.records.groups import RULES, Draws, group_rule
@@ -89,6 +89,47 @@ def _pairs(texts: Any, form: str, way_out: str = "") -> list[tuple[str, str]]:
     return pairs
 
 
+@takes({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+def corruption_names(value: Any) -> tuple[str, ...]:
+    """Names of corruptions, each once, in their own order; of ``all`` every one.
+
+    :raises ValueError: one is unknown.
+    """
+    from segbench.images.corruptions.corrupting import CORRUPTIONS
+
+    given = names(value)
+    if list(given) == ["all"]:
+        return CORRUPTIONS
+    if unknown := [name for name in given if name not in CORRUPTIONS]:
+        raise ValueError(f"no corruption {unknown[0]!r}; {nearest(unknown[0], ['all', *CORRUPTIONS], 'there are')}")
+    return tuple(name for name in CORRUPTIONS if name in given)
+
+
+_SEVERITY = {"type": "integer", "minimum": 1, "maximum": 5}
+
+
+@takes({"anyOf": [_SEVERITY, {"type": "string"}, {"type": "array", "items": _SEVERITY}]})
+def severities(value: Any) -> tuple[int, ...]:
+    """Severities from 1 to 5: numbers and ranges such as 1-5, separated by commas, or a list.
+
+    :raises ValueError: they are something else.
+    """
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    found = set[int]()
+    for part in parts:
+        first, *rest = str(part).strip().split("-")
+        last = rest[0] if rest else first
+        if len(rest) > 1 or not {first, last} <= set("12345") or first > last:
+            raise ValueError(f"{value!r} is no severity from 1 to 5 and no range of them, e.g. 1-5")
+        found |= set(range(int(first), int(last) + 1))
+    return tuple(sorted(found))
+
+
+def severity_text(chosen: tuple[int, ...]) -> str:
+    """What must be typed for these severities."""
+    return ",".join(map(str, chosen))
+
+
 def protocol_values(values: dict[str, Any]) -> dict[str, Any]:
     """The fields of a protocol that were given.
 
@@ -145,6 +186,13 @@ class Suite:
     errors: bool = setting(False, Truth(), "Also say by which kind of mistake the mIoU is missing: errors by cause.")
     error_border: int = setting(3, Whole(1, 100), "With --errors: pixels from an edge that are near it.  [default: 3]")
     trimap: bool = setting(False, Truth(), "Also score pixels by their distance from an edge of the target: the trimap curve.")
+    calibration: bool = setting(False, Truth(), "Also say whether the softmax means what it says: ECE, Brier, NLL, AURC.")
+    corruptions: tuple[str, ...] = setting(
+        (), corruption_names, "Also run on corrupted images: `all`, or names separated by commas.", metavar="all|NAME,...", write=",".join
+    )
+    severity: tuple[int, ...] = setting(
+        (1, 2, 3, 4, 5), severities, "With --corruptions: how strong, e.g. 3 or 1-5.  [default: 1-5]", metavar="N|N-M", write=severity_text
+    )
     groups: str | None = setting(None, group_rule, f"What the intervals draw: {RULES}.  [default: images]", metavar="RULE")
     replicates: int | None = setting(
         None,
@@ -162,10 +210,15 @@ class Suite:
 
     @property
     def beside(self) -> Beside:
-        """What is counted in class maps beside pairs."""
+        """What is counted beside pairs."""
         from segbench.metrics.image_counts import Beside  # numpy
 
-        return Beside(self.error_border if self.errors else None, self.trimap)
+        return Beside(self.error_border if self.errors else None, self.trimap, self.calibration)
+
+    @property
+    def conditions(self) -> list[tuple[str, int]]:
+        """The corruptions and severities under which models are run beside the images as they are."""
+        return [(name, severity) for name in self.corruptions for severity in self.severity]
 
     @property
     def execution(self) -> Execution:

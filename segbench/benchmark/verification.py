@@ -150,7 +150,7 @@ def _averaging_as(record: RunRecord, dataset: Dataset) -> Dataset:
 
 
 def _beside(record: RunRecord) -> Beside:
-    return Beside(record.errors.border if record.errors else None, record.trimap is not None)
+    return Beside(record.errors.border if record.errors else None, record.trimap is not None, record.calibration is not None)
 
 
 def _verified(path: Path, record: RunRecord, outcome: Outcome, check: Check) -> Verified:

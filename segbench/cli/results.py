@@ -1,4 +1,4 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `means`, boards, `submit`, `view`; and `schema`."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `calibration`, `corruptions`, `means`, boards and more."""
 
 from __future__ import annotations
 
@@ -112,6 +112,36 @@ def errors(records: tuple[Path, ...], per_class: bool, plot: Path | None, as_jso
     from segbench.console.errors import print_errors
 
     print_errors(records, per_class=per_class, plot=plot, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--per-class", is_flag=True, help="Also print the ECE of every class.")
+@click.option("--plot", type=FILE, help="Draw the reliability of all records (.svg .png).")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def calibration(records: tuple[Path, ...], per_class: bool, plot: Path | None, as_json: bool) -> None:
+    """Say whether the networks of RECORDS (files, or folders that hold them) are as sure as they are right.
+
+    `run --calibration` counts confidence: ECE, class-wise ECE, Brier, NLL, AURC, and the reliability diagram.
+    """
+    from segbench.console.calibration import print_calibration
+
+    print_calibration(records, per_class=per_class, plot=plot, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--reference", metavar="NAME", help="The model by whose errors those of the others are divided: mCE.")
+@click.option("--per-class", is_flag=True, help="Also print the IoU of every class under each corruption.")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def corruptions(records: tuple[Path, ...], reference: str | None, per_class: bool, as_json: bool) -> None:
+    """Say what networks keep on corrupted images. RECORDS are NAME.corruptions.json, or folders that hold them.
+
+    `run --corruptions all` makes them: the mIoU under each corruption, what is left of the clean one, and mCE against a reference.
+    """
+    from segbench.console.corruptions import print_corruptions
+
+    print_corruptions(records, reference, per_class=per_class, as_json=as_json)
 
 
 @click.command()

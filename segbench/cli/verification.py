@@ -47,7 +47,9 @@ def verify(record: Path, as_json: bool, quiet: bool, **options: Any) -> None:
         be_quiet()
     paths = [record]
     if record.is_dir():
-        paths = [path for path in sorted((record / "records").glob("*.json")) if not path.name.endswith(".profile.json")]
+        paths = [
+            path for path in sorted((record / "records").glob("*.json")) if not path.name.endswith((".profile.json", ".corruptions.json"))
+        ]
         if not paths:
             raise DataError(f"{record}: no records/*.json here", way_out="name a record, or the folder of a board")
     seed = options["seed"] if options["seed"] is not None else random.SystemRandom().randrange(1 << 31)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress, ShardCounted
+from segbench.console.calibration import print_calibration_of
+from segbench.console.corruptions import print_corrupted
 from segbench.console.errors import print_causes, print_trimap
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
 from segbench.console.terminal import NOTE, console, table
@@ -50,6 +52,8 @@ def print_run(events: Iterable[Event], *, per_class: bool, as_json: bool = False
                     print(dump_json([*plain_rows(event.records, event.profiles), *errors]), end="")
                     continue
                 print_tables(event.records, event.profiles, per_class=per_class)
+                if event.corrupted:
+                    print_corrupted(event.corrupted, per_class=per_class)
                 print_failures(failed)
                 console().print(f"records, tables and plots: {event.folder}", style=NOTE, markup=False, soft_wrap=True)
     return not failed
@@ -85,6 +89,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
             print_causes(record)
         if record.trimap:
             print_trimap(record)
+    if counted := [record for record in records if record.calibration]:
+        print_calibration_of(counted)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
     for warning in warnings(records):
         console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)

@@ -62,6 +62,8 @@ class Dataset:
     ``segments``: the class whose regions are to be told apart, so that V_rand and V_info are scored; ``None`` where regions mean
     nothing. ``facts``: what records say of where the data are from, a revision for instance. ``whole``: how many samples there were, where
     only the first were taken. ``splits``: those that can be opened beside this one, where it says so itself.
+    ``corruption``: by name and severity, what networks see of every image (:mod:`segbench.images.corruptions.corrupting`); ``None`` is the
+    image itself.
 
     >>> import segbench
     >>> from pathlib import Path
@@ -89,6 +91,7 @@ class Dataset:
     facts: Mapping[str, str] = field(default_factory=dict)
     whole: int | None = None
     splits: tuple[str, ...] = ()
+    corruption: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         if self.read_target is None:

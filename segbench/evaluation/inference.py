@@ -23,7 +23,9 @@ from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import Array, download, pinned_room, upload
 from segbench.files.remote import read_ahead
+from segbench.images.corruptions.corrupting import corrupt
 from segbench.labels.decoding import Decoding
+from segbench.metrics.calibration import Calibration
 from segbench.metrics.image_counts import NOTHING, Beside, Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
 from segbench.models.finite import refuse_infinite_weights, refuse_unit_normalisation
@@ -35,6 +37,8 @@ Item = TypeVar("Item")
 
 Keeping = bool | Callable[[Sample], bool]
 """Of which samples class maps are kept: of all, of none, or of those for which it is true."""
+
+PAIRS = 256 * 256
 
 HALF_HINT = "in fp16 numbers above 65504 are infinite: use --precision bf16 or fp32"
 
@@ -71,7 +75,7 @@ def evaluate(
 
     :param keep_class_maps: of which samples class maps are given.
     :param graphs: whether passes on a CUDA device may be replayed from CUDA graphs.
-    :param beside: what else is counted in class maps.
+    :param beside: what else is counted: in class maps, and of confidence.
     :raises LabelError: a segmenter's classes are neither the dataset's nor mapped to them; or a target holds ids that are of no label.
     :raises DataError: an image and its target differ in size, or cannot be read.
     :raises NetworkError: a network holds weights that are NaN or infinite, or gives something else than finite scores for each class.
@@ -88,6 +92,8 @@ def evaluate(
         segmenter.network.eval()
         with blaming(segmenter.title):
             _refuse_unfit(segmenter, dataset, protocol)
+            if beside.calibration:
+                _refuse_mapped(segmenter)
     if protocol.void == "masked":
         segmenters = [_without_void(segmenter) for segmenter in segmenters]
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
@@ -97,18 +103,14 @@ def evaluate(
     depth = ("depth",) if with_depth else ()
     ahead = read_ahead(dataset.samples, lambda s: (s.image, s.target, *(s.extras.get(kind) for kind in depth)))
     reads = map_ordered(read, dataset.samples if ahead is None else ahead, workers=workers, ahead=2 * workers)
-    passes = [_Pass(segmenter, protocol, graphs=graphs and device.type == "cuda") for segmenter in segmenters]
     countings = [counting_of(segmenter, dataset, beside) for segmenter in segmenters]
+    replayed = graphs and device.type == "cuda"
+    passes = [_Pass(segmenter, protocol, counting, graphs=replayed) for segmenter, counting in zip(segmenters, countings, strict=True)]
     whole_maps = any(counting.beside_pairs for counting in countings)
     kept = keep_class_maps if callable(keep_class_maps) else lambda _: bool(keep_class_maps)
     runs = ((each.sample, _run(passes, each, whole_maps or kept(each.sample))) for each in reads)
     for sample, (take_pairs, take_class_maps, ways) in _delayed(runs, by=2 if device.type == "cuda" else 0):
-        found = take_pairs()
-        for segmenter, largest in zip(segmenters, found[:, -1:].view(np.float64).ravel().tolist(), strict=True):
-            with blaming(segmenter.title):
-                refuse_infinite(largest, segmenter.name, sample.id, HALF_HINT if protocol.precision == "fp16" else "")
-        tables = found[:, :-1].reshape(-1, 256, 256)
-        counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
+        counts = _counts_of(sample, segmenters, countings, take_pairs(), HALF_HINT if protocol.precision == "fp16" else "")
         class_maps = [_of_dataset(segmenter, take()[0]) for segmenter, take in zip(segmenters, take_class_maps, strict=False)]
         if whole_maps:
             target = dataset.read_target(sample)
@@ -118,9 +120,7 @@ def evaluate(
 
 def counting_of(segmenter: Segmenter, dataset: Dataset, beside: Beside = NOTHING) -> Counting:
     """What is counted of a network that runs on a dataset, and what its class indices stand for; ``beside`` as in :func:`evaluate`."""
-    return Counting(
-        Decoding.of_network(dataset.labels, segmenter.mapping), segments=dataset.segments, errors=beside.errors, trimap=beside.trimap
-    )
+    return Counting(Decoding.of_network(dataset.labels, segmenter.mapping), segments=dataset.segments, **vars(beside))
 
 
 def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> None:
@@ -145,6 +145,37 @@ def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) ->
     refuse_unit_normalisation(segmenter)
     if protocol.precision == "tf32" and segmenter.device.type != "cuda":
         raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {segmenter.device.type}; leave out --precision")
+
+
+def _refuse_mapped(segmenter: Segmenter) -> None:
+    """Check that a segmenter's classes are the dataset's own.
+
+    :raises LabelError: they are not.
+    """
+    if segmenter.mapping:
+        raise LabelError(
+            f"model {segmenter.name!r} has classes of its own, and the confidence of a class that is mapped is not defined; "
+            "leave out --calibration, or run models that know the dataset's classes"
+        )
+
+
+def _counts_of(
+    sample: Sample, segmenters: Sequence[Segmenter], countings: Sequence[Counting], found: Array, hint: str
+) -> list[ImageCounts]:
+    """What every model gave for a sample, from the numbers of :func:`_run`.
+
+    :raises NetworkError: scores are not finite.
+    """
+    largest = found[:, PAIRS : PAIRS + 1].copy().view(np.float64).ravel().tolist()
+    for segmenter, own in zip(segmenters, largest, strict=True):
+        with blaming(segmenter.title):
+            refuse_infinite(own, segmenter.name, sample.id, hint)
+    tables = found[:, :PAIRS].reshape(-1, 256, 256)
+    counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
+    if not countings[0].calibration:
+        return counts
+    sums = found[:, PAIRS + 1 :].copy().view(np.float64)
+    return [replace(each, calibration=Calibration(own)) for each, own in zip(counts, sums, strict=True)]
 
 
 def _counts(sample: Sample, segmenter: Segmenter, counting: Counting, counts: NDArray[np.int64]) -> ImageCounts:
@@ -174,11 +205,14 @@ def decoders(device: torch.device) -> int:
     return max(2, cores - 2) if device.type == "cuda" else 2
 
 
-def pass_of(segmenter: Segmenter, protocol: Protocol, *, graphs: bool) -> ReplayedPass:
+def pass_of(segmenter: Segmenter, protocol: Protocol, counting: Counting | None = None, *, graphs: bool) -> ReplayedPass:
     """A segmenter's pass from (images, targets[, depth]) to class maps and counts."""
+    confidence_of: Tensor | None = None
+    if counting is not None and counting.calibration:
+        confidence_of = torch.from_numpy(counting.decoding.target_index.astype(np.int32)).to(segmenter.device)
 
     def work(images: Tensor, targets: Tensor, depth: Tensor | None = None) -> Outputs:
-        return protocol_scores(segmenter, images, depth, protocol).counts(targets)
+        return protocol_scores(segmenter, images, depth, protocol).counts(targets, confidence_of)
 
     return ReplayedPass(work, "" if graphs and protocol.post == "none" else "not asked for")
 
@@ -205,9 +239,9 @@ class _Read:
 class _Pass:
     """A segmenter's pass under a protocol; what fails in it is the model's fault, and says so."""
 
-    def __init__(self, segmenter: Segmenter, protocol: Protocol, *, graphs: bool) -> None:
+    def __init__(self, segmenter: Segmenter, protocol: Protocol, counting: Counting, *, graphs: bool) -> None:
         self.segmenter, self.protocol = segmenter, protocol
-        self.replayed = pass_of(segmenter, protocol, graphs=graphs)
+        self.replayed = pass_of(segmenter, protocol, counting, graphs=graphs)
 
     def __call__(self, sample: Sample, inputs: Sequence[Tensor]) -> tuple[Outputs, str]:
         with blaming(self.segmenter.title):
@@ -226,13 +260,14 @@ class _Pass:
 def _run(passes: Sequence[_Pass], read: _Read, keep: bool) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
     """Start every network on a sample.
 
-    Returns what waits for int64[models, 65537], the counts and behind them the bits of the largest magnitude as a float64; what waits for
-    each class map if they are kept; and how each pass was run.
+    Returns what waits for int64[models, 65537], the counts and behind them the bits of the largest magnitude as a float64, and of what was
+    counted of its confidence; what waits for each class map if they are kept; and how each pass was run.
     """
     inputs = [plane for plane in read.take() if plane is not None]
     results = [each(read.sample, inputs) for each in passes]
-    class_maps = [download(pred) for (pred, _, _), _ in results] if keep else []
-    parts = [part for (_, counts, largest), _ in results for part in (counts.view(-1), largest.double().view(torch.int64).view(1))]
+    class_maps = [download(outputs[0]) for outputs, _ in results] if keep else []
+    numbers = [(counts.view(-1), *(each.double().view(-1).view(torch.int64) for each in more)) for (_, counts, *more), _ in results]
+    parts = [part for of_model in numbers for part in of_model]
     return download(torch.cat(parts).view(len(results), -1)), class_maps, [how for _, how in results]
 
 
@@ -251,6 +286,8 @@ def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.devi
         image, target = read_photograph(sample, pinned_room(device)), dataset.read_target(sample)
     except ImageError as error:
         raise DataError(str(error), way_out=f"`segbench data check {dataset.reference}` names every file that cannot be read") from error
+    if dataset.corruption is not None:
+        image[...] = corrupt(image, *dataset.corruption, sample.id)
     if image.shape[:2] != target.shape:
         raise DataError(
             f"{sample.id}: image {sample.image} is {image.shape[:2]}, target {sample.target} is {target.shape} (height, width)"

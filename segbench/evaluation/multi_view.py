@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from segbench.evaluation.parsing import Size
 from segbench.evaluation.protocol import Protocol, window_starts
 from segbench.kernels.bilinear import Grid
+from segbench.kernels.confidence import count_confidence
 from segbench.kernels.upsampling import count_enlarged, enlarged_classes, enlarged_logits
 from segbench.models.outputs import largest_magnitude
 from segbench.models.segmenter import Segmenter, covered_size, forward, logits_at
@@ -32,7 +33,8 @@ LARGE = 1 << 28
 class Scores:
     """float[N, C, h, w] of which the class map is the argmax, once they are brought to ``enlarged`` (bilinear) and cropped to ``size``.
 
-    ``largest`` float32[]: the largest magnitude of all logits that they are made of, finite if these are.
+    ``largest`` float32[]: the largest magnitude of all logits that they are made of, finite if these are. ``probabilities``: whether they
+    are probabilities, and not logits.
     """
 
     values: Tensor
@@ -40,14 +42,23 @@ class Scores:
     enlarged: Size
     size: Size
     grid: Grid = "half_pixel"
+    probabilities: bool = False
 
     def class_map(self) -> Tensor:
         """uint8[N, H, W] class indices. Ties go to the lower index."""
         return enlarged_classes(self.values, self.enlarged, self.size, self.grid)
 
-    def counts(self, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The class map, int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size, and the largest magnitude."""
-        return *count_enlarged(self.values, self.enlarged, targets, self.grid), self.largest
+    def counts(self, targets: Tensor, confidence_of: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The class map, int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size, and the largest magnitude.
+
+        :param confidence_of: int32[256], the class index of each target byte, if confidence is counted: float64[S] comes behind the others
+            (:func:`segbench.kernels.confidence.count_confidence`).
+        """
+        classes, counts = count_enlarged(self.values, self.enlarged, targets, self.grid)
+        if confidence_of is None:
+            return classes, counts, self.largest
+        how = (self.enlarged, (classes, targets), confidence_of, self.grid)
+        return classes, counts, self.largest, count_confidence(self.values, *how, probabilities=self.probabilities)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +77,16 @@ class BandedScores:
         """uint8[N, H, W] class indices. Ties go to the lower index."""
         return torch.cat([enlarged_classes(band, (band.shape[2], band.shape[3])) for band, _ in self._bands()], dim=1)
 
-    def counts(self, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def counts(self, targets: Tensor, confidence_of: Tensor | None = None) -> tuple[Tensor, ...]:
         """As :meth:`Scores.counts`."""
-        classes, total, largest = list[Tensor](), list[Tensor](), list[Tensor]()
+        found = list[tuple[Tensor, ...]]()
         for band, top in self._bands():
             size = (band.shape[2], band.shape[3])
-            found, counts = count_enlarged(band, size, targets[:, top : top + size[0]].contiguous())
-            classes.append(found)
-            total.append(counts)
-            largest.append(largest_magnitude(band))
-        return torch.cat(classes, dim=1), torch.stack(total).sum(dim=0), torch.stack(largest).amax()
+            scores = Scores(band, largest_magnitude(band), size, size, probabilities=self.segmenter.probabilities)
+            found.append(scores.counts(targets[:, top : top + size[0]].contiguous(), confidence_of))
+        classes, counts, largest, *more = zip(*found, strict=True)
+        sums = [torch.stack(each).sum(dim=0) for each in (counts, *more)]
+        return torch.cat(classes, dim=1), sums[0], torch.stack(largest).amax(), *sums[1:]
 
     def _bands(self) -> Iterator[tuple[Tensor, int]]:
         """float32[N, C, r, W] logits of consecutive rows, and the first of these rows."""
@@ -108,13 +119,14 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     size = (images.shape[1], images.shape[2])
     if protocol.is_plain:
         logits = forward(segmenter, images, depth)
-        return Scores(logits, largest_magnitude(logits), covered_size(segmenter.input_rule, size), size, segmenter.grid)
+        covered = covered_size(segmenter.input_rule, size)
+        return Scores(logits, largest_magnitude(logits), covered, size, segmenter.grid, segmenter.probabilities)
     if _in_windows_alone(protocol, size) and len(images) * len(segmenter.labels.classes) * size[0] * size[1] > LARGE:
         return BandedScores(segmenter, images, depth, protocol)
     views = (_view_logits(segmenter, images, depth, protocol, scale, mirrored) for scale, mirrored in protocol.views)
     if len(protocol.views) == 1 and protocol.post == "none":
         logits = next(views)
-        return Scores(logits, largest_magnitude(logits), size, size)
+        return Scores(logits, largest_magnitude(logits), size, size, probabilities=segmenter.probabilities)
     scores: Tensor | None = None
     largest: list[Tensor] = []
     for logits in views:  # added one after the other: full-size scores of all views at once would not fit
@@ -126,7 +138,7 @@ def protocol_scores(segmenter: Segmenter, images: Tensor, depth: Tensor | None, 
     scores = scores / len(protocol.views)
     if protocol.post == "dense-crf":
         scores = _refined(scores, images)
-    return Scores(scores, torch.stack(largest).amax(), size, size)
+    return Scores(scores, torch.stack(largest).amax(), size, size, probabilities=True)
 
 
 def _in_windows_alone(protocol: Protocol, size: Size) -> bool:

@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -102,6 +103,8 @@ def _torch_keeps_to_the_formula(grid: Grid) -> bool:
 
 Piece = tuple[int, int, int]
 Corner = NDArray[np.int64] | None
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 Vertical = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
 Horizontal = tuple[int, NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -148,7 +151,7 @@ def _on_threads(kernel: Kernel, images: int, size: Size, targets: Tensor | None)
         return None if target_maps is None else count_corner(target_maps[image, first:last], classes[image, first:last])
 
     pieces = list(_pieces(images, size[0], torch.get_num_threads()))
-    results = _shared_out(work, pieces, torch.get_num_threads())
+    results = shared_out(work, pieces, torch.get_num_threads())
     counts = np.zeros((images, 256, 256), np.int64)
     for (image, _, _), counted in zip(pieces, results, strict=True):
         if counted is not None:
@@ -156,11 +159,11 @@ def _on_threads(kernel: Kernel, images: int, size: Size, targets: Tensor | None)
     return torch.from_numpy(classes), None if targets is None else torch.from_numpy(counts)
 
 
-def _shared_out(work: Callable[[Piece], Corner], pieces: Sequence[Piece], threads: int) -> list[Corner]:
+def shared_out(work: Callable[[Part], Result], pieces: Sequence[Part], threads: int) -> list[Result]:
     """The results, in order. This thread works too: those of torch spin for a while after a network, and others wait for their core."""
     if threads == 1 or len(pieces) == 1:
         return list(map(work, pieces))
-    results: list[Corner] = [None] * len(pieces)
+    results: list[Any] = [None] * len(pieces)
     numbers = iter(range(len(pieces)))  # `next` on it is atomic: each piece is taken once
 
     def take() -> None:

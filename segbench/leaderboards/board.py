@@ -13,6 +13,7 @@ from segbench.errors import DataError, RecordError, SegbenchError
 from segbench.files.foreign import read_json
 from segbench.files.names import shown
 from segbench.leaderboards.rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
+from segbench.records.corruption_record import CORRUPTED
 from segbench.records.per_image import images_file, matrices_of, with_intervals
 from segbench.records.profile import Profile, is_profile, read_profile
 from segbench.records.run_record import RunRecord, read_run
@@ -131,6 +132,8 @@ def _read_board(folder: Path, problems: list[str], unreadable: list[str] | None 
 def _read_records(paths: Iterable[Path], problems: list[str]) -> tuple[tuple[Measured, ...], tuple[Profile, ...]]:
     found: list[Measured | Profile] = []
     for path in paths:
+        if path.name.endswith(CORRUPTED):
+            continue
         try:
             found.append(_read_record(path))
         except RecordError as error:

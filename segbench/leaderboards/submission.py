@@ -140,6 +140,9 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
     trimap = None if counted.trimap is None else counted.trimap.sum(axis=0)
     if record.trimap and (trimap is None or not np.array_equal(trimap, record.trimap.counts)):
         yield f"the trimap counts of {file.name} do not add up to those of the record"
+    sums = None if counted.calibration is None else counted.calibration.sum(axis=0)
+    if record.calibration and (sums is None or not np.allclose(sums, record.calibration.numbers, rtol=1e-9)):
+        yield f"the calibration of {file.name} does not add up to that of the record"
     if record.iiou and counted.instances is None:
         yield f"{file.name} has no counts of instances, and the record has iIoU"
     elif record.iiou:

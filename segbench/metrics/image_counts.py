@@ -3,7 +3,8 @@
     ImageCounts     of one image: pair counts over bytes, and what else was counted in it
     Counted         of many, under one meaning of their bytes: sums, scores, and arrays by image
 
-Everything in it is whole numbers but V_rand and V_info, so images can be counted anywhere, in any order, and put together afterwards.
+Everything in it is whole numbers but V_rand, V_info and sums of probabilities, which are added in the order of the data set. So images can
+be counted anywhere, in any order, and put together afterwards.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
+from segbench.metrics.calibration import Calibration
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.error_causes import Errors
 from segbench.metrics.image_scores import image_miou
@@ -34,17 +36,18 @@ from segbench.metrics.region_scores import SegmentScores, mean_scores
 from segbench.metrics.scores import Scores, score
 from segbench.metrics.trimap import Trimap
 
-EXTRAS = ("boundary", "instances", "segments", "errors", "trimap")
+EXTRAS = ("boundary", "instances", "segments", "errors", "trimap", "calibration")
 
 _OPTIONS = {"Boundary IoU": "--boundary", "errors by cause": "--errors", "the trimap curve": "--trimap"}
 
 
 @dataclass(frozen=True)
 class Beside:
-    """What is counted in class maps beside pairs, because somebody asked for it; fields as in :class:`Counting`."""
+    """What is counted beside pairs, because somebody asked for it; fields as in :class:`Counting`."""
 
     errors: int | None = None
     trimap: bool = False
+    calibration: bool = False
 
 
 NOTHING = Beside()
@@ -57,6 +60,7 @@ class Counting:
     ``boundary``: pixels near the edges of classes, within this share of an image's diagonal. ``instances``: those of an instance map.
     ``segments``: regions of the class of this name. ``errors``: wrong pixels by their cause, where an edge is near within so many pixels.
     ``trimap``: pixels by their distance from an edge of the target.
+    ``calibration``: a network's confidence; label maps have none.
     """
 
     decoding: Decoding
@@ -65,6 +69,7 @@ class Counting:
     segments: str | None = None
     errors: int | None = None
     trimap: bool = False
+    calibration: bool = False
 
     def __post_init__(self) -> None:
         if self.decoding.wide and self.beside_pairs:
@@ -89,7 +94,7 @@ class Counting:
         """Plain data; :meth:`from_dict` reads it back."""
         instances = self.instances and {"divisor": self.instances.divisor, "average_size": dict(self.instances.average_size)}
         own = {"boundary": self.boundary, "instances": instances, "segments": self.segments}
-        own |= {"errors": self.errors, "trimap": self.trimap}
+        own |= {"errors": self.errors, "trimap": self.trimap, "calibration": self.calibration}
         return {"decoding": self.decoding.to_dict(), **own}
 
     @classmethod
@@ -99,7 +104,8 @@ class Counting:
         :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
         """
         instances = data["instances"] and InstanceRule(**data["instances"])
-        return cls(Decoding.from_dict(data["decoding"]), data["boundary"], instances, data["segments"], data["errors"], data["trimap"])
+        own = data["boundary"], instances, data["segments"], data["errors"], data["trimap"], data["calibration"]
+        return cls(Decoding.from_dict(data["decoding"]), *own)
 
     @cached_property
     def instance_table(self) -> InstanceTable | None:
@@ -121,6 +127,7 @@ class ImageCounts:
     segments: SegmentScores | None = None
     errors: Errors | None = None
     trimap: Trimap | None = None
+    calibration: Calibration | None = None
     problem: str | None = None
     way_out: str = ""
 
@@ -133,6 +140,7 @@ class ImageCounts:
             "segments": self.segments and [None if math.isnan(value) else value for value in astuple(self.segments)],
             "errors": self.errors and self.errors.to_dict(),
             "trimap": self.trimap and self.trimap.to_dict(),
+            "calibration": self.calibration and self.calibration.to_dict(),
             "problem": self.problem,
             "way_out": self.way_out or None,
         }
@@ -144,7 +152,7 @@ class ImageCounts:
 
         :raises KeyError, TypeError, ValueError: something is missing or does not fit.
         """
-        boundary, instances, segments, errors, trimap = (data.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, trimap, calibration = (data.get(name) for name in EXTRAS)
         return cls(
             PairCounts.from_rows(data["pairs"]),
             None if boundary is None else Boundaries.from_dict(boundary, classes),
@@ -152,6 +160,7 @@ class ImageCounts:
             None if segments is None else SegmentScores(*(math.nan if value is None else float(value) for value in segments)),
             None if errors is None else Errors.from_dict(errors, classes),
             None if trimap is None else Trimap.from_dict(trimap, classes),
+            None if calibration is None else Calibration.from_dict(calibration, classes),
             data.get("problem"),
             data.get("way_out", ""),
         )
@@ -315,6 +324,12 @@ class Counted:
         return Trimap.total(counted) if counted else None
 
     @property
+    def calibration(self) -> Calibration | None:
+        """The confidence of a network, of all images together."""
+        counted = self.extras.get("calibration")
+        return Calibration.total(counted) if counted else None
+
+    @property
     def segments(self) -> SegmentScores | None:
         """The means of V_rand and V_info over the images."""
         return None if self.per_image.segments is None else mean_scores(self.per_image.segments)
@@ -329,7 +344,7 @@ class Counted:
     @cached_property
     def per_image(self) -> PerImage:
         """What was counted in each image."""
-        boundary, instances, segments, errors, trimap = (self.extras.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, trimap, calibration = (self.extras.get(name) for name in EXTRAS)
         return PerImage(
             self.matrices,
             np.stack([image.counts for image in boundary]) if boundary else None,
@@ -338,6 +353,7 @@ class Counted:
             np.stack([image.counts for image in errors]) if errors else None,
             np.stack([image.counts for image in trimap]) if trimap else None,
             np.stack([image.sizes for image in errors]) if errors else None,
+            np.stack([image.numbers for image in calibration]) if calibration else None,
         )
 
     def _weighted(self, rows: Sequence[Rows]) -> NDArray[np.float64]:

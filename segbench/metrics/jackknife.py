@@ -2,7 +2,7 @@
 
 A score is a smooth function T of the sums over N units, and U_i is what it changes by if unit i counts infinitesimally more than once::
 
-    U_i = dT / d(weight of unit i)        variance of T = sum_i U_i^2         interval = T +- z sqrt(variance), within 0..1
+    U_i = dT / d(weight of unit i)        variance of T = sum_i U_i^2         interval = T +- z sqrt(variance), within 0..1, or above 0
 
 It is the limit of the bootstrap for many units, at the cost of one pass over them instead of drawing N of them 10 000 times (Jaeckel 1972;
 Efron, "Nonparametric estimates of standard error: the jackknife, the bootstrap and other methods", Biometrika 1981). U_i is a difference
@@ -12,6 +12,7 @@ handful of the units hold the normal distribution is as bad a guess as the few u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Sequence
 from statistics import NormalDist
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
+from segbench.metrics.calibration import UNBOUNDED
 from segbench.metrics.per_image import PerImage, numbers_of, scores_of, total_of, unit_blocks, units_of
 from segbench.metrics.statistic import Floats
 from segbench.metrics.uncertainty import LEVEL, REPLICATES, Intervals, bootstrap, check_level
@@ -83,11 +85,14 @@ def jackknife(
             variance[name] += np.square((moved[name] - values) / _STEP).sum(axis=-1)
             defined[name] += (~np.isnan(own[name])).sum(axis=-1)
     width = NormalDist().inv_cdf((1 + level) / 2)
-    bounds = {name: _around(values[..., 0], width * np.sqrt(variance[name]), defined[name]) for name, values in whole.items()}
+    bounds = {
+        name: _around(values[..., 0], width * np.sqrt(variance[name]), defined[name], math.inf if name in UNBOUNDED else 1.0)
+        for name, values in whole.items()
+    }
     return Intervals(bounds, level, 0, 0, units, unit, "jackknife")
 
 
-def _around(values: Floats, half: Floats, defined: NDArray[np.int64]) -> Floats:
-    """float64[..., 2]: so far below and above, within 0..1; NaN where fewer than two units define the score."""
-    bounds = np.clip(np.stack([values - half, values + half], axis=-1), 0, 1)
+def _around(values: Floats, half: Floats, defined: NDArray[np.int64], most: float) -> Floats:
+    """float64[..., 2]: so far below and above, within 0 and ``most``; NaN where fewer than two units define the score."""
+    bounds = np.clip(np.stack([values - half, values + half], axis=-1), 0, most)
     return np.where(defined[..., None] >= 2, bounds, np.nan)

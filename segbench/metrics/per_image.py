@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.boundary_iou import BOUNDARY
+from segbench.metrics.calibration import CALIBRATION
 from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.matrices import Matrices
@@ -33,6 +34,7 @@ STATISTICS: dict[str, Statistic] = {
     "errors": ERRORS,
     "trimap": TRIMAP,
     "sizes": SEGMENT_SIZES,
+    "calibration": CALIBRATION,
 }
 """What may be counted beside pairs, by the field of :class:`PerImage`."""
 
@@ -57,7 +59,8 @@ class PerImage:
     the weighted hits and misses of instances float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are
     V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`). ``errors`` are the
     wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`), and ``trimap`` the counts
-    of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3]. ``sizes`` int64[N, C, 3, 4] are counted with errors.
+    of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3]. ``sizes`` int64[N, C, 3, 4] are counted with errors. ``calibration`` is
+    what :class:`segbench.metrics.calibration.Calibration` holds, float64[N, S].
     """
 
     counts: NDArray[np.int64] | Matrices
@@ -67,6 +70,7 @@ class PerImage:
     errors: NDArray[np.int64] | None = None
     trimap: NDArray[np.int64] | None = None
     sizes: NDArray[np.int64] | None = None
+    calibration: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.counts)

@@ -3,9 +3,10 @@
 ``segbench.run/1`` is one JSON object: ``model`` (``changed`` are those of its ``arguments`` that are not the default), ``dataset``,
 ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
 class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
-(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, ``errors``, wrong pixels by cause, and ``trimap``, pixels by
-their distance from an edge, where they were asked for; ``segments``, the means of V_rand and V_info, where the dataset has them; and
-``explained``, what other tools would call the mIoU, where it was asked for. A record without these is read as one that has none.
+(:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, ``errors``, wrong pixels by cause, ``trimap``, pixels by
+their distance from an edge, and ``calibration``, the confidence of a network, where they were asked for; ``segments``, the means of V_rand
+and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it was asked for. A record without
+these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 
@@ -27,6 +28,7 @@ from segbench.files.json_text import dump_json
 from segbench.files.notebook import Shown, drawn
 from segbench.labels.space import MAX_CLASSES, LabelSpace
 from segbench.metrics.boundary_iou import Boundaries
+from segbench.metrics.calibration import Calibration
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.error_causes import Errors, error_scores, size_scores
 from segbench.metrics.image_counts import Counted
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
 
 RUN_SCHEMA = "segbench.run/1"
+
+_COUNTED: dict[str, Any] = {"boundary": Boundaries, "errors": Errors, "trimap": Trimap, "calibration": Calibration}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,7 @@ class RunRecord(Shown):
     explained: Mapping[str, float] = field(default_factory=dict)
     errors: Errors | None = None
     trimap: Trimap | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def of(
@@ -102,6 +107,7 @@ class RunRecord(Shown):
             counted.segments,
             errors=counted.errors,
             trimap=counted.trimap,
+            calibration=counted.calibration,
         )
 
     @property
@@ -173,6 +179,7 @@ class RunRecord(Shown):
             **({"segments": asdict(self.segments)} if self.segments else {}),
             **({"errors": self.errors.to_dict()} if self.errors else {}),
             **({"trimap": self.trimap.to_dict()} if self.trimap else {}),
+            **({"calibration": self.calibration.to_dict()} if self.calibration else {}),
             **({"explained": dict(self.explained)} if self.explained else {}),
             "confusion": _told(self.confusion),
         }
@@ -184,6 +191,9 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
 
     def by_name(values: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(record.labels.class_names, values.tolist(), strict=True))
+
+    def told(found: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+        return {name: by_name(values) if values.ndim else float(values) for name, values in found.items()}
 
     scores = record.scores
     result: dict[str, Any] = {
@@ -208,9 +218,10 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
     if record.trimap:
         result |= {f"trimap_miou_{width}": value for width, value in record.trimap.mious(record.labels).items()}
     if record.errors:
-        found = error_scores(record.confusion, record.errors)
         result |= size_scores(record.labels, record.errors.sizes)
-        result |= {name: by_name(values) if values.ndim else float(values) for name, values in found.items()}
+        result |= told(error_scores(record.confusion, record.errors))
+    if record.calibration:
+        result |= told(record.calibration.scores)
     return result
 
 
@@ -238,15 +249,13 @@ def read_run(path: Path | str) -> RunRecord:
         labels = LabelSpace.from_dict(data["labels"])
         counts = _matrix(data["confusion"], len(labels.classes))
         iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
-        boundary = Boundaries.from_dict(data["boundary"], len(labels.classes)) if data.get("boundary") is not None else None
-        errors = Errors.from_dict(data["errors"], len(labels.classes)) if data.get("errors") is not None else None
+        counted = {name: of.from_dict(data[name], len(labels.classes)) for name, of in _COUNTED.items() if data.get(name) is not None}
         facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
         cm, intervals = ConfusionMatrix(labels, counts), _intervals(data.get("intervals"), labels)
         segments = _segments(data.get("segments"))
         explained = {name: math.nan if value is None else float(value) for name, value in data.get("explained", {}).items()}
-        counted: dict[str, Any] = {"iiou": iiou, "intervals": intervals, "boundary": boundary, "segments": segments, "errors": errors}
-        counted["trimap"] = Trimap.from_dict(data["trimap"], len(labels.classes)) if data.get("trimap") is not None else None
-        record = RunRecord(**facts, confusion=cm, explained=explained, **counted)
+        more: dict[str, Any] = {"iiou": iiou, "intervals": intervals, "segments": segments, **counted}
+        record = RunRecord(**facts, confusion=cm, explained=explained, **more)
         _ = record.name, record.signature
     except KeyError as error:
         raise RecordError(f"{path}: the record has no {error}") from error

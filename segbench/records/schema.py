@@ -18,6 +18,7 @@ _DERIVED = {
     "intervals": MAYBE_FACTS,
     "boundary": MAYBE_FACTS,
     "errors": MAYBE_FACTS,
+    "calibration": MAYBE_FACTS,
     "segments": MAYBE_FACTS,
 }
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -30,22 +31,24 @@ class NoOracle(Exception):  # noqa: N818 (a reason, not a failure)
     """The official scorer cannot be installed here."""
 
 
-def environment() -> Path:
-    """The interpreter of the oracle's environment, which is made at the first call.
+def environment(name: str = f"cityscapesscripts-{VERSION}", packages: Sequence[str] = PACKAGES, alone: Sequence[str] = ()) -> Path:
+    """The interpreter of an oracle's environment, which is made at the first call.
 
+    :param alone: packages that are installed without what they depend on.
     :raises NoOracle: pip failed; the message is its last line.
     """
-    folder = Path(user_cache_dir("segbench")) / f"oracle-cityscapesscripts-{VERSION}"
+    folder = Path(user_cache_dir("segbench")) / f"oracle-{name}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     complete = folder / "complete"
     if not complete.exists():
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, with_pip=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", "numpy", *PACKAGES]
-        done = subprocess.run(install, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NoOracle((done.stderr.strip().splitlines() or ["pip failed"])[-1])
-        complete.write_text("\n".join(PACKAGES) + "\n", encoding="utf-8")
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", "numpy"]
+        for some in ([*packages], ["--no-deps", *alone] if alone else []):
+            done = subprocess.run([*install, *some], capture_output=True, text=True, check=False) if some else None
+            if done and done.returncode:
+                raise NoOracle((done.stderr.strip().splitlines() or ["pip failed"])[-1])
+        complete.write_text("\n".join([*packages, *alone]) + "\n", encoding="utf-8")
     return python
 
 

@@ -1,0 +1,62 @@
+"""`segbench calibration`: whether networks are as sure as they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from segbench.console.terminal import NOTE, console, table
+from segbench.errors import DataError, UsageError
+from segbench.files.json_text import dump_json
+from segbench.records.run_record import RunRecord
+from segbench.report.tables.calibration import (
+    HEADER,
+    calibration_facts,
+    calibration_note,
+    calibration_row,
+    class_table,
+    require_calibration,
+)
+
+SUFFIXES = (".svg", ".png")
+
+
+def print_calibration(paths: Sequence[Path], *, per_class: bool, plot: Path | None, as_json: bool) -> None:
+    """Print the calibration of records, and draw their reliability.
+
+    :raises UsageError: the picture's name tells no format.
+    :raises RecordError: a record cannot be read or has no calibration, or is not comparable with the others of a picture.
+    """
+    from segbench.leaderboards.board import raise_unreadable, read_files
+    from segbench.report.tables.frames import comparable, ranked
+
+    if plot is not None and plot.suffix not in SUFFIXES:
+        raise UsageError(f"--plot {plot} ends on neither of {', '.join(SUFFIXES)}, and so tells no format")
+    unreadable: list[str] = []
+    measured, _ = read_files(paths, unreadable)
+    raise_unreadable(unreadable)
+    if not measured:
+        raise DataError("no run record is among these", way_out="segbench run --calibration writes run records")
+    records = ranked(each.record for each in measured)
+    require_calibration(records)
+    if plot is not None:
+        from segbench.report.plots.reliability import reliability
+
+        reliability(records, *((plot, None) if plot.suffix == ".svg" else (None, plot)))
+        console(stderr=True).print(f"wrote {plot}", markup=False, soft_wrap=True)
+    if as_json:
+        print(dump_json(list(map(calibration_facts, records))), end="")
+        return
+    for group in comparable(records):
+        print_calibration_of(group.records, per_class=per_class)
+        console().print(group.records[0].signature, style=NOTE, markup=False, soft_wrap=True)
+
+
+def print_calibration_of(records: Sequence[RunRecord], *, per_class: bool = False) -> None:
+    """The table of records that are comparable, on standard output."""
+    show = console()
+    show.print(table(HEADER, list(map(calibration_row, records))))
+    for record in records if per_class else ():
+        (first, *columns), rows = class_table(record)
+        show.print(table([f"{record.name}: {first}", *columns], rows))
+    show.print(calibration_note(), style=NOTE, markup=False, soft_wrap=True)
