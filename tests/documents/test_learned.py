@@ -1,4 +1,4 @@
-"""What docs/explanation/errors.md says of the networks of minicity, sentence by sentence, from the committed records."""
+"""What the explanations say of networks that were measured, sentence by sentence, from the committed records."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from segbench.metrics.error_causes import error_scores
 from segbench.records.comparison import Compared, compare_records
 from segbench.records.run_record import read_run
 
-RECORDS = Path(__file__).parents[2] / "leaderboards" / "minicity-val" / "records"
+BOARDS = Path(__file__).parents[2] / "leaderboards"
+MINICITY, CAMVID = (BOARDS / name / "records" for name in ("minicity-val", "camvid-equal-budget"))
 
 
 @cache
-def compared(a: str, b: str) -> Compared:
-    return compare_records(RECORDS / f"{a}.json", RECORDS / f"{b}.json")
+def compared(records: Path, a: str, b: str) -> Compared:
+    return compare_records(records / f"{a}.json", records / f"{b}.json")
 
 
 def test_missed_and_invented_segments_cost_more_than_twice_what_outlines_do() -> None:
-    records = [read_run(path) for path in RECORDS.glob("*.json") if not path.name.endswith(".profile.json")]
+    records = [read_run(path) for path in MINICITY.glob("*.json") if not path.name.endswith(".profile.json")]
     assert len(records) == 15
     for record in records:
         assert record.errors is not None
@@ -46,7 +47,27 @@ def test_missed_and_invented_segments_cost_more_than_twice_what_outlines_do() ->
     ],
 )
 def test_a_difference_is_as_it_is_told(a: str, b: str, field: str, points: float, certain: bool) -> None:
-    found = compared(a, b).metric(field)
+    found = compared(MINICITY, a, b).metric(field)
+    assert found is not None
+    assert 100 * found.difference == pytest.approx(points, abs=0.06)
+    assert (found.p < 0.05) == certain
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "points", "certain"),
+    [
+        ("fcn8s", "segnet", 7.4, True),
+        ("fcn8s", "unet", 8.1, True),
+        ("segnet", "unet", 0.7, True),
+        ("gcn", "deeplab_v1", 1.5, True),
+        ("deeplab_v1", "deeplab_v3plus", 1.0, True),
+        ("bisenet_r18", "fanet18", 1.2, True),
+        ("fanet18", "gcn", 1.6, True),
+        ("deeplab_v1", "enet", 0.1, False),
+    ],
+)
+def test_a_difference_at_equal_budgets_is_as_it_is_told(a: str, b: str, points: float, certain: bool) -> None:
+    found = compared(CAMVID, a, b).metric("miou")
     assert found is not None
     assert 100 * found.difference == pytest.approx(points, abs=0.06)
     assert (found.p < 0.05) == certain
