@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+SECONDS_BETWEEN_LOOKS = 2.0
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -40,6 +42,21 @@ class _Task(Generic[Item, Result]):
     result: Future[Result]
 
 
+def _result(pool: ThreadPoolExecutor, future: Future[Result]) -> Result:
+    """What a future gives. A thread that found no memory even to begin is gone without a word, and nobody would ever hear of its work.
+
+    :raises MemoryError: no thread of the pool is left.
+    """
+    while True:
+        try:
+            return future.result(timeout=SECONDS_BETWEEN_LOOKS)
+        except TimeoutError:
+            if future.done():  # it is the work's own error
+                raise
+            if not any(thread.is_alive() for thread in pool._threads):
+                raise MemoryError("a thread ended before its work") from None
+
+
 def _in_order(
     pool: ThreadPoolExecutor,
     function: Callable[[Item], Result],
@@ -52,7 +69,7 @@ def _in_order(
 
     def first() -> Result:
         before_waiting(tasks)
-        return tasks.popleft().result.result()
+        return _result(pool, tasks.popleft().result)
 
     try:
         for item in items:

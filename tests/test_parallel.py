@@ -55,3 +55,18 @@ def test_shared_work_is_done_on_the_calling_thread_too_and_on_no_more_than_were_
     assert threading.get_ident() in used
     assert len(used) == threads
     assert set(map_shared(lambda _: threading.get_ident(), range(8), 1)) == {threading.get_ident()}
+
+
+def test_threads_that_are_gone_without_a_word_are_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segbench.parallel.SECONDS_BETWEEN_LOOKS", 0.05)
+    monkeypatch.setattr("concurrent.futures.thread._worker", lambda *_: None)  # as where a thread finds no memory to begin
+    with pytest.raises(MemoryError, match="ended before its work"):
+        list(map_ordered(str, range(3), workers=2))
+
+
+def test_a_timeout_of_the_work_itself_is_told() -> None:
+    def late(_: int) -> int:
+        raise TimeoutError("the store does not answer")
+
+    with pytest.raises(TimeoutError, match="the store"):
+        list(map_ordered(late, range(3), workers=2))

@@ -82,7 +82,7 @@ def test_a_score_without_memory_for_its_pictures_is_one_clear_error(tmp_path: Pa
     (tmp_path / "labels.yaml").write_text(str(LABELS.to_dict()))
     modules = "segbench.console.score, segbench.datasets.target_folder, segbench.metrics.conventions, segbench.scoring.record"
     paths = (tmp_path / "preds", tmp_path / "targets", "--labels", tmp_path / "labels.yaml")
-    require_one_clear_error(segbench("score", *paths, more=100, modules=modules))
+    require_one_clear_error(segbench("score", *paths, more=60, modules=modules))
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
