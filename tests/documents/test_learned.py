@@ -62,7 +62,11 @@ def test_a_difference_is_as_it_is_told(a: str, b: str, field: str, points: float
         ("gcn", "deeplab_v1", 1.5, True),
         ("deeplab_v1", "deeplab_v3plus", 1.0, True),
         ("bisenet_r18", "fanet18", 1.2, True),
-        ("fanet18", "gcn", 1.6, True),
+        ("deeplab_v2", "deeplab_v1", 2.6, True),
+        ("deeplab_v3_r50", "deeplab_v1", 5.6, True),
+        ("deeplab_v3_r50", "fcn8s", 0.1, False),
+        ("hrnet_w18", "fcn8s", 0.5, False),
+        ("erfnet", "enet", 0.3, False),
         ("deeplab_v1", "enet", 0.1, False),
     ],
 )
