@@ -41,7 +41,7 @@ DIRECTION = {
     "models.layers": "layers blocks pooling < resnet vgg xception",
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
-    "records": """shard data_facts environment groups device provenance portable shape < run_record profile partial
+    "records": """shard data_facts environment groups device provenance portable shape reading < run_record profile partial
         < schema per_image merging identity corruption_record < comparison agreement < seeds < gate""",
     "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume < run
         < surviving""",
@@ -59,7 +59,7 @@ DIRECTION = {
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
         < evaluating shared_scoring merge_partials < run_suite""",
-    "console": "terminal registered < code_note parts errors calibration corruptions < score run < compare < *",
+    "console": "terminal registered < pictures < code_note parts errors calibration corruptions < score run < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
 }
 

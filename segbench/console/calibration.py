@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
-from segbench.errors import DataError, UsageError
 from segbench.files.json_text import dump_json
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.calibration import (
@@ -18,8 +19,6 @@ from segbench.report.tables.calibration import (
     require_calibration,
 )
 
-SUFFIXES = (".svg", ".png")
-
 
 def print_calibration(paths: Sequence[Path], *, per_class: bool, plot: Path | None, as_json: bool) -> None:
     """Print the calibration of records, and draw their reliability.
@@ -27,23 +26,16 @@ def print_calibration(paths: Sequence[Path], *, per_class: bool, plot: Path | No
     :raises UsageError: the picture's name tells no format.
     :raises RecordError: a record cannot be read or has no calibration, or is not comparable with the others of a picture.
     """
-    from segbench.leaderboards.board import raise_unreadable, read_files
+    from segbench.leaderboards.board import read_runs
     from segbench.report.tables.frames import comparable, ranked
 
-    if plot is not None and plot.suffix not in SUFFIXES:
-        raise UsageError(f"--plot {plot} ends on neither of {', '.join(SUFFIXES)}, and so tells no format")
-    unreadable: list[str] = []
-    measured, _ = read_files(paths, unreadable)
-    raise_unreadable(unreadable)
-    if not measured:
-        raise DataError("no run record is among these", way_out="segbench run --calibration writes run records")
-    records = ranked(each.record for each in measured)
+    require_format(plot)
+    records = ranked(each.record for each in read_runs(paths, "segbench run --calibration writes run records"))
     require_calibration(records)
     if plot is not None:
         from segbench.report.plots.reliability import reliability
 
-        reliability(records, *((plot, None) if plot.suffix == ".svg" else (None, plot)))
-        console(stderr=True).print(f"wrote {plot}", markup=False, soft_wrap=True)
+        draw(plot, partial(reliability, records))
     if as_json:
         print(dump_json(list(map(calibration_facts, records))), end="")
         return

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
-from segbench.errors import DataError, UsageError
 from segbench.files.json_text import dump_json
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.causes import HEADER, Causes, causes_note, causes_of
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent
-
-SUFFIXES = (".svg", ".png")
 
 
 def print_errors(paths: Sequence[Path], *, per_class: bool, plot: Path | None, as_json: bool) -> None:
@@ -22,23 +21,16 @@ def print_errors(paths: Sequence[Path], *, per_class: bool, plot: Path | None, a
     :raises UsageError: the picture's name tells no format.
     :raises RecordError: a record cannot be read, has no errors by cause, or is not comparable with the others of a picture.
     """
-    from segbench.leaderboards.board import raise_unreadable, read_files
+    from segbench.leaderboards.board import read_runs
     from segbench.report.tables.frames import ranked
 
-    if plot is not None and plot.suffix not in SUFFIXES:
-        raise UsageError(f"--plot {plot} ends on neither of {', '.join(SUFFIXES)}, and so tells no format")
-    unreadable: list[str] = []
-    measured, _ = read_files(paths, unreadable)
-    raise_unreadable(unreadable)
-    if not measured:
-        raise DataError("no run record is among these", way_out="segbench run --errors and score --errors --json write run records")
-    records = ranked(each.record for each in measured)
+    require_format(plot)
+    records = ranked(each.record for each in read_runs(paths, "segbench run --errors and score --errors --json write run records"))
     found = causes_of(records)
     if plot is not None:
         from segbench.report.plots.causes import gains_by_cause
 
-        gains_by_cause(records, *((plot, None) if plot.suffix == ".svg" else (None, plot)))
-        console(stderr=True).print(f"wrote {plot}", markup=False, soft_wrap=True)
+        draw(plot, partial(gains_by_cause, records))
     if as_json:
         print(dump_json([each.facts() for each in found]), end="")
         return

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from segbench.console.terminal import NOTE, console, table
-from segbench.errors import DataError, LabelError, nearest
+from segbench.errors import LabelError, nearest
 from segbench.files.json_text import dump_json
 from segbench.labels.space import LabelSpace
-from segbench.leaderboards.board import Measured, raise_unreadable, read_files
+from segbench.leaderboards.board import Measured, read_runs
 from segbench.metrics.fine_means import Asked, Mean, Means, fine_means, mean_differences
 from segbench.metrics.per_image import PerImage
 from segbench.records.comparison import read_matrices
@@ -45,11 +45,7 @@ def print_means(paths: Sequence[Path], wanted: Wanted, *, as_json: bool) -> None
     :raises DataError: there are no run records, or their images have no such groups.
     :raises LabelError: a class is not of a record's label space.
     """
-    unreadable: list[str] = []
-    measured, _ = read_files(paths, unreadable)
-    raise_unreadable(unreadable)
-    if not measured:
-        raise DataError("no run record is among these", way_out="segbench run and score --json write run records")
+    measured = read_runs(paths, "segbench run and score --json write run records")
     images = {each.record: read_matrices(each.path, each.record) for each in measured}
     found = {record: _means(record, *counted, wanted) for record, counted in images.items()}
     if as_json:

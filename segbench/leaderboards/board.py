@@ -118,6 +118,21 @@ def read_files(paths: Iterable[Path], unreadable: list[str]) -> tuple[tuple[Meas
     return _read_records(dict.fromkeys(files), unreadable)
 
 
+def read_runs(paths: Iterable[Path], way_out: str) -> tuple[Measured, ...]:
+    """The run records of files and folders, as :func:`read_files` finds them.
+
+    :param way_out: what makes such records.
+    :raises RecordError: naming every record that cannot be read.
+    :raises DataError: there are none.
+    """
+    unreadable: list[str] = []
+    measured, _ = read_files(paths, unreadable)
+    raise_unreadable(unreadable)
+    if not measured:
+        raise DataError("no run record is among these", way_out=way_out)
+    return measured
+
+
 def _read_board(folder: Path, problems: list[str], unreadable: list[str] | None = None) -> Board:
     """``unreadable`` takes what is said of records, which a board can do without; ``problems`` if it is ``None``."""
     measured, profiles = _read_records(shown(folder / "records", "*.json"), problems if unreadable is None else unreadable)

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError, SegbenchError
-from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json, write_text
 from segbench.images.corruptions.corrupting import CORRUPTIONS
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.scores import METRICS_VERSION, mean_of_defined, score
+from segbench.records.reading import record_in, whole_numbers
 
 CORRUPTED = ".corruptions.json"
 SCHEMA = "segbench.corruptions/1"
@@ -148,33 +148,21 @@ def read_corruptions(path: Path) -> CorruptionRecord:
 
     :raises RecordError: the file is missing, or is none.
     """
-    try:
-        data = read_json(path)
-    except FileNotFoundError:
-        raise RecordError(f"{path}: the record is missing") from None
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path}: not a record in JSON ({error})") from error
+    data = record_in(path)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise RecordError(f"{path}: not a record of corruptions ({SCHEMA}); `run --corruptions` writes NAME{CORRUPTED}")
     try:
         labels = LabelSpace.from_dict(data["labels"])
         conditions = {
-            (name, int(severity)): ConfusionMatrix(labels, _counts(rows))
+            (name, int(severity)): ConfusionMatrix(labels, whole_numbers(rows))
             for name, of_name in data["corrupted"].items()
             for severity, rows in of_name.items()
         }
         facts = {key: data[key] for key in FACTS}
-        record = CorruptionRecord(facts, str(data["run_signature"]), ConfusionMatrix(labels, _counts(data["clean"])), conditions)
+        record = CorruptionRecord(facts, str(data["run_signature"]), ConfusionMatrix(labels, whole_numbers(data["clean"])), conditions)
         _ = record.name
     except KeyError as error:
         raise RecordError(f"{path}: the record has no {error}") from error
     except (TypeError, ValueError, AttributeError, SegbenchError) as error:
         raise RecordError(f"{path}: {error}") from error
     return record
-
-
-def _counts(rows: Any) -> NDArray[np.int64]:
-    counts = np.array(rows)
-    if counts.dtype != np.int64:
-        raise ValueError(f"a confusion matrix holds {counts.dtype} values; it must hold whole numbers")
-    return counts

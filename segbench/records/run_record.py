@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError, SegbenchError
-from segbench.files.foreign import read_json
 from segbench.files.json_text import dump_json
 from segbench.files.notebook import Shown, drawn
 from segbench.labels.space import MAX_CLASSES, LabelSpace
@@ -39,6 +38,7 @@ from segbench.metrics.uncertainty import Intervals
 from segbench.records.data_facts import data_facts
 from segbench.records.environment import environment
 from segbench.records.groups import AS_USUAL, Draws, intervals_of
+from segbench.records.reading import record_in, whole_numbers
 from segbench.records.shape import require_run_shape
 
 if TYPE_CHECKING:
@@ -235,12 +235,7 @@ def read_run(path: Path | str) -> RunRecord:
     (3, 4)
     """
     path = Path(path)
-    try:
-        data = read_json(path)
-    except FileNotFoundError:
-        raise RecordError(f"{path}: the record is missing") from None
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path}: not a record in JSON ({error})") from error
+    data = record_in(path)
     if not isinstance(data, dict) or data.get("schema") != RUN_SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else type(data).__name__
         raise RecordError(f"{path}: schema {found!r}; this segbench reads {RUN_SCHEMA!r}")
@@ -299,20 +294,13 @@ def _matrix(data: Any, classes: int) -> NDArray[np.int64]:
     :raises KeyError, TypeError, ValueError, IndexError: it is something else.
     """
     if not isinstance(data, Mapping):
-        return _whole_numbers(data)
-    cells = _whole_numbers(data["cells"]) if data["cells"] else np.zeros((0, 3), np.int64)
+        return whole_numbers(data)
+    cells = whole_numbers(data["cells"]) if data["cells"] else np.zeros((0, 3), np.int64)
     rows, columns, pixels = cells.reshape(-1, 3).T
     if len(cells) and not (0 <= rows.min() <= rows.max() < classes and 0 <= columns.min() <= columns.max() <= classes):
         raise ValueError(f"the confusion matrix has cells outside of its {classes} classes")
     counts = np.zeros((classes, classes + 1), np.int64)
     np.add.at(counts, (rows, columns), pixels)
-    return counts
-
-
-def _whole_numbers(rows: Any) -> NDArray[np.int64]:
-    counts = np.array(rows)
-    if counts.dtype != np.int64:
-        raise ValueError(f"the confusion matrix holds {counts.dtype} values; it must hold whole numbers below 2^63")
     return counts
 
 
