@@ -55,24 +55,24 @@ class Misreading:
         return f"{100 * self.acc:.1f} % of the pixels agree, but {100 * self.best_acc:.1f} % would, {how}"
 
 
-def misreading(labels: LabelSpace, pairs: NDArray[np.int64]) -> Misreading | None:
-    """What the predicted bytes of pair counts int64[256, 256] over (target label id, predicted byte) seem to stand for, or ``None``.
-
-    See :func:`misreading_of_cells`.
-    """
-    counts = np.stack([pairs[list(label.byte_ids)].sum(axis=0) for label in labels.classes])
-    rows, values = np.nonzero(counts)
-    return misreading_of_cells(labels, rows, values, counts[rows, values])
-
-
-def misreading_of_cells(
+def misreading(
     labels: LabelSpace, targets: NDArray[np.integer], preds: NDArray[np.integer], pixels: NDArray[np.int64]
 ) -> Misreading | None:
-    """What predicted values seem to stand for, from the cells int[K] that occur, each once, of target class index and predicted value.
+    """What predicted values seem to stand for, from cells int[K] of target class index and predicted value, and the pixels of each.
 
-    ``None`` unless another reading, one value for a class, is right on half of the evaluated pixels, twice as often as label ids, and on a
-    tenth of the pixels more; and unless at least two values mean something else, each on most of its pixels.
+    Cells of targets that are no class are not evaluated. ``None`` unless another reading, one value for a class, is right on half of the
+    evaluated pixels, twice as often as label ids, and on a tenth of the pixels more; and unless at least two values mean something else,
+    each on most of its pixels.
     """
+    evaluated = targets < len(labels.classes)
+    cells, at = np.unique(targets[evaluated].astype(np.int64) * labels.levels + preds[evaluated], return_inverse=True)
+    sums = np.zeros(len(cells), np.int64)
+    np.add.at(sums, at, pixels[evaluated])
+    return _of_cells(labels, *np.divmod(cells, labels.levels), sums)
+
+
+def _of_cells(labels: LabelSpace, targets: NDArray[np.integer], preds: NDArray[np.integer], pixels: NDArray[np.int64]) -> Misreading | None:
+    """The same of cells of classes that occur once each."""
     total, index = int(pixels.sum()), labels.index_of_id
     if not total:
         return None

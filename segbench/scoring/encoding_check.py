@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from segbench.errors import DataError
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import id_of_byte, suspect_pred, suspect_target
-from segbench.labels.misreadings import misreading_of_cells
+from segbench.labels.misreadings import misreading
 from segbench.labels.space import LabelSpace
 from segbench.metrics.image_counts import Counted
 
@@ -43,11 +43,7 @@ def refuse_misreading(counted: Counted) -> None:
         return
     cells, pixels = counted.total_cells()
     targets, preds = decoding.target_index[cells // decoding.levels], cells % decoding.levels
-    evaluated = targets < len(labels.classes)
-    once, at = np.unique(targets[evaluated].astype(np.int64) * decoding.levels + preds[evaluated], return_inverse=True)
-    sums = np.zeros(len(once), np.int64)
-    np.add.at(sums, at, pixels[evaluated])
-    if (other := misreading_of_cells(labels, once // decoding.levels, once % decoding.levels, sums)) is None:
+    if (other := misreading(labels, targets, preds, pixels)) is None:
         return
     raise DataError(
         f"these predictions do not look like label ids of {labels.name!r}: {other}",

@@ -14,6 +14,11 @@ from segbench.models.adapters.base import refuse_size
 CHUNK = 10
 
 
+def _require_size(x: Tensor, size: tuple[int, int] | None, title: str) -> None:
+    if size is not None and tuple(x.shape[-2:]) != size:
+        refuse_size(title, size)
+
+
 class PixelScores(nn.Module):
     """A network that scores pixels (SegFormer, UPerNet, DPT, BEiT ...). ``size``: the only (height, width) that it takes."""
 
@@ -26,8 +31,7 @@ class PixelScores(nn.Module):
 
         :raises ProtocolError: the network takes another size only.
         """
-        if self.only_size is not None and tuple(x.shape[-2:]) != self.only_size:
-            refuse_size(self.title, self.only_size)
+        _require_size(x, self.only_size, self.title)
         return self.network(pixel_values=x.contiguous()).logits  # type: ignore[no-any-return]
 
 
@@ -49,8 +53,7 @@ class MaskScores(nn.Module):
 
         :raises ProtocolError: the network takes another size only.
         """
-        if self.only_size is not None and tuple(x.shape[-2:]) != self.only_size:
-            refuse_size(self.title, self.only_size)
+        _require_size(x, self.only_size, self.title)
         task: dict[str, Any] = {} if self.tokens is None else {"task_inputs": self.tokens.expand(len(x), -1)}
         found = self.network(pixel_values=x.contiguous(), **task)
         return mask_scores(found.class_queries_logits, found.masks_queries_logits, (x.shape[-2], x.shape[-1]))
