@@ -47,13 +47,13 @@ DIRECTION = {
         < surviving""",
     "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record
         < task""",
-    "leaderboards": "rules < board < submission",
+    "leaderboards": "board_scores < rules < board < submission",
     "training": "recipe log group cpu_workarounds checkpoint planes < losses border_losses batches optimizers < objective < trainer",
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
     "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes calibration corruptions
-        < speed comment publication < notebook every_eval""",
+        < board_rows speed comment publication < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed image_sums < markdown html_tables < payload < html < board_files < viewing",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",

@@ -18,6 +18,7 @@ from segbench.files.yaml_schema import Key
 from segbench.labels import files as label_files
 from segbench.labels import mapping
 from segbench.leaderboards import rules
+from segbench.leaderboards.board_scores import MORE, ORDINARY
 from segbench.training.recipe import MINICITY, NAMES, PAPER, Recipe
 
 HEAD = """# YAML files
@@ -56,10 +57,22 @@ def page() -> str:
             _section("Suite", "`segbench run --suite paper.yaml`", _example(suite), _settings(Suite)),
             _section("Protocol", "`protocol` of a suite, and options of `segbench run`", "", _settings(Protocol)),
             _section("Recipe", "`segbench train --recipe recipe.yaml`", "", _recipes() + "\n" + _settings(Recipe)),
-            _section("Board", "`board.yaml` in the folder of a board", _example(rules), _keys(rules.KEYS)),
+            _section("Board", "`board.yaml` in the folder of a board", _example(rules), _keys(rules.KEYS) + "\n" + _board_scores()),
             _presets(),
         )
     )
+
+
+def _board_scores() -> str:
+    """What a board can show and be ranked by."""
+    rows = [(name, score.said, score.needs, "less" if score.less else "more") for name, score in MORE.items()]
+    lines = "".join(f"| `{name}` | {said} | {f'`{needs}`' if needs else ''} | {better} |\n" for name, said, needs, better in rows)
+    usual = ", ".join(f"`{name}`" for name in ORDINARY)
+    return f"""`rank` takes {usual}, which stand in every table whose records hold them, and those that `columns` takes too:
+
+| score | what it is | counted by | better |
+|---|---|---|---|
+{lines}"""
 
 
 LABELS = """name: roads

@@ -13,6 +13,9 @@
     data: dataset                           # what models may have seen: the dataset alone, or anything that is stated
     measured: Who measured, and how.
     command: segbench run --models NAME --dataset minicity --split val
+    columns: [mIoU^I worst 5 %, ECE]        # scores that its tables show beside the usual ones
+    rank: mIoU^I                            # what rows are ranked by; mIoU if nothing is said
+    reference: unet                         # the model whose corruption errors are 1 in the column mCE
     closed: Why no record can be added.
 
 A published number says nothing that a record does not say better, so it never shares a table with a measured one.
@@ -27,11 +30,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from segbench.errors import DataError
+from segbench.errors import DataError, nearest
 from segbench.files.foreign import visible, web_address
 from segbench.files.settings import Whole, one_of, takes, text
 from segbench.files.text import read_text
 from segbench.files.yaml_schema import Key, plain, read_yaml, section
+from segbench.leaderboards.board_scores import BOARD_SCORES, MIOU, MORE
 
 Scales = Literal["single", "multi", "unstated"]
 
@@ -54,6 +58,9 @@ class Rules:
     data: Literal["dataset", "stated"] = "stated"
     measured: str = ""
     command: str = ""
+    columns: tuple[str, ...] = ()
+    rank: str = MIOU
+    reference: str = ""
     closed: str = ""
     written: bool = False
     """Whether there is a file; the title alone is no rule."""
@@ -96,7 +103,10 @@ def read_rules(folder: Path) -> Rules:
     path, title = folder / RULES, folder.resolve().name
     if not path.is_file():
         return Rules(title)
-    return Rules(**{"title": title, "written": True} | read_yaml(path, section("board", KEYS)))
+    rules = Rules(**{"title": title, "written": True} | read_yaml(path, section("board", KEYS)))
+    if "mCE" in (*rules.columns, rules.rank) and not rules.reference:
+        raise DataError(f"{path}: mCE is by the corruption errors of a reference", way_out="name a model of the board: `reference: MODEL`")
+    return rules
 
 
 @takes({"type": "object"})
@@ -109,6 +119,18 @@ def _mapping(value: Any) -> dict[str, Any]:
 @takes({"type": "string"})
 def _line(value: Any) -> str:
     return visible(" ".join(text(value).split()))
+
+
+@takes({"type": "array", "items": {"enum": list(MORE)}, "uniqueItems": True})
+def _columns(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list of scores")
+    for name in value:
+        if name not in MORE:
+            raise ValueError(f"no column {name!r}; {nearest(str(name), MORE, 'there are')}")
+    if len(set(value)) < len(value):
+        raise ValueError(f"a column stands twice in {', '.join(value)}")
+    return tuple(value)
 
 
 _TEXT = plain(_line)
@@ -132,6 +154,9 @@ KEYS = {
     ),
     "measured": Key(_TEXT, "text", "Who measured, and how."),
     "command": Key(_TEXT, "text", "The command that makes a record for this board."),
+    "columns": Key(plain(_columns), "a list of scores", "Scores that the tables show beside the usual ones."),
+    "rank": Key(plain(one_of(*BOARD_SCORES)), "a score", "What rows are ranked by, and tested for. Default: mIoU."),
+    "reference": Key(_TEXT, "text", "The name of the model whose corruption errors are 1 in the column mCE."),
     "closed": Key(_TEXT, "text", "Why no record can be added; `segbench submit` refuses with this sentence."),
 }
 

@@ -20,13 +20,14 @@ from segbench.leaderboards.board import Board, is_board, read_board
 from segbench.leaderboards.rules import Rules
 from segbench.metrics.per_image import totals
 from segbench.metrics.scores import METRICS_VERSION
+from segbench.records.corruption_record import CORRUPTED
 from segbench.records.per_image import images_file, read_per_image
 from segbench.records.provenance import UNKNOWN, is_of, training_sets
 from segbench.records.run_record import RunRecord, read_run, scores_dict
 
 
 def submit(path: Path, folder: Path) -> list[Path]:
-    """Copy a record, with its matrices and its profile, into a board's ``records``, and return what was written.
+    """Copy a record, with its matrices, its profile and its corruptions, into a board's ``records``, and return what was written.
 
     Of two processes that add to one board at once, the second waits for the first and is held against what that added.
 
@@ -58,7 +59,8 @@ def _copies(path: Path, record: RunRecord, folder: Path) -> dict[Path, Path]:
     stem = path.stem
     if (folder / path.name).exists():
         stem += f"-{record.model['weights_sha256'][:8]}"
-    files = {".json": path, ".npz": images_file(path), ".profile.json": path.with_suffix(".profile.json")}
+    beside = {ending: path.with_suffix(ending) for ending in (".profile.json", CORRUPTED)}
+    files = {".json": path, ".npz": images_file(path), **beside}
     copies = {folder / (stem + suffix): file for suffix, file in files.items() if file.is_file()}
     taken = [copy for copy, file in copies.items() if copy.suffix != ".npz" and copy.exists() and copy.read_bytes() != file.read_bytes()]
     if (folder / f"{stem}.json").exists() or taken:

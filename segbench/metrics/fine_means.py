@@ -32,7 +32,17 @@ from segbench.metrics.conventions import foreground
 from segbench.metrics.image_scores import class_iou
 from segbench.metrics.matrices import ClassSums
 from segbench.metrics.per_image import PerImage
-from segbench.metrics.uncertainty import LEVEL, REPLICATES, SEED, drawn_weights, quantiles, refuse_other_images
+from segbench.metrics.uncertainty import (
+    LEVEL,
+    REPLICATES,
+    SEED,
+    drawn_weights,
+    exchanges,
+    is_exact,
+    p_of,
+    quantiles,
+    refuse_other_images,
+)
 
 Floats = NDArray[np.float64]
 
@@ -141,6 +151,35 @@ def mean_differences(
         return {name: x[name] - y[name] for name in x}
 
     return tuple(_means(difference, units, _afford(replicates, len(a) * len(asked.over or ()))))
+
+
+def fine_p_value(labels: LabelSpace, a: PerImage, b: PerImage, mean: str, *, replicates: int = REPLICATES) -> float:
+    """The p-value that two models are alike in a mean of :func:`fine_means` of Wang et al.: what is exchanged is the pair of an image.
+
+    ``b`` and ``a`` give the same. NaN where the mean of either is undefined.
+
+    :raises ValueError: the targets of the two differ.
+    """
+    refuse_other_images(a, b)
+    over = Asked().of(labels).over or ()
+    both = [_chosen(each.matrices.class_sums(), over) for each in (a, b)]
+    wide = [np.concatenate(sums, axis=1) for sums in both]
+    order = np.lexsort(np.concatenate([wide[0] + wide[1], abs(wide[0] - wide[1])], axis=1).T[::-1])
+    sums = ClassSums(*(np.concatenate([x[order], y[order]]) for x, y in zip(*both, strict=True)))
+
+    def difference(chosen: Floats) -> Floats:
+        x, y = (next(values for name, values in _fine(sums, each) if name == mean) for each in (_sides(chosen), _sides(1 - chosen)))
+        return x - y
+
+    count = len(order)
+    exact = is_exact(replicates, count)
+    drawn = [difference(chosen) for _, chosen in exchanges(replicates, count, SEED, exact=exact)]
+    return float(p_of(np.concatenate(drawn), difference(np.ones((1, count))), exact=exact))
+
+
+def _sides(chosen: Floats) -> Floats:
+    """float64[R, 2 N]: weights of the images of both models, where the first one's are chosen or else the other's."""
+    return np.concatenate([chosen, 1 - chosen], axis=1)
 
 
 def _afford(replicates: int, values: int) -> int:

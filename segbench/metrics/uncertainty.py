@@ -176,9 +176,9 @@ def compare(
     observed = difference(both.sum(axis=1, keepdims=True))
     of_units, drawn = difference(both), difference(resampled(both, replicates, seed))
     bounds = {name: _percentiles(values, LEVEL, (~np.isnan(of_units[name])).sum(axis=-1)) for name, values in drawn.items()}
-    exact = 2 ** min(first.shape[1], 64) <= replicates
+    exact = is_exact(replicates, first.shape[1])
     exchanged = difference(_exchanged(first, second, replicates, seed, exact=exact))
-    p_values = {name: _p_value(values, observed[name], exact=exact) for name, values in exchanged.items()}
+    p_values = {name: p_of(values, observed[name], exact=exact) for name, values in exchanged.items()}
     intervals = Intervals(bounds, LEVEL, replicates, seed, first.shape[1], unit)
     return Comparison({name: values[..., 0] for name, values in observed.items()}, intervals, p_values, exact, drawn)
 
@@ -212,28 +212,34 @@ def refuse_other_images(a: PerImage, b: PerImage) -> None:
         raise ValueError(f"a paired comparison needs the same images in the same order: {what}")
 
 
-def miou_p_value(
+def score_p_value(
     labels: LabelSpace,
     a: NDArray[np.int64] | PerImage,
     b: NDArray[np.int64] | PerImage,
     *,
+    score: str = "miou",
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> float:
-    """The p-value of the mIoU in :func:`compare`, in a tenth of the time; NaN where either mIoU is undefined.
+    """The p-value of one score in :func:`compare`, that of the mIoU in a tenth of the time; NaN where the score of either is undefined.
 
+    :param score: one that is of the data set, and was counted for both.
     :raises ValueError: as :func:`compare`.
     """
-    a, b = ((x if isinstance(x, PerImage) else PerImage(x)).only(()) for x in (a, b))
+    extras = tuple(name for name, statistic in STATISTICS.items() if score in statistic.names)
+    a, b = ((x if isinstance(x, PerImage) else PerImage(x)).only(extras) for x in (a, b))
     first, second, _ = _paired_units(labels, a, b, None)
-    exact = 2 ** min(first.shape[1], 64) <= replicates
+    exact = is_exact(replicates, first.shape[1])
+
+    def values(sums: Floats) -> Floats:
+        return mious_of(labels, sums) if score == "miou" else scores_of(labels, sums, extras)[score]
 
     def difference(sums: Floats) -> Floats:
-        x, y = (mious_of(labels, half) for half in np.split(sums, 2))
+        x, y = (values(half) for half in np.split(sums, 2))
         return x - y
 
     observed = difference(np.concatenate([first, second]).sum(axis=1, keepdims=True))
-    return float(_p_value(difference(_exchanged(first, second, replicates, seed, exact=exact)), observed, exact=exact))
+    return float(p_of(difference(_exchanged(first, second, replicates, seed, exact=exact)), observed, exact=exact))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -282,14 +288,24 @@ def drawn_weights(replicates: int, count: int, seed: int) -> Iterator[tuple[slic
 
 def _exchanged(a: Floats, b: Floats, replicates: int, seed: int, *, exact: bool) -> Floats:
     """float64[2 S, R]: the sums of both models after exchanging the two of some units; all ways or ``replicates`` drawn ones."""
-    rng, count = np.random.default_rng([seed, 1]), a.shape[1]
-    total = 2**count if exact else replicates
-    change, swaps = np.zeros((len(a), total)), np.arange(count, dtype=np.int64)
-    for block in _blocks(total, count):
-        numbers = np.arange(block.start, block.stop)[:, None]
-        chosen = numbers >> swaps & 1 if exact else rng.integers(0, 2, (len(numbers), count))
-        change[:, block] = (b - a) @ chosen.astype(np.float64).T
+    change = np.zeros((len(a), 2 ** a.shape[1] if exact else replicates))
+    for block, chosen in exchanges(replicates, a.shape[1], seed, exact=exact):
+        change[:, block] = (b - a) @ chosen.T
     return np.concatenate([a.sum(axis=1, keepdims=True) + change, b.sum(axis=1, keepdims=True) - change])
+
+
+def is_exact(replicates: int, units: int) -> bool:
+    """Whether all exchanges of the two of some units are no more than the replicates."""
+    return bool(2 ** min(units, 64) <= replicates)
+
+
+def exchanges(replicates: int, count: int, seed: int, *, exact: bool) -> Iterator[tuple[slice, Floats]]:
+    """Which of ``count`` units are exchanged, 0 or 1, float64[rows, count], for some replicates at a time."""
+    rng = np.random.default_rng([seed, 1])
+    for block in _blocks(2**count if exact else replicates, count):
+        numbers = np.arange(block.start, block.stop)[:, None]
+        chosen = numbers >> np.arange(count) & 1 if exact else rng.integers(0, 2, (len(numbers), count))
+        yield block, chosen.astype(np.float64)
 
 
 def _blocks(total: int, units: int) -> Iterator[slice]:
@@ -328,7 +344,7 @@ def quantiles(values: Floats, level: float) -> Floats:
     return np.concatenate(bounds, axis=-1)
 
 
-def _p_value(values: Floats, observed: Floats, *, exact: bool) -> Floats:
+def p_of(values: Floats, observed: Floats, *, exact: bool) -> Floats:
     """Share of the exchanges whose difference is at least the observed one. One that has no difference counts as extreme."""
     extreme = (~(np.abs(values) < np.abs(observed) - _TIE)).sum(axis=-1)
     total = values.shape[-1]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.ranking import shared_ranks
 from segbench.metrics.scores import score
-from segbench.metrics.uncertainty import compare, miou_p_value
+from segbench.metrics.uncertainty import compare, score_p_value
 from tests.metrics.test_uncertainty import THREE, street
 
 
@@ -63,7 +63,7 @@ def test_ranks_do_not_depend_on_the_order_of_the_models_and_of_the_images() -> N
 
 def test_a_difference_must_survive_the_number_of_tests() -> None:
     found = models(6, 0.0, 0.5, 0.5, 0.5, 0.5)
-    assert miou_p_value(THREE, found[0], found[1]) == pytest.approx(2 / 64)
+    assert score_p_value(THREE, found[0], found[1]) == pytest.approx(2 / 64)
     assert shared_ranks(THREE, found[:2]) == [2, 1]
     assert shared_ranks(THREE, found) == [1, 1, 1, 1, 1]
 
@@ -77,7 +77,7 @@ def test_a_model_without_a_score_comes_last() -> None:
 def test_the_p_value_of_the_miou_alone_is_that_of_the_comparison() -> None:
     for images in (8, 30):
         a, b = models(images, 0.0, 0.02)
-        assert miou_p_value(THREE, a, b, replicates=500) == compare(THREE, a, b, replicates=500).p_value["miou"]
+        assert score_p_value(THREE, a, b, replicates=500) == compare(THREE, a, b, replicates=500).p_value["miou"]
 
 
 def test_models_of_other_images_are_refused() -> None:

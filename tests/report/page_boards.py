@@ -17,6 +17,8 @@ from segbench.metrics.uncertainty import bootstrap
 from segbench.records.per_image import write_per_image
 from segbench.report.plots.gallery import Failure
 from segbench.report.plots.strips import write_strips
+from segbench.report.tables.board_rows import rows_of
+from segbench.report.tables.frames import Group
 from tests.report.fakes import profile, run_record
 
 LABELS = LabelSpace(
@@ -43,10 +45,10 @@ REPORTED = (
 )
 
 
-def with_ranks(root: Path) -> list[tuple[Board, dict[str, list[int | None]]]]:
-    """The boards, the first with ranks as if its two best models were alike."""
-    boards = read_boards(root)
-    return [(board, {record.signature: [1, 1, 3, None] for record in board.records}) for board in boards]
+def with_ranks(root: Path) -> list[tuple[Board, list[Group]]]:
+    """The boards with ranks as if the two best models of each were alike."""
+    ranks = (1, 1, 3, None)
+    return [(board, [replace(group, ranks=ranks[: len(group.records)]) for group in rows_of(board)]) for board in read_boards(root)]
 
 
 def write_boards(root: Path) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,6 @@ from segbench.files.atomic import alone_in
 from segbench.files.json_text import write_text
 from segbench.files.names import shown
 from segbench.leaderboards.board import Board, board_folders, is_board, read_boards
-from segbench.metrics.ranking import shared_ranks
 from segbench.records.per_image import read_per_image
 from segbench.report.pages.board_texts import reported_text, rules_text
 from segbench.report.pages.html import boards_page
@@ -27,9 +26,9 @@ from segbench.report.pages.speed import speed_csv, speed_index, speed_page, spee
 from segbench.report.plots import accuracy
 from segbench.report.plots.distributions import Spread, per_image_iou
 from segbench.report.plots.speed import latency_dots
+from segbench.report.tables.board_rows import rows_of
 from segbench.report.tables.formats import to_csv
-from segbench.report.tables.frames import Group, by_setting, file_names, row_labels, score_table
-from segbench.report.tables.seeds import board_groups
+from segbench.report.tables.frames import Group, by_setting, file_names, group_table, row_labels
 
 INDEX = "README.md"
 PAGE = "index.html"
@@ -53,24 +52,22 @@ def rebuild(root: Path, unreadable: list[str] | None = None) -> dict[Path, bytes
     :raises RecordError: without ``unreadable``, naming every such record or board.
     :raises DataError: there is nothing to show.
     """
-    boards, ranks, files = list[Board](), list[dict[str, list[int | None]]](), dict[Path, bytes]()
+    boards, files = list[tuple[Board, Sequence[Group]]](), dict[Path, bytes]()
     for board in read_boards(root, unreadable):
         try:
-            places = {group.signature: ranks_of(board, group) for group in board_groups(board.records, board.profiles)}
-            files |= {board.folder / name: data for name, data in _board_files(board, places).items()}
+            groups = rows_of(board)
+            files |= {board.folder / name: data for name, data in _board_files(board, groups).items()}
         except RecordError as error:
             if unreadable is None:
                 raise
             unreadable.append(str(error) if str(board.folder) in str(error) else f"{board.folder}: {error}")
             continue
-        boards.append(board)
-        ranks.append(places)
+        boards.append((board, groups))
     if boards and not is_board(root):
-        listed = sorted((board for board in boards if not board.speed_only), key=lambda board: not board.measured)
-        groups = [(board, board_groups(board.records, board.profiles)) for board in listed]
-        rows: list[tuple[Board, Group | None]] = [(board, group) for board, of_board in groups for group in of_board or (None,)]
-        files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index(boards)).encode()
-        files[root / PAGE] = boards_page("Leaderboards", list(zip(boards, ranks, strict=True))).encode()
+        listed = sorted((each for each in boards if not each[0].speed_only), key=lambda each: not each[0].measured)
+        rows: list[tuple[Board, Group | None]] = [(board, group) for board, of_board in listed for group in of_board or (None,)]
+        files[root / INDEX] = (index_page("Leaderboards", rows) + speed_index([board for board, _ in boards])).encode()
+        files[root / PAGE] = boards_page("Leaderboards", boards).encode()
     return files
 
 
@@ -96,7 +93,7 @@ def write_png(root: Path) -> list[Path]:
     """Write every plot as a PNG and its dark twin, beside the SVG, and return where. They belong to nobody's check."""
     written = []
     for board in read_boards(root, unreadable=[]):
-        pictures = [each for group in board_groups(board.records, board.profiles) for each in _pictures(group, board)]
+        pictures = [each for group in rows_of(board) for each in _pictures(group, board)]
         for picture in _speed_pictures(board) if board.speed_only else pictures:
             written.append((board.folder / picture.file).with_suffix(".png"))
             picture.draw(BytesIO(), written[-1])
@@ -116,50 +113,29 @@ def stale(root: Path) -> list[Path]:
     return _left_over(root, set(rebuild(root)))
 
 
-def _board_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
+def _board_files(board: Board, groups: Sequence[Group]) -> dict[str, bytes]:
     if board.speed_only:
         files = {picture.file: _drawn(picture.draw) for picture in _speed_pictures(board)}
         page = speed_page(board, rules_text(board))
         return {"leaderboard.csv": speed_csv(board).encode(), "leaderboard.md": page.encode(), **files}
-    return _accuracy_files(board, ranks)
+    return _accuracy_files(board, groups)
 
 
-def _accuracy_files(board: Board, ranks: dict[str, list[int | None]]) -> dict[str, bytes]:
+def _accuracy_files(board: Board, groups: Sequence[Group]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     plots: dict[str, Plots] = {}
-    for group in board_groups(board.records, board.profiles):
+    for group in groups:
         pictures = _pictures(group, board)
         shown, linked = ([(each.caption, each.file) for each in pictures if each.shown is side] for side in (True, False))
         plots[group.signature] = Plots(shown, linked)
         files |= {picture.file: _drawn(picture.draw) for picture in pictures}
         settings = by_setting(group.records, board.profiles)
-        table = score_table(group.records, next(iter(settings.values()), []), ranks[group.signature], group.seeds)
+        table = group_table(group, next(iter(settings.values()), []))
         files[f"leaderboard{group.suffix}.csv"] = to_csv(table.assign(signature=group.signature)).encode()
     texts = {"rules": rules_text(board), "published": reported_text(board.reported)}
-    page = board_page(board.rules.title, board.records, board.profiles, plots=plots, ranks=ranks, **texts)
+    page = board_page(board.rules.title, groups, board.profiles, plots=plots, **texts)
     files["leaderboard.md"] = page.encode()
     return dict(sorted(files.items()))
-
-
-def ranks_of(board: Board, group: Group) -> list[int | None]:
-    """The shared ranks of a group's rows; no list where there is no pair of them.
-
-    A record without the matrices of its images has none, and a row of several seeds has none: a test of images knows nothing of seeds.
-
-    :raises RecordError: matrices cannot be read, or are of other images.
-    """
-    files = {id(each.record): each.matrices for each in board.measured}
-    matrices = {
-        i: read_per_image(path)[1] for i, record in enumerate(group.records) if (path := files[id(record)]) and record not in group.seeds
-    }
-    if len(matrices) < 2:
-        return []
-    try:
-        ranks = shared_ranks(group.records[0].labels, list(matrices.values()))
-    except ValueError as error:
-        raise RecordError(f"{board.folder}: {error}") from error
-    of_row = dict(zip(matrices, ranks, strict=True))
-    return [of_row.get(i) for i in range(len(group.records))]
 
 
 def _pictures(group: Group, board: Board) -> list[_Picture]:

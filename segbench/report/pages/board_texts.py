@@ -7,6 +7,7 @@ from typing import Any
 
 from segbench.files.foreign import web_address
 from segbench.leaderboards.board import Board
+from segbench.leaderboards.board_scores import BOARD_SCORES
 from segbench.leaderboards.rules import Reported, Rules
 from segbench.records.profile import Profile
 from segbench.report.tables.formats import DASH, escape, markdown_lines
@@ -17,9 +18,10 @@ from segbench.report.tables.seeds import seeds_note
 from segbench.report.tables.speed import busy_note
 
 RANKS = (
-    "Ranks: a model shares the rank of the leader above it unless a paired permutation test of the mIoU on the same images tells the two "
-    "apart at the 5 % level, Holm-corrected for all pairs of the table; then it leads the next rank, which is its place."
+    "Ranks: a model shares the rank of the leader above it unless a paired permutation test of the {score} on the same images tells the "
+    "two apart at the 5 % level, Holm-corrected for all pairs of the table; then it leads the next rank, which is its place."
 )
+UNRANKED = "Rows are in the order of the {score}. No test tells them apart: its records hold no counts of single images."
 SCALES = {
     "single": "Published: one scale",
     "multi": "Published: several scales, or mirrored as well",
@@ -55,8 +57,8 @@ def to_be_evaluated(rules: Rules) -> str:
     return rules.dataset + (f", split {rules.split}" if rules.split else "") + (f": {rules.images} images" if rules.images else "")
 
 
-def notes_of(group: Group, speed: str, profiles: Sequence[Profile], *, ranks: bool) -> list[str]:
-    """What must be known to read a table: ranks, seeds, intervals, MACs, and ``profiles``, whose setting is ``speed``."""
+def notes_of(group: Group, speed: str, profiles: Sequence[Profile]) -> list[str]:
+    """What must be known to read a table: ranks, columns, seeds, intervals, MACs, and ``profiles``, whose setting is ``speed``."""
     records = group.records
     sizes = sorted({tuple(r.model["macs_input"]) for r in records if r.model.get("macs") and r.model.get("macs_input")})
     macs = " or ".join(f"{height}x{width}" for height, width in sizes)
@@ -65,7 +67,9 @@ def notes_of(group: Group, speed: str, profiles: Sequence[Profile], *, ranks: bo
     busy = busy_note(profiles)
     runs = " or ".join(map(str, sorted({profile.repeats for profile in profiles})))
     notes = {
-        RANKS: ranks,
+        RANKS.format(score=group.rank): group.ranks,
+        UNRANKED.format(score=group.rank): BOARD_SCORES[group.rank].source == "corruptions",
+        **dict.fromkeys(group.notes, True),
         seeds: seeds,
         f"{intervals}.": intervals,
         f"MACs are for one image of {macs} pixels (height x width).": sizes,

@@ -7,7 +7,7 @@ chart library lies in ``templates/vendor`` with its licence, version and checksu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -22,8 +22,7 @@ from segbench.report.pages.html_tables import Table, measured_speeds, measured_t
 from segbench.report.pages.image_sums import image_sums
 from segbench.report.pages.payload import Images, model_data, score_plots, speed_plot
 from segbench.report.plots.strips import strips_of
-from segbench.report.tables.frames import Group, by_setting, file_names, row_labels, score_table
-from segbench.report.tables.seeds import board_groups
+from segbench.report.tables.frames import Group, by_setting, file_names, row_labels
 from segbench.report.tables.speed import by_machine
 
 _READING = (
@@ -42,11 +41,8 @@ _READING = (
 )
 
 
-Ranks = Mapping[str, Sequence[int | None]]
-
-
-def boards_page(title: str, boards: Sequence[tuple[Board, Ranks]], *, live: bool = False) -> str:
-    """The page, boards with measured rows first. With each board come the ranks of its rows, by signature.
+def boards_page(title: str, boards: Sequence[tuple[Board, Sequence[Group]]], *, live: bool = False) -> str:
+    """The page, boards with measured rows first. With each board come its rows (:func:`segbench.report.tables.board_rows.rows_of`).
 
     :param live: a server beside it draws the picture of any image (:mod:`segbench.report.pages.viewing`).
     :raises RecordError: see :func:`~segbench.report.tables.frames.score_table`.
@@ -57,7 +53,7 @@ def boards_page(title: str, boards: Sequence[tuple[Board, Ranks]], *, live: bool
     )
     boards = sorted(boards, key=lambda each: (not each[0].measured, not each[0].profiles))
     ids = file_names(board.name for board, _ in boards)
-    shown = [_board(board, ranks, id) for (board, ranks), id in zip(boards, ids, strict=True)]
+    shown = [_board(board, groups, id) for (board, groups), id in zip(boards, ids, strict=True)]
     data = {"title": title, "live": live, "boards": [{key: view[key] for key in ("id", "title", "groups", "plots")} for view in shown]}
     texts = {"title": title, "boards": shown, "data": _script(data), "reading": _READING, "live": live}
     return environment.get_template("index.html").render(**texts, source=_source)
@@ -75,9 +71,8 @@ def _script(data: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def models_by_id(board: Board) -> dict[str, RunRecord]:
+def models_by_id(groups: Sequence[Group]) -> dict[str, RunRecord]:
     """The records of a board's rows, by what links name them."""
-    groups = board_groups(board.records, board.profiles)
     rows = zip(groups, _ids(groups), strict=True)
     return {id: record for group, ids in rows for id, record in zip(ids, group.records, strict=True)}
 
@@ -89,10 +84,9 @@ def _ids(groups: Sequence[Group]) -> list[list[str]]:
     return [[next(names) for _ in group] for group in labels]
 
 
-def _board(board: Board, ranks: Ranks, name: str) -> dict[str, Any]:
-    groups = board_groups(board.records, board.profiles)
+def _board(board: Board, groups: Sequence[Group], name: str) -> dict[str, Any]:
     ids = _ids(groups)
-    tables = [_measured(board, group, ranks.get(group.signature, ()), each) for group, each in zip(groups, ids, strict=True)]
+    tables = [_measured(board, group, each) for group, each in zip(groups, ids, strict=True)]
     files = {id(each.record): each for each in board.measured}
     images = [_images(board, group, [files[id(record)] for record in group.records]) for group in groups]
     models = [model_data(*each) for each in zip(groups, ids, tables, images, strict=True)]
@@ -122,13 +116,12 @@ def _images(board: Board, group: Group, measured: Sequence[Measured]) -> Images:
     )
 
 
-def _measured(board: Board, group: Group, ranks: Sequence[int | None], ids: Sequence[str]) -> Table:
+def _measured(board: Board, group: Group, ids: Sequence[str]) -> Table:
     settings = by_setting(group.records, board.profiles)
     (name, profiles), *_ = list(settings.items()) or [("", [])]
-    notes = notes_of(group, name, profiles, ranks=bool(ranks))
+    notes = notes_of(group, name, profiles)
     heading = f"Measured: {group.difference}" if group.difference else "Measured"
-    table = score_table(group.records, profiles, ranks, group.seeds)
-    return measured_table(heading, table, ids, signature=group.signature, notes=notes)
+    return measured_table(heading, group, profiles, ids, notes)
 
 
 def _other_profiles(board: Board, groups: Sequence[Group]) -> list[Profile]:

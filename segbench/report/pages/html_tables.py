@@ -11,12 +11,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from segbench.files.foreign import web_address
+from segbench.leaderboards.board_scores import BOARD_SCORES
 from segbench.leaderboards.rules import Reported
 from segbench.records.profile import Profile
 from segbench.report.pages.board_texts import SCALES
 from segbench.report.tables import speed
-from segbench.report.tables.formats import DASH, shown
-from segbench.report.tables.frames import SCORES, SEEDS_SD, SIZES
+from segbench.report.tables.formats import DASH, LESS, PLAIN, shown
+from segbench.report.tables.frames import SEEDS_SD, SIZES, Group, group_table, group_widths
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,13 @@ class Table:
     @property
     def metrics(self) -> list[str]:
         """The columns that it can be ranked by."""
-        return [column.name for column in self.columns if column.name in SCORES and column.kind == "number"] if not self.reported else []
+        names = [column.name for column in self.columns if column.name in BOARD_SCORES and column.kind == "number"]
+        return [] if self.reported else sorted(names, key=lambda name: name != self.ranked_by)
+
+    @property
+    def ranked_by(self) -> str:
+        """The column that its ranks are of."""
+        return next((column.name for column in self.columns if column.sorted), "")
 
     @property
     def limits(self) -> list[tuple[str, str]]:
@@ -76,27 +83,29 @@ class Table:
 
 
 LIMITS = {"network_ms": ("≤ 30 ms", "network_ms<=30"), "params": ("≤ 5 M params", "params<=5M")}
-LESS_IS_BETTER = frozenset({"rank", SEEDS_SD, *SIZES, "network_ms"})
+LESS_IS_BETTER = frozenset({"rank", SEEDS_SD, *SIZES, "network_ms", *LESS})
+PERCENT = frozenset(BOARD_SCORES) - PLAIN
 
 
-def measured_table(heading: str, table: pd.DataFrame, ids: Sequence[str], *, signature: str, notes: Sequence[str]) -> Table:
-    """What :func:`~segbench.report.tables.frames.score_table` gives; ``ids`` of its rows. Models come first, their ranks behind them."""
+def measured_table(heading: str, group: Group, profiles: Sequence[Profile], ids: Sequence[str], notes: Sequence[str]) -> Table:
+    """What :func:`~segbench.report.tables.frames.group_table` gives; ``ids`` of its rows. Models come first, their ranks behind them."""
+    table = group_table(group, profiles)
     table = table[["model", *(name for name in table.columns if name != "model")]]
-    names, lines = shown(table)
+    names, lines = shown(table, widths=group_widths(group))
     labels = [model_cells(line[0].text) for line in lines]
-    columns = [Column("model"), *(_column(name, "descending" if name == "mIoU" else "") for name in names[1:])]
+    columns = [Column("model"), *(_column(name, _order(name) if name == group.rank else "") for name in names[1:])]
     rows = []
     for i, (id, (_, *line), (short, _)) in enumerate(zip(ids, lines, labels, strict=True)):
         values = [_value(name, table[name].iloc[i]) for name in names[1:]]
         numbers = [Cell(cell.text, value, cell.place, cell.more.strip()) for cell, value in zip(line, values, strict=True)]
         rows.append(Row([Cell(short), *numbers], id))
     columns, rows = _with_column("arguments", columns, rows, labels)
-    return Table(heading, columns, rows, signature, notes, comparable=len(rows) > 1)
+    return Table(heading, columns, rows, group.signature, notes, comparable=len(rows) > 1)
 
 
 def _value(name: str, value: Any) -> float | None:
     """A number in the unit in which it is shown."""
-    return None if pd.isna(value) else 100 * float(value) if name in (*SCORES, SEEDS_SD) else float(value)
+    return None if pd.isna(value) else 100 * float(value) if name in (*PERCENT, SEEDS_SD) else float(value)
 
 
 def measured_speeds(heading: str, profiles: Sequence[Profile]) -> Table:
@@ -157,5 +166,13 @@ def _published(row: Reported) -> list[Cell]:
     return [name, Cell(row.miou, float(row.miou)), *how, Cell(str(row.year), row.year), Cell(row.source, url=web_address(row.url) or "")]
 
 
-def _column(name: str, sorted: Literal["", "ascending", "descending"] = "") -> Column:
-    return Column(name, "number", "ascending" if name in LESS_IS_BETTER or name.endswith(("_ms", "_mb")) else "descending", sorted)
+Order = Literal["ascending", "descending"]
+
+
+def _order(name: str) -> Order:
+    """How the best of a column comes first."""
+    return "ascending" if name in LESS_IS_BETTER or name.endswith(("_ms", "_mb")) else "descending"
+
+
+def _column(name: str, sorted: Literal["", Order] = "") -> Column:
+    return Column(name, "number", _order(name), sorted)

@@ -21,13 +21,12 @@ from segbench.report.tables.frames import (
     SPEEDS,
     Group,
     by_setting,
+    group_table,
+    group_widths,
     per_class,
     row_labels,
-    score_table,
 )
-from segbench.report.tables.seeds import all_seeds, board_groups, score_of_row
-
-Ranks = Sequence[int | None]
+from segbench.report.tables.seeds import all_seeds, score_of_row
 
 
 @dataclass(frozen=True)
@@ -40,24 +39,21 @@ class Plots:
 
 def board_page(
     title: str,
-    records: Sequence[RunRecord],
+    groups: Sequence[Group],
     profiles: Sequence[Profile] = (),
     *,
     plots: Mapping[str, Plots] | None = None,
-    ranks: Mapping[str, Ranks] | None = None,
     rules: str = "",
     published: str = "",
 ) -> str:
     """The page. Records of different signatures get tables of their own, under a heading that says how they differ.
 
     :param plots: those of each table, by signature.
-    :param ranks: of the rows, by signature.
     :param rules: Markdown that stands above all tables, and ``published`` below them.
     :raises RecordError: see :func:`~segbench.report.tables.frames.score_table`.
     """
-    groups = board_groups(records, profiles)
-    drawn, places = plots or {}, ranks or {}
-    sections = [_section(g, profiles, drawn.get(g.signature, Plots()), places.get(g.signature, ())) for g in groups]
+    drawn = plots or {}
+    sections = [_section(group, profiles, drawn.get(group.signature, Plots())) for group in groups]
     loader = PackageLoader("segbench.report")
     environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     page = environment.get_template("leaderboard.md.jinja").render(
@@ -92,7 +88,7 @@ def _best(group: Group) -> list[str]:
     return [escape(evaluated(group) + difference), str(len(group.records)), escape(best), miou]
 
 
-def _section(group: Group, profiles: Sequence[Profile], plots: Plots, ranks: Ranks) -> dict[str, Any]:
+def _section(group: Group, profiles: Sequence[Profile], plots: Plots) -> dict[str, Any]:
     records = group.records
     names = row_labels(records)
     every = all_seeds(group)
@@ -103,8 +99,8 @@ def _section(group: Group, profiles: Sequence[Profile], plots: Plots, ranks: Ran
         "difference": escape(group.difference),
         "evaluated": escape(evaluated(group)),
         "signature": group.signature,
-        "board": to_markdown(score_table(records, fastest, ranks, group.seeds)),
-        "notes": list(map(escape, notes_of(group, setting, fastest, ranks=bool(ranks)))),
+        "board": to_markdown(group_table(group, fastest), widths=group_widths(group)),
+        "notes": list(map(escape, notes_of(group, setting, fastest))),
         "other_speeds": [(escape(name), _speeds(group, measured)) for name, measured in others],
         "per_class": to_markdown(per_class(records), best_in="row"),
         "shown": [(escape(caption), path) for caption, path in plots.shown],
@@ -117,7 +113,7 @@ def _section(group: Group, profiles: Sequence[Profile], plots: Plots, ranks: Ran
 
 
 def _speeds(group: Group, profiles: Sequence[Profile]) -> str:
-    table = score_table(group.records, profiles, seeds=group.seeds)[["model", "mIoU", *SPEEDS]]
+    table = group_table(group, profiles, ranks=False)[["model", "mIoU", *SPEEDS]]
     return to_markdown(table[table["network_ms"].notna()].reset_index(drop=True))
 
 

@@ -20,7 +20,7 @@ from segbench.metrics.latency import Interval
 from segbench.records.portable import portable
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
-from segbench.report.pages.html_tables import Cell, Table
+from segbench.report.pages.html_tables import PERCENT, Cell, Table
 from segbench.report.pages.image_sums import ImageSums
 from segbench.report.plots.pareto import pareto_front
 from segbench.report.tables.frames import SCORES, Group, by_setting, mean_of, row_labels, speeds_of
@@ -201,7 +201,7 @@ def _rounded(interval: Interval | None) -> list[float] | None:
 
 def _score(name: str, cell: Cell) -> list[Any]:
     """Name, text, and tenths of a per cent where the column is one of scores."""
-    tenth = tenths([cell.value / 100])[0] if name in SCORES and cell.value is not None else None
+    tenth = tenths([cell.value / 100])[0] if name in PERCENT and cell.value is not None else None
     return [name, f"{cell.text} {cell.more}".strip(), tenth]
 
 

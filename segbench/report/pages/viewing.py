@@ -22,11 +22,11 @@ from segbench.images.label_maps import LabelMaps
 from segbench.labels.space import LabelSpace
 from segbench.leaderboards.board import Board, read_board
 from segbench.records.per_image import read_per_image
-from segbench.report.pages.board_files import ranks_of
 from segbench.report.pages.html import boards_page, models_by_id
 from segbench.report.plots.gallery import Failure
 from segbench.report.plots.strips import strip_png
-from segbench.report.tables.seeds import board_groups
+from segbench.report.tables.board_rows import rows_of
+from segbench.report.tables.frames import Group
 
 LOOPBACK = "127.0.0.1"
 PREDICTIONS = "predictions"
@@ -57,9 +57,11 @@ class View:
     @cached_property
     def page(self) -> bytes:
         """The page of the boards, of this one."""
-        groups = board_groups(self.board.records, self.board.profiles)
-        ranks = {group.signature: ranks_of(self.board, group) for group in groups}
-        return boards_page(self.board.rules.title, [(self.board, ranks)], live=self.dataset is not None).encode()
+        return boards_page(self.board.rules.title, [(self.board, self._rows)], live=self.dataset is not None).encode()
+
+    @cached_property
+    def _rows(self) -> list[Group]:
+        return rows_of(self.board)
 
     @cached_property
     def _samples(self) -> Mapping[str, Sample]:
@@ -68,7 +70,7 @@ class View:
     @cached_property
     def _models(self) -> Mapping[str, Path]:
         files = {id(each.record): each.path for each in self.board.measured}
-        return {name: files[id(record)] for name, record in models_by_id(self.board).items()}
+        return {name: files[id(record)] for name, record in models_by_id(self._rows).items()}
 
     @cached_property
     def _images(self) -> Mapping[str, list[str]]:

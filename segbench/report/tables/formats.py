@@ -7,6 +7,7 @@ second best underlined; a lone value is the best of nothing. CSV alone keeps eve
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import pandas as pd
 import rich.markup
 
 from segbench.errors import UnknownNameError, nearest
+from segbench.leaderboards.board_scores import MORE
 from segbench.report.tables.frames import BOUNDS, SEEDS, SEEDS_SD, SIZES, SPEEDS
 from segbench.report.tables.intervals import plus_minus
 from segbench.report.tables.metrics import OTHERWISE
@@ -24,6 +26,8 @@ from segbench.report.tables.numbers import count, percent
 DASH = "–"
 TEXT = ("model", "class")
 COSTS = ("rank", *SIZES, "network_ms")
+LESS = frozenset(name for name, score in MORE.items() if score.less)
+PLAIN = frozenset(name for name, score in MORE.items() if not score.percent)
 FORMATS = ("markdown", "latex", "html")
 
 
@@ -91,11 +95,13 @@ def shown(table: pd.DataFrame, *, best_in: str = "column", widths: pd.DataFrame 
     if table.index.name is not None:
         table, known = table.reset_index(), known.reset_index(drop=True)
     names = [str(name) for name in table.columns]
-    scores = table[[name for name in names if name not in TEXT and (best_in == "row" or name not in _FORMATS)]]
-    places = _places_in_rows(scores) if best_in == "row" else {name: _places(scores[name]) for name in scores}
+    scores = table[[name for name in names if name not in TEXT and (best_in == "row" or name not in _FORMATS or name in PLAIN)]]
+    places = (
+        _places_in_rows(scores) if best_in == "row" else {name: _places(-scores[name] if name in LESS else scores[name]) for name in scores}
+    )
     columns, nothing = [], [""] * len(table)
     for name in names:
-        more = map(plus_minus, known[name]) if name in known else nothing
+        more = map(_plain_width if name in PLAIN else plus_minus, known[name]) if name in known else nothing
         columns.append(list(map(Shown, map(_FORMATS.get(name, _percent), table[name]), places.get(name, nothing), more)))
     return names, [list(row) for row in zip(*columns, strict=True)]
 
@@ -201,6 +207,10 @@ def _places(values: Iterable[float]) -> list[str]:
     return [names.get(value, "") for value in values]
 
 
+def _plain_width(half_width: float) -> str:
+    return "" if math.isnan(half_width) else f" ± {half_width:.3f}"
+
+
 def _percent(value: Any) -> str:
     return DASH if pd.isna(value) else percent(value)
 
@@ -209,6 +219,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(TEXT, str),
     **dict.fromkeys(("rank", SEEDS), lambda value: DASH if pd.isna(value) else str(value)),
     SEEDS_SD: _percent,
+    **dict.fromkeys(PLAIN, lambda value: DASH if pd.isna(value) else f"{value:.3f}"),
     **dict.fromkeys(SIZES, lambda value: DASH if pd.isna(value) else count(value)),
     **dict.fromkeys(SPEEDS, lambda value: DASH if pd.isna(value) else f"{value:.1f}"),
 }

@@ -39,11 +39,18 @@ SPEEDS: dict[str, Callable[[Profile], float]] = {
 }
 
 
+Valued = tuple[float, float]
+"""A score and half the width of its interval; NaN where undefined."""
+More = Mapping[str, Mapping[RunRecord, Valued]]
+"""Further columns of a table by name, of each record."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Records of one signature, best first. ``difference`` says what sets them apart from the other groups; empty if they are alone.
 
-    ``suffix`` goes into file names; the largest group has none. ``seeds``: rows that are several trainings.
+    ``suffix`` goes into file names; the largest group has none. ``seeds``: rows that are several trainings. Of a board there are the
+    columns that it asks for, ``more``, with ``notes`` on them, the score ``rank`` by which rows are in order, and the ``ranks`` of rows.
     """
 
     signature: str
@@ -51,6 +58,10 @@ class Group:
     difference: str
     suffix: str
     seeds: Seeds = field(default_factory=lambda: NO_SEEDS)
+    more: More = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    rank: str = "mIoU"
+    ranks: tuple[int | None, ...] = ()
 
 
 def comparable(records: Iterable[RunRecord]) -> list[Group]:
@@ -74,12 +85,17 @@ def comparable(records: Iterable[RunRecord]) -> list[Group]:
     return [Group(s, ranked(by_signature[s]), d, x) for s, d, x in zip(signatures, differences, suffixes, strict=True)]
 
 
-def ranked(records: Iterable[RunRecord], seeds: Seeds = NO_SEEDS) -> tuple[RunRecord, ...]:
-    """By mIoU, the highest first and undefined ones last; then by name. The order they come in does not matter."""
+def ranked(
+    records: Iterable[RunRecord], seeds: Seeds = NO_SEEDS, score: Callable[[RunRecord], float] | None = None
+) -> tuple[RunRecord, ...]:
+    """By mIoU, the highest first and undefined ones last; then by name. The order they come in does not matter.
+
+    :param score: of a row, in place of the mIoU.
+    """
 
     def place(record: RunRecord) -> tuple[float, str, str]:
-        miou = mean_of(record, seeds, SCORES["mIoU"])
-        return (math.inf if math.isnan(miou) else -miou), label(record.name, record.changed_arguments), record.to_json()
+        value = mean_of(record, seeds, SCORES["mIoU"]) if score is None else score(record)
+        return (math.inf if math.isnan(value) else -value), label(record.name, record.changed_arguments), record.to_json()
 
     return tuple(sorted(records, key=place))
 
@@ -101,7 +117,33 @@ def score_table(
     :param ranks: of the rows, from the best mIoU to the worst; without them there is no such column.
     :raises RecordError: the signatures of the records or the settings of the profiles differ, or a network has two profiles.
     """
-    rows = ranked(records, seeds)
+    return _table(ranked(records, seeds), profiles, ranks, seeds)
+
+
+def group_table(group: Group, profiles: Sequence[Profile] = (), *, ranks: bool = True) -> pd.DataFrame:
+    """The same of a board's group, with the columns that it asks for; what rows are ranked by comes first.
+
+    :param ranks: whether there is a column of them.
+    :raises RecordError: as :func:`score_table`.
+    """
+    table = _table(group.records, profiles, group.ranks if ranks else (), group.seeds)
+    names = list(table.columns)
+    at = min([names.index(name) for name in (*SIZES, *SPEEDS) if name in names], default=len(names))
+    for name, values in reversed(list(group.more.items())):
+        table.insert(at, name, [values[record][0] for record in group.records])
+    if group.rank == "mIoU":
+        return table
+    names = [name for name in table.columns if name != group.rank]
+    at = names.index("model") + 1
+    return table[[*names[:at], group.rank, *names[at:]]]
+
+
+def group_widths(group: Group) -> pd.DataFrame:
+    """Half the widths of the intervals of the columns that a board asks for, in the rows of :func:`group_table`."""
+    return pd.DataFrame({name: [values[record][1] for record in group.records] for name, values in group.more.items()})
+
+
+def _table(rows: Sequence[RunRecord], profiles: Sequence[Profile], ranks: Sequence[int | None], seeds: Seeds) -> pd.DataFrame:
     _one("records of different signatures", {record.comparability: record.signature for record in rows}.values())
     speeds = speeds_of(rows, profiles)
     table: dict[str, Any] = {"rank": pd.Series(list(ranks), dtype="Int64")} if ranks else {}

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from segbench.leaderboards.board import read_boards
+from segbench.leaderboards.board import Board, read_boards
 from segbench.report.pages import html as page
 from segbench.report.pages import payload
 from segbench.report.pages.html import boards_page
 from segbench.report.tables.numbers import percent
+from segbench.report.tables.seeds import board_groups
 from tests.report.fakes import many_records
 from tests.report.page_boards import LABELS, MATRICES, with_ranks, write_boards
 
@@ -111,7 +112,7 @@ def test_tenths_round_as_the_tables_do():
 def test_records_of_different_signatures_are_in_different_tables_and_groups(root: Path):
     board = read_boards(root)[0]
     other = [replace(each, record=replace(each.record, protocol={**each.record.protocol, "flip": True})) for each in board.measured]
-    html = boards_page("Leaderboards", [(replace(board, measured=(*board.measured, *other)), {})])
+    html = page_of(replace(board, measured=(*board.measured, *other)))
     groups = data_of(html)["boards"][0]["groups"]
     ids = [model["id"] for group in groups for model in group["models"]]
     assert len(groups) == 2
@@ -143,9 +144,13 @@ def test_the_licence_of_the_chart_library_is_on_the_page(html: str):
     assert "Permission is hereby granted, free of charge" in html
 
 
+def page_of(board: Board) -> str:
+    return boards_page("Leaderboards", [(board, board_groups(board.records, board.profiles))])
+
+
 def test_a_large_board_stays_a_small_page(root: Path):
     board = read_boards(root)[0]
     labels = replace(LABELS, classes=tuple(replace(LABELS.classes[0], name=f"class {i}", ids=(i,)) for i in range(19)))
     many = many_records(labels, {f"model{i}": {} for i in range(41)})
     measured = tuple(replace(board.measured[0], record=record) for record in many)
-    assert len(boards_page("Leaderboards", [(replace(board, measured=measured, profiles=()), {})]).encode()) < 1_000_000
+    assert len(page_of(replace(board, measured=measured, profiles=())).encode()) < 1_000_000

@@ -13,14 +13,13 @@ from PIL import Image
 
 from segbench.datasets.base import Dataset, Sample
 from segbench.files.json_text import write_text
-from segbench.leaderboards.board import read_boards
 from segbench.metrics.image_scores import image_miou
 from segbench.records.comparison import compare_records
 from segbench.records.per_image import read_per_image
 from segbench.report.pages.html import boards_page
 from segbench.report.pages.viewing import View, ViewServer
 from segbench.report.tables.numbers import percent
-from tests.report.page_boards import IMAGES, LABELS, write_pairs
+from tests.report.page_boards import IMAGES, LABELS, with_ranks, write_pairs
 
 pytest.importorskip("selenium.webdriver", reason="selenium is missing: pip install 'segbench[browser]'")
 from selenium.webdriver.common.keys import Keys
@@ -36,8 +35,7 @@ NEAR = "near-width-0.5"
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
     write_pairs(folder)
-    ranked = [(board, {record.signature: [1, 1, 3, None] for record in board.records}) for board in read_boards(folder)]
-    write_text(folder / "index.html", boards_page("Leaderboards", ranked))
+    write_text(folder / "index.html", boards_page("Leaderboards", with_ranks(folder)))
     return folder
 
 

@@ -101,9 +101,9 @@ function makeMetricSwitch(select, chosen) {
     [...table.tBodies[0].rows].forEach((row, i) => {
       if (!head("rank")) return;
       const place = values[i] === undefined ? null : values.findIndex((value) => Number(value).toFixed(1) === Number(values[i]).toFixed(1)) + 1;
-      row.cells[first - 1].replaceWith(metric === "mIoU" ? ranks.get(row).cloneNode(true) : number(place, place ?? DASH));
+      row.cells[first - 1].replaceWith(metric === table.dataset.rankedBy ? ranks.get(row).cloneNode(true) : number(place, place ?? DASH));
     });
-    select.closest(".bar").querySelector(".places").hidden = metric === "mIoU" || !head("rank");
+    select.closest(".bar").querySelector(".places").hidden = metric === table.dataset.rankedBy || !head("rank");
     chosen(table.dataset.board, metric);
   });
 }
