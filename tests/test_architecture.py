@@ -55,7 +55,7 @@ DIRECTION = {
     "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes calibration corruptions
         < board_rows speed comment publication < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
-    "report.pages": "board_texts speed image_sums < markdown html_tables < payload < html < board_files < viewing",
+    "report.pages": "board_texts speed image_sums tenths < markdown html_tables counted_beside < payload < html < board_files < viewing",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
         < evaluating shared_scoring merge_partials < run_suite""",

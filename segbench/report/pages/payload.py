@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from segbench.files.foreign import web_address
 from segbench.leaderboards.board import Board
@@ -20,8 +19,10 @@ from segbench.metrics.latency import Interval
 from segbench.records.portable import portable
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
+from segbench.report.pages.counted_beside import counted_beside
 from segbench.report.pages.html_tables import PERCENT, Cell, Table
 from segbench.report.pages.image_sums import ImageSums
+from segbench.report.pages.tenths import tenths
 from segbench.report.plots.pareto import pareto_front
 from segbench.report.tables.frames import SCORES, Group, by_setting, mean_of, row_labels, speeds_of
 from segbench.report.tables.intervals import half_width
@@ -70,6 +71,7 @@ def model_data(group: Group, ids: Sequence[str], table: Table, images: Images) -
                 **_classes(record),
                 "gallery": [{**strip, "image": places.get(strip["id"])} for strip in images.strips[i]],
                 **images.sums.of_model(i),
+                **({} if record in group.seeds else counted_beside(record)),
             }
             for i, (record, row) in enumerate(zip(group.records, table.rows, strict=True))
         ],
@@ -80,14 +82,6 @@ def _places(ids: Sequence[str]) -> dict[str, int]:
     """Where images stand, by the last part of their ids; without those that share it."""
     names = [Path(id).name for id in ids]
     return {name: place for place, name in enumerate(names) if names.count(name) == 1} if len(names) < 5000 else {}
-
-
-def tenths(fractions: ArrayLike) -> list[Any]:
-    """Fractions of any shape as whole tenths of a per cent, rounded as :func:`~segbench.report.tables.numbers.percent` rounds."""
-    values = np.asarray(fractions, np.float64)
-    if values.ndim > 1:
-        return [tenths(row) for row in values]
-    return [None if math.isnan(value) else round(float(f"{100 * value:.1f}") * 10) for value in values.tolist()]
 
 
 def score_plots(board: Board, groups: Iterable[tuple[Group, Sequence[str]]]) -> list[dict[str, Any]]:

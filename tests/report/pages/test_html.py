@@ -12,8 +12,8 @@ import pytest
 
 from segbench.leaderboards.board import Board, read_boards
 from segbench.report.pages import html as page
-from segbench.report.pages import payload
 from segbench.report.pages.html import boards_page
+from segbench.report.pages.tenths import tenths
 from segbench.report.tables.numbers import percent
 from segbench.report.tables.seeds import board_groups
 from tests.report.fakes import many_records
@@ -105,8 +105,8 @@ def test_the_page_holds_the_integers_of_a_record_and_its_scores_in_tenths(root: 
 
 def test_tenths_round_as_the_tables_do():
     values = [i / 20_000 for i in range(20_001)]
-    assert [f"{tenth / 10:.1f}" for tenth in payload.tenths(values)] == [percent(value) for value in values]
-    assert payload.tenths([[float("nan")]]) == [[None]]
+    assert [f"{tenth / 10:.1f}" for tenth in tenths(values)] == [percent(value) for value in values]
+    assert tenths([[float("nan")]]) == [[None]]
 
 
 def test_records_of_different_signatures_are_in_different_tables_and_groups(root: Path):

@@ -85,6 +85,7 @@ function compareView(board, group, a, b) {
     el("div", { class: "columns" },
       el("section", { class: "block" }, el("h3", null, "Scores"), tables[0], ...(dots ? [dots.block] : [])),
       el("section", { class: "block" }, el("h3", null, "IoU of each class (%)"), tables[1])),
+    ...(a === b ? [] : besideBlocks([a, b])),
     both.block,
     note,
   );

@@ -27,6 +27,7 @@ function modelView(board, group, model) {
     el("dl", { class: "tiles" }, ...model.scores.map(([name, text]) => el("div", null, el("dt", null, name), el("dd", null, text)))),
     el("dl", null, ...facts),
     el("div", { class: "columns" }, classes, confusion.block),
+    ...besideBlocks([model]),
     single.block,
     ...[worstImages(board, group, model, single.open)].filter(Boolean),
   );
