@@ -31,12 +31,13 @@ def counted_beside(record: RunRecord) -> dict[str, Any]:
 
 
 def _causes(record: RunRecord) -> dict[str, Any]:
-    """Of each cause its name, its share of the wrong pixels, what curing it would gain, and half the width of that's interval."""
+    """Of each cause its name, its share of the wrong pixels, what curing it would gain, and half the width of its interval."""
     causes = Causes(record)
     rows = []
     for cause in CAUSES:
         gain = f"gain_{cause}"
-        rows.append([cause, *tenths([causes.scores[f"share_{cause}"], causes.scores[gain], float(half_width(record, gain))])])
+        told = map(float, (causes.scores[f"share_{cause}"], causes.scores[gain], half_width(record, gain)))
+        rows.append([cause, *tenths(list(told))])
     return {"border": causes.errors.border, "rows": rows}
 
 
