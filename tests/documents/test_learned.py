@@ -65,10 +65,22 @@ def test_a_difference_is_as_it_is_told(a: str, b: str, field: str, points: float
         ("hrnet_w18", "fcn8s", 0.5, False),
         ("erfnet", "enet", 0.3, False),
         ("deeplab_v1", "enet", 0.1, False),
+        ("fusionnet", "unet", 4.4, True),
+        ("gcn", "fusionnet", -0.2, False),
+        ("gcn", "dfn", 0.7, True),
+        ("fast_scnn", "enet", 5.0, True),
+        ("fast_scnn", "ddrnet23_slim", 1.0, True),
+        ("ddrnet23_slim", "bisenet_r18", -0.4, False),
+        ("ddrnet23_slim", "segformer_b0", 0.4, False),
+        ("pidnet_s", "ddrnet23_slim", -1.2, True),
     ],
 )
 def test_a_difference_at_equal_budgets_is_as_it_is_told(a: str, b: str, points: float, certain: bool) -> None:
     require_told(compared(CAMVID, a, b).metric("miou"), points, certain)
+
+
+def test_deconvnet_has_learned_next_to_nothing() -> None:
+    assert round(100 * read_run(CAMVID / "deconvnet.json").scores.miou, 1) == 4.5
 
 
 def require_told(found: Difference | None, points: float, certain: bool) -> None:
