@@ -36,7 +36,7 @@ def counting_of(
 ) -> Counting:
     """What is counted of label maps against a dataset; see :func:`segbench.score_folder` for the arguments."""
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding)
-    return Counting(decoding, boundary, dataset.instances, dataset.segments, errors)
+    return Counting(decoding, boundary=boundary, instances=dataset.instances, segments=dataset.segments, errors=errors)
 
 
 def count(pairs: Iterable[tuple[str, Path | str]], dataset: Dataset, *, counting: Counting | None = None) -> list[Row]:

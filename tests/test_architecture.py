@@ -23,13 +23,13 @@ MOST_ENTRIES = 25
 DIRECTION = {
     "": """errors parallel kernels < files < registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
         < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
-    "kernels": """compiling confidence_bins < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
+    "kernels": """compiling confidence_bins maps < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
         filtering watershed index_bytes confidence_rows < counting boundary_counting upsampling_cuda dense_crf
         < counting_wide instance_counting error_counting upsampling < confidence""",
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes trimap calibration < per_image < uncertainty image_counts
+        < boundary_iou error_causes trimap calibration extra < extras < per_image < uncertainty image_counts
         < jackknife ranking counting conventions seeds < fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import DataError, nearest
 from segbench.evaluation.protocol import Protocol
-from segbench.files.settings import Location, Truth, Whole, names, setting, takes, text
+from segbench.files.settings import Location, Truth, Whole, names, setting, takes, text, typed_pairs
 from segbench.records.groups import RULES, Draws, group_rule
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def weight_files(value: Any) -> dict[str, Path]:
     """
     if isinstance(value, Mapping):
         return {str(name): Path(str(file)) for name, file in value.items()}
-    return {name: Path(file) for name, file in _pairs(value, "NAME=FILE", "; tell them apart: {name}:first=FILE {name}:second=FILE")}
+    return {name: Path(file) for name, file in typed_pairs(value, "NAME=FILE", "; tell them apart: {name}:first=FILE {name}:second=FILE")}
 
 
 @takes(_mapping_of({"type": ["string", "number"]}, ".=."))
@@ -52,7 +52,7 @@ def titles(value: Any) -> dict[str, str]:
 
     :raises ValueError: it is something else.
     """
-    return {str(name): str(title) for name, title in (value.items() if isinstance(value, Mapping) else _pairs(value, "NAME=TITLE"))}
+    return {str(name): str(title) for name, title in (value.items() if isinstance(value, Mapping) else typed_pairs(value, "NAME=TITLE"))}
 
 
 @takes(_mapping_of({"type": "object"}, ".=."))
@@ -70,23 +70,10 @@ def arguments(value: Any) -> dict[str, dict[str, Any]]:
     from segbench.files.yaml_schema import read_value
 
     result: dict[str, dict[str, Any]] = {}
-    for key, given in _pairs(value, "[NAME.]KEY=VALUE"):
+    for key, given in typed_pairs(value, "[NAME.]KEY=VALUE"):
         name, _, argument = key.rpartition(".")
         result.setdefault(name, {})[argument] = read_value(given)
     return result
-
-
-def _pairs(texts: Any, form: str, way_out: str = "") -> list[tuple[str, str]]:
-    """Name and value of each text, every name once."""
-    pairs: list[tuple[str, str]] = []
-    for pair in texts:
-        name, _, value = str(pair).partition("=")
-        if not (name and value):
-            raise ValueError(f"{pair!r} is not {form}")
-        if any(name == other for other, _ in pairs):
-            raise ValueError(f"{name} is given twice{way_out.format(name=name)}")
-        pairs.append((name, value))
-    return pairs
 
 
 @takes({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
@@ -213,7 +200,7 @@ class Suite:
         """What is counted beside pairs."""
         from segbench.metrics.image_counts import Beside  # numpy
 
-        return Beside(self.error_border if self.errors else None, self.trimap, self.calibration)
+        return Beside(errors=self.error_border if self.errors else None, trimap=self.trimap, calibration=self.calibration)
 
     @property
     def conditions(self) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ import json
 import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -129,8 +129,9 @@ def verify_label_maps(
     _refuse_other(path, record, dataset)
     part = _sampled(path, dataset, check)
     decoding = Decoding.of_files(dataset.labels, encoding=encodings[0], target_encoding=encodings[1])
-    ratio = record.boundary.ratio if record.boundary else None
-    counting = Counting(decoding, ratio, dataset.instances if record.iiou else None, dataset.segments, **vars(_beside(record)))
+    counting = Counting(
+        decoding, **record.options | {"instances": dataset.instances if record.iiou else None, "segments": dataset.segments}
+    )
     items = []
     for item in count_folder(preds, part, counting):
         items.append(item)
@@ -150,7 +151,8 @@ def _averaging_as(record: RunRecord, dataset: Dataset) -> Dataset:
 
 
 def _beside(record: RunRecord) -> Beside:
-    return Beside(record.errors.border if record.errors else None, record.trimap is not None, record.calibration is not None)
+    options = record.options
+    return Beside(**{each.name: options[each.name] for each in fields(Beside) if each.name in options})
 
 
 def _verified(path: Path, record: RunRecord, outcome: Outcome, check: Check) -> Verified:

@@ -209,10 +209,10 @@ def _scoring(preds: Path, dataset: Dataset, official_json: Path | None, options:
         dataset = _averaging(dataset, options)
     dataset = select(dataset, preds, names=names, limit=options["limit"], only=options["only"])
     encodings = {key: options[key] for key in ("encoding", "target_encoding")}
-    boundary = options["boundary_ratio"] if options["boundary"] else None
-    errors = options["error_border"] if options["errors"] else None
+    asked = {"boundary": options["boundary_ratio"] if options["boundary"] else None, "trimap": options["trimap"]}
+    asked |= {"errors": options["error_border"] if options["errors"] else None}
     decoding = Decoding.of_files(dataset.labels, mapping=mapping, **encodings)
-    counting = Counting(decoding, boundary, dataset.instances, dataset.segments, errors, options["trimap"])
+    counting = Counting(decoding, instances=dataset.instances, segments=dataset.segments, **asked)
     name = options["name"] or preds.resolve().name
     return Scoring(preds, dataset, counting, names, name, Draws(options["groups"], options["replicates"]), options["explain"])
 

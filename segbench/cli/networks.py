@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from segbench.benchmark.suite import Suite
-from segbench.cli.options import DEVICE_OPTION, FILE, PLACE, dataset_named, device_named, launched, number, options_of, size_in
+from segbench.cli.options import DEVICE_OPTION, FILE, PLACE, dataset_named, device_named, launched, number, options_of, set_option, size_in
 from segbench.training.recipe import Recipe, read_recipe
 
 
@@ -40,7 +40,7 @@ def models_show(name: str, size: str, classes: int) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.25; repeatable.")
+@set_option("A model argument, e.g. width=0.25")
 @click.option("--full", is_flag=True, help="Check networks as wide as published, not at an eighth of it.")
 @click.option(
     "--classes",
@@ -50,13 +50,11 @@ def models_show(name: str, size: str, classes: int) -> None:
 )
 @click.option("--data", type=PLACE, help="The dataset's folder, or its URL.")
 @click.option("--split", help="The dataset's split.  [default: the one that it is evaluated on]")
-def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes: int, data: Path | None, split: str | None) -> None:
+def check(names: tuple[str, ...], settings: dict[str, Any], full: bool, classes: int, data: Path | None, split: str | None) -> None:
     """Check that models and datasets keep to the contract; NAME is registered, file.py:function, or `all` models."""
     from segbench.console.check import check as check_names
-    from segbench.console.train import parse_settings
 
-    arguments = parse_settings(settings)
-    if check_names(names, arguments, full=full, classes=classes, open_dataset=lambda name: dataset_named(name, data, split)):
+    if check_names(names, settings, full=full, classes=classes, open_dataset=lambda name: dataset_named(name, data, split)):
         raise click.exceptions.Exit(1)
 
 
@@ -65,7 +63,7 @@ def check(names: tuple[str, ...], settings: tuple[str, ...], full: bool, classes
 @options_of(Suite, "dataset", "data")
 @click.option("--split", help="The split to train on.  [default: train]")
 @click.option("--out", type=FILE, required=True, help="The weights file to write (safetensors).")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, e.g. width=0.125; repeatable.")
+@set_option("A model argument, e.g. width=0.125")
 @click.option("--init", type=FILE, help="Continue from these weights instead of from scratch; the new file says so.")
 @click.option(
     "--recipe", metavar="NAME|FILE", help="paper, minicity, fair-camvid, equal-camvid, or YAML; the options below override its fields."
@@ -88,7 +86,7 @@ def train(model: str, dataset: str | None, data: Path | None, split: str | None,
     from segbench.console.terminal import be_quiet
     from segbench.training.trainer import Routine
 
-    settings = command.parse_settings(options.pop("settings"))
+    settings = options.pop("settings")
     start = command.Start(model, settings, options.pop("init"))
     minutes, half = options.pop("time_budget"), not options.pop("full_precision")
     seconds = None if minutes is None else 60 * minutes
@@ -115,14 +113,13 @@ def weights() -> None:
 @click.option("--out", type=FILE, help="The weights file to write (safetensors).  [default: FILE-MODEL.safetensors]")
 @click.option("--labels", metavar="NAME|YAML", help="Which classes its scores are.  [default: what its source was trained on]")
 @click.option("--normalize", metavar="HOW", help="imagenet, unit (0..1) or MEAN/STD/ORDER in bytes.  [default: the source's]")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A model argument, where a file can be of two kinds.")
+@set_option("A model argument, where a file can be of two kinds")
 @click.option("--half", is_flag=True, help="Store float16 instead of float32.")
-def weights_import(model: str, file: Path, out: Path | None, settings: tuple[str, ...], **options: Any) -> None:
+def weights_import(model: str, file: Path, out: Path | None, settings: dict[str, Any], **options: Any) -> None:
     """Translate the public weights in FILE (PyTorch or safetensors) for MODEL; every tensor fits, or the file is refused."""
-    from segbench.console.train import parse_settings
     from segbench.console.weights import import_weights
 
-    import_weights(model, file, out, settings=parse_settings(settings), **options)
+    import_weights(model, file, out, settings=settings, **options)
 
 
 @weights.command("sources")

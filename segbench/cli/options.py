@@ -13,7 +13,7 @@ from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.benchmark.suite import Suite
 from segbench.errors import UsageError
 from segbench.files.remote import is_url, locate
-from segbench.files.settings import Location, Number, OneOf, Setting, Truth, Whole, settings_of
+from segbench.files.settings import Location, Number, OneOf, Setting, Truth, Whole, settings_of, typed_pairs
 from segbench.records.shard import Shard
 
 if TYPE_CHECKING:
@@ -97,6 +97,20 @@ def _reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Param
 def number(low: float = 0, *, above: bool = False, high: float | None = None) -> dict[str, Any]:
     """How an option for a finite number is read; click's own ranges take NaN."""
     return {"type": float, "callback": _reading(Number(low, above, high))}
+
+
+def set_option(help: str) -> Callable[[Any], Any]:
+    """The option for the arguments of one model, as a mapping ``settings``: ``--set KEY=VALUE``, values as YAML has them."""
+    return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", callback=_arguments, help=f"{help}; repeatable.")
+
+
+def _arguments(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
+    from segbench.files.yaml_schema import read_value
+
+    try:
+        return {key: read_value(text) for key, text in typed_pairs(value, "KEY=VALUE")}
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 DATASET_OPTIONS = options_of(Suite, "dataset", "data", "split")

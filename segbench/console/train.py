@@ -15,9 +15,8 @@ from segbench.benchmark.ranks import ALONE, Ranks
 from segbench.console.code_note import say_code_runs
 from segbench.console.terminal import console, progress_bar
 from segbench.datasets.base import Dataset
-from segbench.errors import SegbenchError, UnknownNameError, WeightsError
+from segbench.errors import SegbenchError, WeightsError
 from segbench.files.atomic import require_writable
-from segbench.files.yaml_schema import read_value
 from segbench.labels.space import LabelSpace
 from segbench.models.segmenter import Segmenter
 from segbench.models.weights import build, load
@@ -27,20 +26,6 @@ from segbench.training.group import Group
 from segbench.training.log import LogRow, append_row, continue_log, log_file, read_log
 from segbench.training.recipe import Recipe
 from segbench.training.trainer import Progress, Routine, train
-
-
-def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` arguments of a model; values are read as YAML, so numbers are numbers.
-
-    :raises UnknownNameError: a pair has no equals sign.
-    """
-    settings = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UnknownNameError(f"--set {pair!r} is not KEY=VALUE")
-        settings[key] = read_value(value)
-    return settings
 
 
 @dataclass(frozen=True)

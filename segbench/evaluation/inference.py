@@ -193,10 +193,9 @@ def _of_dataset(segmenter: Segmenter, class_map: NDArray[np.uint8]) -> NDArray[n
 
 def _with_maps(target: NDArray[np.uint8], counting: Counting, counts: ImageCounts, pred: NDArray[np.uint8]) -> ImageCounts:
     """The counts, with what is counted in whole class maps."""
-    from segbench.metrics.counting import count_causes, count_segments, count_trimap  # numba: only where it is asked for
+    from segbench.metrics.counting import count_extras  # numba: only where it is asked for
 
-    maps = counting, target, pred
-    return replace(counts, segments=count_segments(*maps), errors=count_causes(*maps), trimap=count_trimap(*maps))
+    return replace(counts, **count_extras(counting, target, pred))
 
 
 def decoders(device: torch.device) -> int:

@@ -243,3 +243,20 @@ def names(value: Any) -> tuple[str, ...]:
     if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
         raise ValueError(f"{value!r} is not a list of names")
     return tuple(dict.fromkeys(each.strip() for each in given if each.strip()))
+
+
+def typed_pairs(texts: Iterable[Any], form: str, way_out: str = "") -> list[tuple[str, str]]:
+    """Name and value of each text such as ``NAME=VALUE``, every name once.
+
+    :param way_out: what to do about a ``{name}`` that is given twice.
+    :raises ValueError: a text is of another form, or a name is given twice.
+    """
+    pairs: list[tuple[str, str]] = []
+    for pair in texts:
+        name, _, value = str(pair).partition("=")
+        if not (name and value):
+            raise ValueError(f"{pair!r} is not {form}")
+        if any(name == other for other, _ in pairs):
+            raise ValueError(f"{name} is given twice{way_out.format(name=name)}")
+        pairs.append((name, value))
+    return pairs

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from segbench.kernels.blocks import lowest, ones
 from segbench.kernels.compiling import kernel
+from segbench.kernels.maps import require_two_maps
 
 # blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
@@ -53,8 +54,7 @@ def count_boundaries(
     :param frame: whether the image's edge is an edge, as Boundary IoU has it.
     :raises ValueError: the shapes differ, or the width is not in 1..32767.
     """
-    if target.shape != pred.shape or target.ndim != 2:
-        raise ValueError(f"target {target.shape} and prediction {pred.shape} are not two maps of one size")
+    require_two_maps(target, pred)
     if not 1 <= width <= MAX_WIDTH:
         raise ValueError(f"a boundary's width is 1 to {MAX_WIDTH} pixels, not {width}")
     table = np.zeros((2, 2, classes, classes + 1), np.int64)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from segbench.kernels.blocks import LANES, changes, lowest
 from segbench.kernels.compiling import kernel
 from segbench.kernels.counting import flat
+from segbench.kernels.maps import require_two_maps
 
 # blocks: ef9b91adb01d (see there: numba's cache does not notice edits of blocks.py)
 
@@ -61,8 +62,7 @@ def count_errors(
     :param border: how near an edge is, in pixels.
     :raises ValueError: the shapes differ, or the border is not in 1..100.
     """
-    if target.shape != pred.shape or target.ndim != 2:
-        raise ValueError(f"target {target.shape} and prediction {pred.shape} are not two maps of one size")
+    require_two_maps(target, pred)
     if not 1 <= border <= MAX_BORDER:
         raise ValueError(f"a border's width is 1 to {MAX_BORDER} pixels, not {border}")
     table, sizes = np.zeros((5, 2, classes + 1), np.int64), np.zeros((classes, 3, 4), np.int64)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench.errors import DataError, RecordError
 from segbench.files.atomic import alone_in, replacing
@@ -131,26 +132,22 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
     if not np.array_equal(counted.matrices.total(), record.confusion.counts):
         yield f"the matrices of {file.name} do not add up to the confusion of the record"
         return
-    boundary = None if counted.boundary is None else counted.boundary.sum(axis=0)
-    if record.boundary and (boundary is None or not np.array_equal(boundary, record.boundary.counts)):
-        yield f"the boundary counts of {file.name} do not add up to those of the record"
-    errors = None if counted.errors is None else counted.errors.sum(axis=0)
-    if record.errors and (errors is None or not np.array_equal(errors, record.errors.counts)):
-        yield f"the errors by cause of {file.name} do not add up to those of the record"
-    if record.errors and (counted.sizes is None or not np.array_equal(counted.sizes.sum(axis=0), record.errors.sizes)):
-        yield f"the segments by size of {file.name} do not add up to those of the record"
-    trimap = None if counted.trimap is None else counted.trimap.sum(axis=0)
-    if record.trimap and (trimap is None or not np.array_equal(trimap, record.trimap.counts)):
-        yield f"the trimap counts of {file.name} do not add up to those of the record"
-    sums = None if counted.calibration is None else counted.calibration.sum(axis=0)
-    if record.calibration and (sums is None or not np.allclose(sums, record.calibration.numbers, rtol=1e-9)):
-        yield f"the calibration of {file.name} does not add up to that of the record"
-    if record.iiou and counted.instances is None:
+    for extra, total in record.counted.values():
+        for name, array in extra.arrays.items():
+            there = name in counted.beside
+            if array.attribute and not (there and _same(counted.beside[name].sum(axis=0), getattr(total, array.attribute))):
+                yield f"{array.called} of {file.name} do not add up to those of the record"
+    if record.iiou and "instances" not in counted.beside:
         yield f"{file.name} has no counts of instances, and the record has iIoU"
     elif record.iiou:
         iiou = [record.iiou.get(name, math.nan) for name in record.labels.class_names]
         if not np.allclose(totals(record.labels, counted)["class_iiou"], iiou, rtol=0, atol=1e-9, equal_nan=True):
             yield f"the instances of {file.name} do not give the iIoU of the record"
+
+
+def _same(sums: NDArray[Any], total: NDArray[Any]) -> bool:
+    """Whether sums are those of a record: whole numbers to the last, others but for the order in which they are added."""
+    return np.array_equal(sums, total) if sums.dtype == np.int64 else np.allclose(sums, total, rtol=1e-9)
 
 
 def _of_neighbours(record: RunRecord, board: Board) -> Iterator[str]:

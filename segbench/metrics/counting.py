@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -46,9 +46,12 @@ def count_maps(counting: Counting, target: Values, pred: Values, instances: NDAr
             problem = str(error)
     if problem is not None:
         return ImageCounts(pairs, problem=problem)
-    near_edges, regions = count_boundary(counting, target, pred), count_segments(counting, target, pred)
-    causes, trimap = count_causes(counting, target, pred), count_trimap(counting, target, pred)
-    return ImageCounts(pairs, near_edges, rows, regions, causes, trimap)
+    return ImageCounts(pairs, instances=rows, **count_extras(counting, target, pred))
+
+
+def count_extras(counting: Counting, target: Values, pred: Values) -> dict[str, Any]:
+    """What is counted in two maps beside pairs, by the fields of :class:`~segbench.metrics.extras.Extras`."""
+    return {name: counts(counting, target, pred) for name, counts in COUNTERS.items() if counting.asks(name)}
 
 
 def count_windows(counting: Counting, windows: Iterable[tuple[Values, Values]]) -> ImageCounts:
@@ -69,10 +72,9 @@ def count_wide_pairs(target: Values, pred: Values) -> PairCounts:
     return PairCounts(*count_wide(target.astype(np.uint16, copy=False), pred.astype(np.uint16, copy=False)), WORDS)
 
 
-def count_boundary(counting: Counting, target: Values, pred: Values) -> Boundaries | None:
-    """The pixels near the edges of classes, if they are to be counted."""
-    if counting.boundary is None:
-        return None
+def count_boundary(counting: Counting, target: Values, pred: Values) -> Boundaries:
+    """The pixels near the edges of classes."""
+    assert counting.boundary is not None
     decoding, width = counting.decoding, boundary_width(target.shape, counting.boundary)
     table = count_boundaries(target, pred, decoding.target_index, decoding.pred_index, len(decoding.labels.classes), width)
     return Boundaries(boundary_sums(table), counting.boundary, (width,))
@@ -92,7 +94,7 @@ def count_instances(counting: Counting, instances: NDArray[np.uint16], pred: Val
 
 
 def count_segments(counting: Counting, target: Values, pred: Values) -> SegmentScores | None:
-    """V_rand and V_info of the regions of a class, if they are to be told apart."""
+    """V_rand and V_info of the regions of a class; ``None`` if the label space has no such class."""
     decoding = counting.decoding
     if counting.segments not in decoding.labels.class_names:
         return None
@@ -101,10 +103,9 @@ def count_segments(counting: Counting, target: Values, pred: Values) -> SegmentS
     return segment_scores(connected_segments(of_target), thinned_segments(of_pred))
 
 
-def count_causes(counting: Counting, target: Values, pred: Values) -> Errors | None:
-    """The wrong pixels by their cause, if they are to be counted."""
-    if counting.errors is None:
-        return None
+def count_causes(counting: Counting, target: Values, pred: Values) -> Errors:
+    """The wrong pixels by their cause."""
+    assert counting.errors is not None
     from segbench.kernels.error_counting import count_errors  # most do not ask for it, and start sooner
 
     decoding = counting.decoding
@@ -112,10 +113,17 @@ def count_causes(counting: Counting, target: Values, pred: Values) -> Errors | N
     return Errors.of_tables(*count_errors(*maps, len(decoding.labels.classes), counting.errors), counting.errors)
 
 
-def count_trimap(counting: Counting, target: Values, pred: Values) -> Trimap | None:
-    """The pixels by their distance from an edge of the target, if they are to be counted."""
-    if not counting.trimap:
-        return None
+def count_trimap(counting: Counting, target: Values, pred: Values) -> Trimap:
+    """The pixels by their distance from an edge of the target."""
     decoding = counting.decoding
     maps = target, pred, decoding.target_index, decoding.pred_index, len(decoding.labels.classes)
     return Trimap(np.stack([trimap_sums(count_boundaries(*maps, width, frame=False)) for width in WIDTHS], axis=1))
+
+
+COUNTERS: dict[str, Callable[[Counting, Values, Values], Any]] = {
+    "boundary": count_boundary,
+    "segments": count_segments,
+    "errors": count_causes,
+    "trimap": count_trimap,
+}
+"""What counts two maps beside their pairs, by the fields of :class:`~segbench.metrics.extras.Extras`. Instances need a third map."""

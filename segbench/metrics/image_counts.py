@@ -9,9 +9,8 @@ be counted anywhere, in any order, and put together afterwards.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,27 +22,28 @@ from segbench.files.name_list import NameList
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
-from segbench.metrics.boundary_iou import Boundaries
-from segbench.metrics.calibration import Calibration
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.error_causes import Errors
+from segbench.metrics.extra import Extra
+from segbench.metrics.extras import EXTRAS, Extras, in_order
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.instance_iou import InstanceRule, InstanceScores, InstanceTable, Rows, weighted_sums
 from segbench.metrics.matrices import CellLog, Matrices
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.per_image import PerImage
-from segbench.metrics.region_scores import SegmentScores, mean_scores
 from segbench.metrics.scores import Scores, score
-from segbench.metrics.trimap import Trimap
 
-EXTRAS = ("boundary", "instances", "segments", "errors", "trimap", "calibration")
+IMAGE_EXTRAS: dict[str, Extra | None] = {"instances": None, **EXTRAS}
+IMAGE_EXTRAS = {name: IMAGE_EXTRAS[name] for name in in_order(IMAGE_EXTRAS, "boundary instances segments errors trimap calibration")}
+"""The fields of :class:`ImageCounts` beside pairs; instances have a sum of their own."""
 
-_OPTIONS = {"Boundary IoU": "--boundary", "errors by cause": "--errors", "the trimap curve": "--trimap"}
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Beside:
-    """What is counted beside pairs, because somebody asked for it; fields as in :class:`Counting`."""
+    """What is counted beside pairs because somebody asked for it, in class maps of a network too.
+
+    ``errors``: wrong pixels by their cause, where an edge is near within so many pixels. ``trimap``: pixels by their distance from an edge
+    of the target. ``calibration``: a network's confidence; label maps have none.
+    """
 
     errors: int | None = None
     trimap: bool = False
@@ -54,47 +54,42 @@ NOTHING = Beside()
 
 
 @dataclass(frozen=True, eq=False)
-class Counting:
-    """What is counted in every image beside pairs, and what bytes stand for.
+class Counting(Beside):
+    """What is counted in every image beside pairs, and what bytes stand for; by the fields of :class:`ImageCounts`.
 
     ``boundary``: pixels near the edges of classes, within this share of an image's diagonal. ``instances``: those of an instance map.
-    ``segments``: regions of the class of this name. ``errors``: wrong pixels by their cause, where an edge is near within so many pixels.
-    ``trimap``: pixels by their distance from an edge of the target.
-    ``calibration``: a network's confidence; label maps have none.
+    ``segments``: regions of the class of this name.
     """
 
     decoding: Decoding
+    _: KW_ONLY
     boundary: float | None = None
     instances: InstanceRule | None = None
     segments: str | None = None
-    errors: int | None = None
-    trimap: bool = False
-    calibration: bool = False
 
     def __post_init__(self) -> None:
         if self.decoding.wide and self.beside_pairs:
-            name = self.decoding.labels.name
-            option = next((option for what, option in _OPTIONS.items() if what in self.beside_pairs), "")
-            way_out = f"; leave out {option}" if option else ""
+            name, flag = self.decoding.labels.name, next((extra.flag for extra in self._of_maps if extra.flag), "")
+            way_out = f"; leave out {flag}" if flag else ""
             raise LabelError(f"{self.beside_pairs[0]}: counted in maps of bytes alone, and the classes of {name!r} need 16 bits{way_out}")
+
+    def asks(self, name: str) -> bool:
+        """Whether what the field of this name says is counted."""
+        return getattr(self, name) is not None and getattr(self, name) is not False
+
+    @property
+    def _of_maps(self) -> list[Extra]:
+        return [extra for name, extra in EXTRAS.items() if extra.title and self.asks(name)]
 
     @property
     def beside_pairs(self) -> list[str]:
         """What is counted beside pairs, in words; it needs both maps whole."""
-        asked = {
-            "Boundary IoU": self.boundary is not None,
-            "instances": bool(self.instances),
-            "segments": self.segments is not None,
-            "errors by cause": self.errors is not None,
-            "the trimap curve": self.trimap,
-        }
-        return [what for what, is_asked in asked.items() if is_asked]
+        return [*(extra.title for extra in self._of_maps), *(["instances"] if self.instances else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; :meth:`from_dict` reads it back."""
         instances = self.instances and {"divisor": self.instances.divisor, "average_size": dict(self.instances.average_size)}
-        own = {"boundary": self.boundary, "instances": instances, "segments": self.segments}
-        own |= {"errors": self.errors, "trimap": self.trimap, "calibration": self.calibration}
+        own = {name: getattr(self, name) for name in IMAGE_EXTRAS} | {"instances": instances}
         return {"decoding": self.decoding.to_dict(), **own}
 
     @classmethod
@@ -103,9 +98,8 @@ class Counting:
 
         :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
         """
-        instances = data["instances"] and InstanceRule(**data["instances"])
-        own = data["boundary"], instances, data["segments"], data["errors"], data["trimap"], data["calibration"]
-        return cls(Decoding.from_dict(data["decoding"]), *own)
+        own = {name: data[name] for name in IMAGE_EXTRAS} | {"instances": data["instances"] and InstanceRule(**data["instances"])}
+        return cls(Decoding.from_dict(data["decoding"]), **own)
 
     @cached_property
     def instance_table(self) -> InstanceTable | None:
@@ -114,7 +108,7 @@ class Counting:
 
 
 @dataclass(frozen=True, eq=False)
-class ImageCounts:
+class ImageCounts(Extras):
     """Of one image under one model. What was not asked for is ``None``.
 
     ``pairs`` are over bytes; the others are over classes (:class:`Counting` says which). ``problem``: why the image cannot be scored, and
@@ -122,48 +116,30 @@ class ImageCounts:
     """
 
     pairs: PairCounts
-    boundary: Boundaries | None = None
+    _: KW_ONLY
     instances: Rows | None = None
-    segments: SegmentScores | None = None
-    errors: Errors | None = None
-    trimap: Trimap | None = None
-    calibration: Calibration | None = None
     problem: str | None = None
     way_out: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; :meth:`from_dict` reads it back. What is ``None`` is left out."""
-        data = {
-            "pairs": self.pairs.to_rows(),
-            "boundary": self.boundary and self.boundary.to_dict(),
-            "instances": None if self.instances is None else self.instances.tolist(),
-            "segments": self.segments and [None if math.isnan(value) else value for value in astuple(self.segments)],
-            "errors": self.errors and self.errors.to_dict(),
-            "trimap": self.trimap and self.trimap.to_dict(),
-            "calibration": self.calibration and self.calibration.to_dict(),
-            "problem": self.problem,
-            "way_out": self.way_out or None,
-        }
+        data: dict[str, Any] = {"pairs": self.pairs.to_rows()}
+        for name, extra in IMAGE_EXTRAS.items():
+            if (value := getattr(self, name)) is not None:
+                data[name] = extra.write(value) if extra else value.tolist()
+        data |= {"problem": self.problem, "way_out": self.way_out or None}
         return {name: value for name, value in data.items() if value is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], classes: int) -> ImageCounts:
         """Read plain data.
 
-        :raises KeyError, TypeError, ValueError: something is missing or does not fit.
+        :raises KeyError, TypeError, ValueError, IndexError: something is missing or does not fit.
         """
-        boundary, instances, segments, errors, trimap, calibration = (data.get(name) for name in EXTRAS)
-        return cls(
-            PairCounts.from_rows(data["pairs"]),
-            None if boundary is None else Boundaries.from_dict(boundary, classes),
-            None if instances is None else np.array(instances, np.int64).reshape(-1, 4),
-            None if segments is None else SegmentScores(*(math.nan if value is None else float(value) for value in segments)),
-            None if errors is None else Errors.from_dict(errors, classes),
-            None if trimap is None else Trimap.from_dict(trimap, classes),
-            None if calibration is None else Calibration.from_dict(calibration, classes),
-            data.get("problem"),
-            data.get("way_out", ""),
-        )
+        found = {name: extra.read(data[name], classes) for name, extra in EXTRAS.items() if data.get(name) is not None}
+        if data.get("instances") is not None:
+            found["instances"] = np.array(data["instances"], np.int64).reshape(-1, 4)
+        return cls(PairCounts.from_rows(data["pairs"]), problem=data.get("problem"), way_out=data.get("way_out", ""), **found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +160,7 @@ class Counted:
     def of(cls, counting: Counting, items: Iterable[tuple[str, ImageCounts]]) -> Counted:
         """From (sample id, counts), as scoring and running yield them."""
         ids, log, found = NameList(), CellLog(), dict[int, tuple[str, str]]()
-        extras: dict[str, list[Any]] = {name: [] for name in EXTRAS}
+        extras: dict[str, list[Any]] = {name: [] for name in IMAGE_EXTRAS}
         for name, image in items:
             if image.problem:
                 found[len(ids)] = image.problem, image.way_out
@@ -305,34 +281,10 @@ class Counted:
             ids, inverse = np.unique(table[cells // len(table)], return_inverse=True)
             yield name, np.stack([ids.astype(np.int64), np.bincount(inverse, pixels, len(ids)).astype(np.int64)])
 
-    @property
-    def boundary(self) -> Boundaries | None:
-        """Pixels near the edges of classes, of all images together."""
-        counted = self.extras.get("boundary")
-        return Boundaries.total(counted) if counted else None
-
-    @property
-    def errors(self) -> Errors | None:
-        """Wrong pixels by their cause, of all images together."""
-        counted = self.extras.get("errors")
-        return Errors.total(counted) if counted else None
-
-    @property
-    def trimap(self) -> Trimap | None:
-        """Pixels by their distance from an edge of the target, of all images together."""
-        counted = self.extras.get("trimap")
-        return Trimap.total(counted) if counted else None
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """The confidence of a network, of all images together."""
-        counted = self.extras.get("calibration")
-        return Calibration.total(counted) if counted else None
-
-    @property
-    def segments(self) -> SegmentScores | None:
-        """The means of V_rand and V_info over the images."""
-        return None if self.per_image.segments is None else mean_scores(self.per_image.segments)
+    @cached_property
+    def total(self) -> Extras:
+        """What was counted beside pairs, of all images together; of V_rand and V_info the means."""
+        return Extras(**{name: extra.total(counted) for name, extra in EXTRAS.items() if (counted := self.extras.get(name))})
 
     @cached_property
     def instances(self) -> InstanceScores | None:
@@ -344,17 +296,13 @@ class Counted:
     @cached_property
     def per_image(self) -> PerImage:
         """What was counted in each image."""
-        boundary, instances, segments, errors, trimap, calibration = (self.extras.get(name) for name in EXTRAS)
-        return PerImage(
-            self.matrices,
-            np.stack([image.counts for image in boundary]) if boundary else None,
-            self._weighted(instances) if instances else None,
-            np.array([astuple(image) for image in segments]) if segments else None,
-            np.stack([image.counts for image in errors]) if errors else None,
-            np.stack([image.counts for image in trimap]) if trimap else None,
-            np.stack([image.sizes for image in errors]) if errors else None,
-            np.stack([image.numbers for image in calibration]) if calibration else None,
-        )
+        beside = dict[str, NDArray[Any]]()
+        for name, counted in self.extras.items():
+            if extra := EXTRAS.get(name):
+                beside |= extra.stacked(counted) if counted else {}
+            elif counted:
+                beside[name] = self._weighted(counted)
+        return PerImage(self.matrices, beside)
 
     def _weighted(self, rows: Sequence[Rows]) -> NDArray[np.float64]:
         assert self.counting.instance_table is not None

@@ -10,33 +10,18 @@ mean, is as for a single matrix; a test holds the formulas here and there togeth
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
-from segbench.metrics.boundary_iou import BOUNDARY
-from segbench.metrics.calibration import CALIBRATION
-from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES
-from segbench.metrics.instance_iou import INSTANCES
+from segbench.metrics.extras import STATISTICS
 from segbench.metrics.matrices import Matrices
-from segbench.metrics.region_scores import SEGMENTS
-from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_classes, mean_of_rows
-from segbench.metrics.trimap import TRIMAP
-
-STATISTICS: dict[str, Statistic] = {
-    "boundary": BOUNDARY,
-    "instances": INSTANCES,
-    "segments": SEGMENTS,
-    "errors": ERRORS,
-    "trimap": TRIMAP,
-    "sizes": SEGMENT_SIZES,
-    "calibration": CALIBRATION,
-}
-"""What may be counted beside pairs, by the field of :class:`PerImage`."""
+from segbench.metrics.statistic import Floats, Kind, Sums, divide, mean_of_classes, mean_of_rows
 
 OF_PAIRS: dict[str, Kind] = {
     **dict.fromkeys(("acc", "acc_cls", "miou", "fwiou"), "one"),
@@ -55,22 +40,16 @@ KINDS: dict[str, Kind] = {**OF_PAIRS, **{name: kind for each in STATISTICS.value
 class PerImage:
     """All that was counted in N images: ``counts`` are the confusion matrix of each, int64[N, C, C+1], or the same as the cells that occur.
 
-    Where they were asked for there are the counts of Boundary IoU int64[N, C, 3] (:class:`segbench.metrics.boundary_iou.Boundaries`) and
-    the weighted hits and misses of instances float64[N, C, 2] (:class:`segbench.metrics.instance_iou.InstanceScores`). ``segments`` are
-    V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`). ``errors`` are the
-    wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`), and ``trimap`` the counts
-    of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3]. ``sizes`` int64[N, C, 3, 4] are counted with errors. ``calibration`` is
-    what :class:`segbench.metrics.calibration.Calibration` holds, float64[N, S].
+    ``beside``: by name what else was counted, an array of N for each of :data:`~segbench.metrics.extras.STATISTICS` that was asked for.
+    ``boundary`` int64[N, C, 3] (:class:`~segbench.metrics.boundary_iou.Boundaries`); ``instances`` float64[N, C, 2], weighted hits and
+    misses (:class:`~segbench.metrics.instance_iou.InstanceScores`); ``segments`` float64[N, 2], V_rand and V_info, which are means over
+    images and not sums (:mod:`segbench.metrics.region_scores`); ``errors`` int64[N, C, 5, 2], wrong pixels by class and cause, with
+    ``sizes`` int64[N, C, 3, 4] (:class:`~segbench.metrics.error_causes.Errors`); ``trimap`` int64[N, C, W, 3]
+    (:class:`~segbench.metrics.trimap.Trimap`); ``calibration`` float64[N, S] (:class:`~segbench.metrics.calibration.Calibration`).
     """
 
     counts: NDArray[np.int64] | Matrices
-    boundary: NDArray[np.int64] | None = None
-    instances: Floats | None = None
-    segments: Floats | None = None
-    errors: NDArray[np.int64] | None = None
-    trimap: NDArray[np.int64] | None = None
-    sizes: NDArray[np.int64] | None = None
-    calibration: Floats | None = None
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -90,12 +69,16 @@ class PerImage:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Which of :data:`STATISTICS` were counted."""
-        return tuple(name for name in STATISTICS if getattr(self, name) is not None)
+        """Which of :data:`STATISTICS` were counted, in their order."""
+        return tuple(name for name in STATISTICS if name in self.beside)
 
     def only(self, extras: Sequence[str]) -> PerImage:
         """The same without other extras than these."""
-        return PerImage(self.counts, **{name: getattr(self, name) for name in extras})
+        return PerImage(self.counts, {name: self.beside[name] for name in extras})
+
+    def without(self, extras: Sequence[str]) -> PerImage:
+        """The same without these extras, if they are there."""
+        return self.only([name for name in self.extras if name not in extras])
 
 
 def score_names(labels: LabelSpace, extras: Sequence[str] = ()) -> list[str]:
@@ -143,7 +126,7 @@ def unit_blocks(labels: LabelSpace, counted: PerImage) -> Iterator[tuple[int, Fl
             hit = (category[rows] == of_column) & (of_column < len(inside))
             np.add.at(category_hits, (block.image[hit], of_column[hit]), block.pixels[hit])
         images = slice(block.first, block.first + block.number)
-        parts = [*sums, category_hits[:, :-1], *(STATISTICS[name].sums(getattr(counted, name)[images]) for name in counted.extras)]
+        parts = [*sums, category_hits[:, :-1], *(STATISTICS[name].sums(counted.beside[name][images]) for name in counted.extras)]
         yield block.first, np.ascontiguousarray(np.concatenate(parts, axis=1).T, np.float64)
 
 
@@ -166,7 +149,7 @@ def _refuse_misshapen(labels: LabelSpace, counted: PerImage) -> None:
     if matrices.classes != classes:
         raise ValueError(f"matrices must be of {classes} classes, not of {matrices.classes}")
     for name in counted.extras:
-        expected, shape = [len(matrices), *STATISTICS[name].shape(classes)], list(getattr(counted, name).shape)
+        expected, shape = [len(matrices), *STATISTICS[name].shape(classes)], list(counted.beside[name].shape)
         if shape != expected:
             raise ValueError(f"{name} must be {expected}, not {shape}")
 

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbench.labels.space import LabelSpace
+from segbench.metrics.extras import STATISTICS
 from segbench.metrics.matrices import different_targets
-from segbench.metrics.per_image import STATISTICS, PerImage, scores_of, units_of
+from segbench.metrics.per_image import PerImage, scores_of, units_of
 from segbench.metrics.statistic import Floats
 from segbench.metrics.student import t_cdf, t_quantile
 from segbench.metrics.uncertainty import LEVEL, SEED, in_order, resampled

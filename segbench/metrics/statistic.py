@@ -1,7 +1,7 @@
 """What a statistic is: something that is counted in every image, adds up over images, and gives scores.
 
 Intervals, tests and totals are made of sums alone, for many data sets at once: a column for each. A new one is a :class:`Statistic` in
-a file of its own and a line in :data:`segbench.metrics.per_image.STATISTICS`.
+a file of its own and an array of its kind in :class:`segbench.metrics.extras.Extras`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ matrices of their images beside them. Records of different signatures are refuse
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from segbench.errors import RecordError
 from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
+from segbench.metrics.extras import counted_unlike
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.per_image import PerImage, totals
 from segbench.metrics.uncertainty import Comparison, compare, holm
@@ -111,10 +112,7 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
     (ids, x), (other_ids, y) = read_matrices(a, first), read_matrices(b, second)
     if ids != other_ids:
         raise RecordError(f"{a} and {b} are of different images, or of the same images in another order")
-    if first.boundary and second.boundary and first.boundary.ratio != second.boundary.ratio:
-        y = replace(y, boundary=None)  # bands of different widths
-    if first.errors and second.errors and first.errors.border != second.errors.border:
-        y = replace(y, errors=None)
+    y = y.without(counted_unlike([first, second]))
     grouped = None if groups is None else groups_of(ids, groups)
     named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
     found = compare(first.labels, x, y, **named)

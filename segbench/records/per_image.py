@@ -25,10 +25,11 @@ from segbench.files.atomic import alone_in, replacing
 from segbench.files.foreign import NOT_ARRAYS
 from segbench.files.json_text import write_text
 from segbench.metrics.confusion import require_exact
+from segbench.metrics.extras import STATISTICS
 from segbench.metrics.image_counts import Counted
 from segbench.metrics.jackknife import intervals
 from segbench.metrics.matrices import CellLog, Matrices
-from segbench.metrics.per_image import STATISTICS, PerImage
+from segbench.metrics.per_image import PerImage
 from segbench.records.run_record import RunRecord
 
 LARGEST = 8 << 30  # bytes, unfolded: a million images of 19 classes take 3 GB
@@ -56,7 +57,7 @@ def images_file(record: Path) -> Path:
 
 def write_per_image(path: Path, ids: Sequence[str], counted: PerImage) -> None:
     """Write what was counted in every image, compressed, in one step."""
-    more = {name: getattr(counted, name) for name in counted.extras}
+    more: dict[str, Any] = {name: counted.beside[name] for name in counted.extras}
     matrices = counted.matrices
     dense = 8 * len(matrices) * matrices.classes * (matrices.classes + 1) <= DENSE
     with replacing(path) as partial:
@@ -94,7 +95,7 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
         with path.open("rb") as file, np.load(file) as data:
             ids = data["ids"].tolist()
             counts = data["counts"] if "counts" in data else _matrices(*(data[name] for name in ("classes", "ends", "cells", "pixels")))
-            counted = PerImage(counts, *(data.get(name) for name in STATISTICS))
+            counted = PerImage(counts, {name: data[name] for name in STATISTICS if name in data})
     except (OSError, *NOT_ARRAYS) as error:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if isinstance(counts, Matrices):

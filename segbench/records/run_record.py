@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,10 @@ from segbench.errors import RecordError, SegbenchError
 from segbench.files.json_text import dump_json
 from segbench.files.notebook import Shown, drawn
 from segbench.labels.space import MAX_CLASSES, LabelSpace
-from segbench.metrics.boundary_iou import Boundaries
-from segbench.metrics.calibration import Calibration
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.error_causes import Errors, error_scores, size_scores
+from segbench.metrics.extras import EXTRAS, Extras, scores_told
 from segbench.metrics.image_counts import Counted
-from segbench.metrics.region_scores import SegmentScores
 from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
-from segbench.metrics.trimap import Trimap
 from segbench.metrics.uncertainty import Intervals
 from segbench.records.data_facts import data_facts
 from segbench.records.environment import environment
@@ -46,11 +42,9 @@ if TYPE_CHECKING:
 
 RUN_SCHEMA = "segbench.run/1"
 
-_COUNTED: dict[str, Any] = {"boundary": Boundaries, "errors": Errors, "trimap": Trimap, "calibration": Calibration}
-
 
 @dataclass(frozen=True, eq=False)
-class RunRecord(Shown):
+class RunRecord(Extras, Shown):
     """One model (or one folder of label maps) on one dataset under one protocol.
 
     >>> import segbench
@@ -67,12 +61,7 @@ class RunRecord(Shown):
     iiou: Mapping[str, float] = field(default_factory=dict)
     command: str = ""
     intervals: Intervals | None = None
-    boundary: Boundaries | None = None
-    segments: SegmentScores | None = None
     explained: Mapping[str, float] = field(default_factory=dict)
-    errors: Errors | None = None
-    trimap: Trimap | None = None
-    calibration: Calibration | None = None
 
     @classmethod
     def of(
@@ -103,11 +92,7 @@ class RunRecord(Shown):
             counted.instances.class_iiou(counted.confusion) if counted.instances else {},
             command,
             intervals_of(counted.labels, counted.ids, counted.per_image, draws),
-            counted.boundary,
-            counted.segments,
-            errors=counted.errors,
-            trimap=counted.trimap,
-            calibration=counted.calibration,
+            **vars(counted.total),
         )
 
     @property
@@ -175,11 +160,7 @@ class RunRecord(Shown):
             "command": self.command,
             "labels": self.labels.to_dict(),
             "iiou": dict(self.iiou),
-            **({"boundary": self.boundary.to_dict()} if self.boundary else {}),
-            **({"segments": asdict(self.segments)} if self.segments else {}),
-            **({"errors": self.errors.to_dict()} if self.errors else {}),
-            **({"trimap": self.trimap.to_dict()} if self.trimap else {}),
-            **({"calibration": self.calibration.to_dict()} if self.calibration else {}),
+            **{name: extra.tell(value) for name, (extra, value) in self.counted.items()},
             **({"explained": dict(self.explained)} if self.explained else {}),
             "confusion": _told(self.confusion),
         }
@@ -191,9 +172,6 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
 
     def by_name(values: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(record.labels.class_names, values.tolist(), strict=True))
-
-    def told(found: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
-        return {name: by_name(values) if values.ndim else float(values) for name, values in found.items()}
 
     scores = record.scores
     result: dict[str, Any] = {
@@ -211,18 +189,7 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= {"category_miou": scores.category_miou, "category_iou": scores.category_iou}
     if record.iiou:
         result |= {"iiou": record.miiou}
-    if record.segments:
-        result |= asdict(record.segments)
-    if record.boundary:
-        result |= {"boundary_miou": record.boundary.mean(record.labels), "boundary_iou": by_name(record.boundary.class_iou)}
-    if record.trimap:
-        result |= {f"trimap_miou_{width}": value for width, value in record.trimap.mious(record.labels).items()}
-    if record.errors:
-        result |= size_scores(record.labels, record.errors.sizes)
-        result |= told(error_scores(record.confusion, record.errors))
-    if record.calibration:
-        result |= told(record.calibration.scores)
-    return result
+    return result | scores_told(record.confusion, record)
 
 
 def read_run(path: Path | str) -> RunRecord:
@@ -244,12 +211,11 @@ def read_run(path: Path | str) -> RunRecord:
         labels = LabelSpace.from_dict(data["labels"])
         counts = _matrix(data["confusion"], len(labels.classes))
         iiou = {name: math.nan if value is None else float(value) for name, value in data.get("iiou", {}).items()}
-        counted = {name: of.from_dict(data[name], len(labels.classes)) for name, of in _COUNTED.items() if data.get(name) is not None}
+        counted = {name: extra.read(data[name], len(labels.classes)) for name, extra in EXTRAS.items() if data.get(name) is not None}
         facts = {key: data[key] for key in ("model", "dataset", "protocol", "environment", "command")}
         cm, intervals = ConfusionMatrix(labels, counts), _intervals(data.get("intervals"), labels)
-        segments = _segments(data.get("segments"))
         explained = {name: math.nan if value is None else float(value) for name, value in data.get("explained", {}).items()}
-        more: dict[str, Any] = {"iiou": iiou, "intervals": intervals, "segments": segments, **counted}
+        more: dict[str, Any] = {"iiou": iiou, "intervals": intervals, **counted}
         record = RunRecord(**facts, confusion=cm, explained=explained, **more)
         _ = record.name, record.signature
     except KeyError as error:
@@ -264,12 +230,6 @@ def _averaged(labels: LabelSpace) -> dict[str, str]:
     if len(labels.averaged) == len(labels.classes):
         return {}
     return {"average": ",".join(labels.class_names[index] for index in labels.averaged)}
-
-
-def _segments(data: Any) -> SegmentScores | None:
-    if data is None:
-        return None
-    return SegmentScores(*(math.nan if data[name] is None else float(data[name]) for name in ("v_rand", "v_info")))
 
 
 def _intervals(data: Any, labels: LabelSpace) -> Intervals | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from segbench.files.json_schema import of_kinds, of_shape, titled
 from segbench.files.shapes import FACTS, LIST, MAYBE_FACTS, NUMBER, TEXT
+from segbench.metrics.extras import EXTRAS
 from segbench.records.profile import PROFILE_SCHEMA, Profile
 from segbench.records.run_record import RUN_SCHEMA
 from segbench.records.shape import NAMED, PAPER, PROFILE, REQUIRED, RUN, TRAINED
@@ -16,10 +17,7 @@ _DERIVED = {
     "signature": TEXT,
     "scores": FACTS,
     "intervals": MAYBE_FACTS,
-    "boundary": MAYBE_FACTS,
-    "errors": MAYBE_FACTS,
-    "calibration": MAYBE_FACTS,
-    "segments": MAYBE_FACTS,
+    **dict.fromkeys(EXTRAS, MAYBE_FACTS),
 }
 
 

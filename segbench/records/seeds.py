@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
 from segbench.errors import RecordError
 from segbench.labels.space import LabelSpace
+from segbench.metrics.extras import counted_unlike
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.seeds import Crossed, compare_seeds
 from segbench.metrics.statistic import Floats
@@ -78,10 +79,8 @@ def compare_seed_records(a: Sequence[Path], b: Sequence[Path], groups: str | Non
     _refuse_twins(paths, [counted for _, counted in matrices])
     grouped = None if groups is None else groups_of(ids, groups)
     named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
-    ratios = {record.boundary.ratio if record.boundary else None for record in records}
-    counted = [each if len(ratios) == 1 else replace(each, boundary=None) for _, each in matrices]  # bands of one width alone
-    if len({record.errors.border if record.errors else None for record in records}) > 1:
-        counted = [replace(each, errors=None) for each in counted]
+    unlike = counted_unlike(records)
+    counted = [each.without(unlike) for _, each in matrices]
     found = compare_seeds(records[0].labels, counted[: len(a)], counted[len(a) :], **named)
     return SeedsCompared((tuple(records[: len(a)]), tuple(records[len(a) :])), found)
 

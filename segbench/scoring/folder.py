@@ -44,7 +44,7 @@ def score_folder(
     preds = locate(preds)
     dataset = select(dataset, preds)
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
-    counting = Counting(decoding, boundary, dataset.instances, dataset.segments)
+    counting = Counting(decoding, boundary=boundary, instances=dataset.instances, segments=dataset.segments)
     counted = Counted.of(counting, count_folder(preds, dataset, counting, workers=workers))
     require_scorable(counted)
     return counted

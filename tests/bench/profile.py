@@ -54,7 +54,7 @@ with contextlib.ExitStack() as stack:
     from segbench.datasets.target_folder import target_folder
     root = Path({root!r})
     dataset = target_folder(root)
-    counting = Counting(Decoding.of_files(dataset.labels), None, dataset.instances)
+    counting = Counting(Decoding.of_files(dataset.labels), instances=dataset.instances)
     result = score.score_with_progress(Scoring(root / "results", dataset, counting, name="x"), 1)
     mark("loading kernels, and the pair")
     record = make_record(result, dataset, "x")
@@ -96,7 +96,7 @@ class _Stages:
 def pair_stages(pairs: int = 24, rounds: int = 5) -> Stages:
     """Milliseconds of a pair on one thread, as scoring goes through many; medians. Of one pair alone a processor learns every branch."""
     dataset = read_layout("cityscapes", bench_set(pairs), "val")
-    counting = Counting(Decoding.of_files(LABELS), None, INSTANCES)
+    counting = Counting(Decoding.of_files(LABELS), instances=INSTANCES)
     stages = _Stages()
     for _ in range(rounds):
         images = []

@@ -57,7 +57,7 @@ def by_hand(dataset: Dataset, segmenter: Segmenter) -> Mapping[str, float]:
 def calibration(dataset: Dataset, segmenter: Segmenter, protocol: Protocol | None = None) -> Calibration:
     found = list(evaluate([segmenter], dataset, protocol=protocol, beside=BESIDE))
     evaluation = Evaluation([segmenter], dataset, beside=BESIDE)
-    total = Counted.of(evaluation.counting(segmenter), [(each.sample.id, each.counts[0]) for each in found]).calibration
+    total = Counted.of(evaluation.counting(segmenter), [(each.sample.id, each.counts[0]) for each in found]).total.calibration
     assert total is not None
     return total
 
@@ -109,8 +109,7 @@ def test_a_run_records_prints_and_draws_it_and_shards_give_the_same_bytes(tmp_pa
     assert data["intervals"]["nll"][0] < data["scores"]["nll"] < data["intervals"]["nll"][1]
     assert record.calibration.bins[:, 1].sum() == record.confusion.counts.diagonal().sum()
     _, per_image = read_per_image(file.with_suffix(".npz"))
-    assert per_image.calibration is not None
-    np.testing.assert_allclose(per_image.calibration.sum(axis=0), record.calibration.numbers, rtol=1e-12)
+    np.testing.assert_allclose(per_image.beside["calibration"].sum(axis=0), record.calibration.numbers, rtol=1e-12)
 
     for shard in ("1/2", "2/2"):
         assert segbench(*run, "--out", tmp_path / "parts", "--shard", shard).exit_code == 0

@@ -98,6 +98,7 @@ def test_arguments_reach_a_function_of_ones_own(project: Path) -> None:
         (("--weights", "enet=a.safetensors", "--weights", "enet=b.safetensors"), "enet is given twice; tell them apart: enet:first=FILE"),
         (("--weights", "unet=a.safetensors"), "--weights names unet, which --models does not"),
         (("--name", "enet"), "'enet' is not NAME=TITLE"),
+        (("--set", "width=1", "--set", "width=2"), "width is given twice"),
         (("--set", "width"), "'width' is not [NAME.]KEY=VALUE"),
     ],
 )

@@ -196,6 +196,17 @@ def test_train_writes_a_file_that_run_accepts(small_minicity: Path, tmp_path: Pa
     assert json.loads((tmp_path / "o" / "records" / "segnet.json").read_text())["dataset"]["images"] == 1
 
 
+@pytest.mark.parametrize("command", [("train", "enet", "--out", "w.safetensors"), ("check", "enet"), ("weights", "import", "enet", "file")])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(("width=0.5", "width=1"), "width is given twice"), (("width",), "'width' is not KEY=VALUE"), (("=1",), "is not KEY")],
+)
+def test_arguments_of_a_model_are_each_given_once(command: tuple[str, ...], given: tuple[str, ...], said: str) -> None:
+    result = segbench(*command, *(word for each in given for word in ("--set", each)))
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
 def test_without_a_dataset_the_output_says_that_the_built_in_data_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CITYSCAPES_DATASET", raising=False)
     result = segbench("run", "--models", "segnet", "--weights", "nothing=x")

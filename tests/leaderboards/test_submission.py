@@ -160,15 +160,17 @@ def test_matrices_that_are_missing_or_of_another_run_are_refused(tmp_path: Path,
 def test_boundaries_and_instances_must_be_in_the_matrices_too(tmp_path: Path, board: Path) -> None:
     near = MATRICES[:, :, :3]
     record = replace(good(), boundary=Boundaries(near.sum(axis=0), 0.02, (1,)), iiou={"car": 0.5})
-    text = refused(record_file(tmp_path, record, PerImage(MATRICES, near // 2)), board)
+    text = refused(record_file(tmp_path, record, PerImage(MATRICES, {"boundary": near // 2})), board)
     assert "the boundary counts of net.npz do not add up" in text
     assert "net.npz has no counts of instances" in text
     instances = np.ones((4, 3, 2))
-    assert "do not give the iIoU of the record" in refused(record_file(tmp_path, record, PerImage(MATRICES, near, instances)), board)
+    assert "do not give the iIoU of the record" in refused(
+        record_file(tmp_path, record, PerImage(MATRICES, {"boundary": near, "instances": instances})), board
+    )
     space = replace(LABELS, classes=tuple(replace(label, has_instances=label.name == "car") for label in LABELS.classes))
     false = MATRICES[:, :, 1].sum() - MATRICES[:, 1, 1].sum()
     record = replace(record, confusion=ConfusionMatrix(space, record.confusion.counts), iiou={"car": 4 / (8 + false)})
-    assert submit(record_file(tmp_path, record, PerImage(MATRICES, near, instances)), board)
+    assert submit(record_file(tmp_path, record, PerImage(MATRICES, {"boundary": near, "instances": instances})), board)
 
 
 def test_the_same_weights_are_not_added_twice_and_other_ones_get_a_name_of_their_own(tmp_path: Path, board: Path) -> None:

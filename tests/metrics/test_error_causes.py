@@ -34,12 +34,12 @@ def counted_of(seed: int, number: int = 4) -> Counted:
 def test_curing_a_cause_is_scoring_a_matrix_whose_wrong_pixels_of_it_are_right(seed: int) -> None:
     """A matrix with the same sums, in which the wrong pixels of each cause are one block beside the others."""
     counted = counted_of(seed, 2)
-    assert counted.errors is not None
-    found, before = error_scores(counted.confusion, counted.errors), counted.scores
+    assert counted.total.errors is not None
+    found, before = error_scores(counted.confusion, counted.total.errors), counted.scores
     hits, targets = counted.confusion.counts.diagonal(), counted.confusion.counts.sum(axis=1)
     preds = counted.confusion.counts[:, :-1].sum(axis=0)
     for at, cause in enumerate(CAUSES):
-        of_target, of_pred = counted.errors.counts[:, at].T
+        of_target, of_pred = counted.total.errors.counts[:, at].T
         union = targets + preds - of_pred - hits
         cured = np.divide(hits + of_target, union, out=np.full(len(hits), np.nan), where=union > 0)
         assert float(found[f"cured_{cause}"]) == pytest.approx(np.nanmean(cured), abs=1e-12)
@@ -70,11 +70,11 @@ def test_where_nothing_is_wrong_no_cause_has_a_share() -> None:
 
 def test_intervals_differences_and_totals_are_those_of_every_image() -> None:
     a = counted_of(1, 12)
-    assert a.errors is not None
+    assert a.total.errors is not None
     whole = totals(LABELS, a.per_image)
-    for name, values in error_scores(a.confusion, a.errors).items():
+    for name, values in error_scores(a.confusion, a.total.errors).items():
         np.testing.assert_allclose(whole[name], values, atol=1e-12)
-    for name, value in size_scores(LABELS, a.errors.sizes).items():
+    for name, value in size_scores(LABELS, a.total.errors.sizes).items():
         assert float(whole[name]) == pytest.approx(value, nan_ok=True)
     for found in (bootstrap(LABELS, a.per_image, replicates=400), jackknife(LABELS, a.per_image)):
         low, high = found.bounds["gain_missed"]
@@ -84,7 +84,7 @@ def test_intervals_differences_and_totals_are_those_of_every_image() -> None:
 
 
 def test_errors_are_read_as_they_were_written() -> None:
-    errors = counted_of(3).errors
+    errors = counted_of(3).total.errors
     assert errors is not None
     again = Errors.from_dict(json.loads(json.dumps(errors.to_dict())), 19)
     assert np.array_equal(again.counts, errors.counts)

@@ -22,7 +22,7 @@ from segbench.metrics.region_scores import SegmentScores
 from segbench.records.per_image import images_file
 from tests.golden.generated_set import draw_pair
 
-COUNTING = Counting(Decoding.of_files(LABELS), 0.02, INSTANCES, "car", 3, True)
+COUNTING = Counting(Decoding.of_files(LABELS), boundary=0.02, instances=INSTANCES, segments="car", errors=3, trimap=True)
 
 
 def images(seed: int, number: int) -> list[tuple[str, ImageCounts]]:
@@ -77,23 +77,21 @@ def test_many_images_are_the_sum_of_each(seed: int, number: int) -> None:
     for matrix, each in zip(counted.confusions, pairs, strict=True):
         assert np.array_equal(matrix, ConfusionMatrix.from_pairs(LABELS, each).counts)
     per_image = counted.per_image
-    assert counted.boundary is not None
+    beside, total = per_image.beside, counted.total
     assert counted.instances is not None
-    assert per_image.boundary is not None
-    assert per_image.instances is not None
-    assert np.array_equal(per_image.boundary.sum(axis=0), counted.boundary.counts)
-    assert counted.errors is not None
-    assert per_image.errors is not None
-    assert np.array_equal(per_image.errors.sum(axis=0), counted.errors.counts)
-    assert sum(counted.errors.pixels.values()) == counted.confusion.counts.sum() - counted.confusion.counts.diagonal().sum()
+    assert total.boundary is not None
+    assert np.array_equal(beside["boundary"].sum(axis=0), total.boundary.counts)
+    assert total.errors is not None
+    assert np.array_equal(beside["errors"].sum(axis=0), total.errors.counts)
+    assert sum(total.errors.pixels.values()) == counted.confusion.counts.sum() - counted.confusion.counts.diagonal().sum()
     for name, sums in counted.instances.of_class.items():
-        np.testing.assert_allclose(per_image.instances[:, LABELS.class_names.index(name)].sum(axis=0), sums, rtol=1e-12)
+        np.testing.assert_allclose(beside["instances"][:, LABELS.class_names.index(name)].sum(axis=0), sums, rtol=1e-12)
 
 
 def test_what_one_image_lacks_is_not_told_of_all() -> None:
     first, *others = images(0, 3)
     counted = Counted.of(COUNTING, [("a", ImageCounts(first[1].pairs)), *others])
-    assert (counted.boundary, counted.instances, counted.segments, counted.errors, counted.per_image.extras) == (None, None, None, None, ())
+    assert (counted.total.counted, counted.instances, counted.per_image.extras) == ({}, None, ())
 
 
 def test_foreign_bytes_are_a_problem_and_are_counted_all_the_same() -> None:

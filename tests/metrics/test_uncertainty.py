@@ -338,7 +338,8 @@ def counted(seed: int, images: int) -> PerImage:
     confusion = street(rng, images)
     hits, targets, preds = np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=2), confusion[:, :, :-1].sum(axis=1)
     boundary = np.stack([hits // 5, targets // 4, preds // 4], axis=2)
-    return PerImage(confusion, boundary, rng.random((images, 3, 2)) * np.stack([hits, targets - hits], axis=2))
+    instances = rng.random((images, 3, 2)) * np.stack([hits, targets - hits], axis=2)
+    return PerImage(confusion, {"boundary": boundary, "instances": instances})
 
 
 INSTANCES = LabelSpace("instances", tuple(LabelClass(f"class {i}", (i,), (i, i, i), has_instances=i > 0) for i in range(3)))
@@ -346,8 +347,6 @@ INSTANCES = LabelSpace("instances", tuple(LabelClass(f"class {i}", (i,), (i, i, 
 
 def test_what_is_counted_beside_the_matrices_has_intervals_of_the_same_draws() -> None:
     images = counted(3, 12)
-    assert images.boundary is not None
-    assert images.instances is not None
     found = bootstrap(INSTANCES, images, replicates=50)
     plain = bootstrap(INSTANCES, images.confusion, replicates=50)
     assert all(np.array_equal(plain.bounds[name], found.bounds[name], equal_nan=True) for name in plain.bounds)
@@ -355,7 +354,8 @@ def test_what_is_counted_beside_the_matrices_has_intervals_of_the_same_draws() -
     drawn = np.random.default_rng([0, 0]).integers(0, 12, (50, 12))
     boundary_ious, iious = [], []
     for rows in order[drawn]:
-        total, near, weighted = images.confusion[rows].sum(axis=0), images.boundary[rows].sum(axis=0), images.instances[rows].sum(axis=0)
+        near, weighted = (images.beside[name][rows].sum(axis=0) for name in ("boundary", "instances"))
+        total = images.confusion[rows].sum(axis=0)
         boundary_ious.append(Boundaries(near, 0.02, (1,)).class_iou)
         false = total[:, :-1].sum(axis=0) - total.diagonal()
         iious.append(weighted[:, 0] / (weighted.sum(axis=1) + false))
@@ -370,23 +370,22 @@ def test_what_is_counted_beside_the_matrices_has_intervals_of_the_same_draws() -
 
 def test_a_comparison_leaves_out_what_was_counted_for_one_model_alone() -> None:
     a, b = counted(3, 9), counted(3, 9)
-    both = compare(INSTANCES, a, PerImage(b.confusion, b.boundary, None), replicates=20)
+    both = compare(INSTANCES, a, b.only(["boundary"]), replicates=20)
     assert "boundary_miou" in both.difference
     assert "iiou" not in both.difference
 
 
 def test_counts_of_another_shape_are_refused() -> None:
     images = counted(3, 9)
-    assert images.boundary is not None
     with pytest.raises(ValueError, match="boundary must be"):
-        bootstrap(INSTANCES, PerImage(images.confusion, images.boundary[1:]))
+        bootstrap(INSTANCES, PerImage(images.confusion, {"boundary": images.beside["boundary"][1:]}))
 
 
 def test_scores_of_segments_are_means_over_the_images_that_have_them() -> None:
     confusion = street(np.random.default_rng(5), 8)
     segments = np.random.default_rng(6).random((8, 2))
     segments[3] = np.nan
-    images = PerImage(confusion, segments=segments)
+    images = PerImage(confusion, {"segments": segments})
     assert totals(THREE, images)["v_info"] == pytest.approx(np.nanmean(segments[:, 1]))
     found = bootstrap(THREE, images, replicates=40)
     order = np.lexsort(units_of(THREE, images, None)[::-1])
@@ -400,7 +399,10 @@ def test_extras_of_two_classes_are_not_mixed_up() -> None:
     two = LabelSpace("two", tuple(LabelClass(f"class {i}", (i,), (i, i, i), has_instances=True) for i in range(2)))
     confusion = np.random.default_rng(0).integers(1, 50, (6, 2, 3))
     instances, segments = np.full((6, 2, 2), 5.0), np.full((6, 2), 0.25)
-    alone, both = totals(two, PerImage(confusion, segments=segments)), totals(two, PerImage(confusion, None, instances, segments))
+    alone, both = (
+        totals(two, PerImage(confusion, {"segments": segments})),
+        totals(two, PerImage(confusion, {"instances": instances, "segments": segments})),
+    )
     assert "iiou" not in alone
     assert alone["v_rand"] == both["v_rand"] == 0.25
     assert "iiou" in both

@@ -96,7 +96,7 @@ def test_boundaries_of_different_widths_are_not_compared(tmp_path: Path) -> None
     files = []
     for name, ratio in (("a", 0.02), ("b", 0.02), ("c", 0.005)):
         record = replace(run_record(name, GOOD), boundary=Boundaries(near.sum(axis=0), ratio, (1,)))
-        files.append(record_file(tmp_path, name, matrices(), record, PerImage(matrices(), near)))
+        files.append(record_file(tmp_path, name, matrices(), record, PerImage(matrices(), {"boundary": near})))
     assert "boundary_miou" in compare_records(files[0], files[1]).found.difference
     assert "boundary_miou" not in compare_records(files[0], files[2]).found.difference
 

@@ -56,7 +56,7 @@ def task_of(counting: Counting, *, explain: bool = False, **more: Any) -> Task:
     return Task(facts | more, tuple(sample.id for sample in DATASET.samples), "here")
 
 
-COUNTING = Counting(Decoding.of_files(WHOLE), 0.02, RULE, "spot")
+COUNTING = Counting(Decoding.of_files(WHOLE), boundary=0.02, instances=RULE, segments="spot")
 IMAGE_COUNTS = counted_images(COUNTING)
 MODEL = {"name": "preds", "arguments": {"width": (1, 2)}, "params": float("nan")}
 

@@ -27,8 +27,7 @@ def test_matrices_are_read_as_they_were_written_and_nothing_else_is_left(tmp_pat
     assert ids == ["a", "b", "c", "ü"]
     assert counted.confusion.dtype == np.int64
     assert np.array_equal(counted.confusion, COUNTS)
-    assert counted.boundary is None
-    assert counted.instances is None
+    assert not counted.beside
     assert [path.name for path in (tmp_path / "sub").iterdir()] == ["r.npz"]
 
 
@@ -79,12 +78,10 @@ def test_what_are_no_matrices_is_refused_with_the_files_name(tmp_path: Path) -> 
 
 def test_what_else_was_counted_is_read_as_it_was_written(tmp_path: Path) -> None:
     boundary, instances = COUNTS[:, :, :3], COUNTS[:, :, :2] / 3
-    write_per_image(tmp_path / "r.npz", "abcd", PerImage(COUNTS, boundary, instances))
+    write_per_image(tmp_path / "r.npz", "abcd", PerImage(COUNTS, {"boundary": boundary, "instances": instances}))
     _, counted = read_per_image(tmp_path / "r.npz")
-    assert counted.boundary is not None
-    assert counted.instances is not None
-    assert np.array_equal(counted.boundary, boundary)
-    assert np.array_equal(counted.instances, instances)
+    assert np.array_equal(counted.beside["boundary"], boundary)
+    assert np.array_equal(counted.beside["instances"], instances)
 
 
 def test_many_large_matrices_are_written_as_the_cells_that_occur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,12 +148,12 @@ def test_a_network_is_counted_as_its_class_maps_are(root: Path) -> None:
     from segbench.evaluation.inference import counting_of, evaluate
 
     dataset, segmenter = tiny_dataset(root / "data"), tiny(LABELS)
-    found = list(evaluate([segmenter], dataset, beside=Beside(2, trimap=True), keep_class_maps=True))
+    found = list(evaluate([segmenter], dataset, beside=Beside(errors=2, trimap=True), keep_class_maps=True))
     ids = np.full(256, 0, np.uint8)
     ids[: len(LABELS.classes)] = LABELS.id_of_index
     for each in found:
         write_labels(root / "maps" / f"{each.sample.id}.png", ids[each.class_maps[0]])
-    ours = Counted.of(counting_of(segmenter, dataset, Beside(2, trimap=True)), [(each.sample.id, each.counts[0]) for each in found])
+    ours = Counted.of(counting_of(segmenter, dataset, Beside(errors=2, trimap=True)), [(each.sample.id, each.counts[0]) for each in found])
     counting = Counting(Decoding.of_files(LABELS, encoding="ids"), errors=2, trimap=True)
     theirs = Counted.of(counting, count_folder(root / "maps", dataset, counting))
     assert ours.errors is not None

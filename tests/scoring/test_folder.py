@@ -105,7 +105,7 @@ def test_every_pair_is_given_once_in_the_order_of_the_dataset_with_its_problem_i
 
 def test_a_folder_can_be_counted_in_parts(street: Path) -> None:
     dataset = cityscapes(street)
-    counting = Counting(Decoding.of_files(CITY), 0.05, dataset.instances)
+    counting = Counting(Decoding.of_files(CITY), boundary=0.05, instances=dataset.instances)
     parts = [replace(dataset, samples=samples) for samples in (dataset.samples[2:], dataset.samples[:2])]
     last, first = ([*count_folder(street / "preds", part, counting, workers=1)] for part in parts)
     whole = score_folder(street / "preds", dataset, boundary=0.05)

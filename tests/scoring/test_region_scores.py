@@ -61,8 +61,7 @@ def test_score_prints_and_records_them_beside_iou(root: Path) -> None:
     assert f"V_rand {100 * V_RAND:.1f} ± {50 * (high - low):.1f}" in result.stdout
     ids, counted = read_per_image(root / "r.npz")
     assert ids == ["24", "25", "26", "27", "28", "29"]
-    assert counted.segments is not None
-    assert np.allclose(counted.segments, SCORES)
+    assert np.allclose(counted.beside["segments"], SCORES)
 
 
 def test_predictions_as_train_ids_score_the_same(root: Path) -> None:

@@ -1,0 +1,138 @@
+"""What may be counted in an image beside pairs: one field of :class:`Extras` for each kind, which says all that files and sums need of it.
+
+A new kind is a class that adds up and is plain data (:class:`~segbench.metrics.extra.Summed`), its field here, its option in
+:class:`~segbench.metrics.image_counts.Beside`, and what counts it in :data:`segbench.metrics.counting.COUNTERS`. Partials, journals,
+records, their schema, the counts of every image, intervals, comparisons and the checks of submissions follow from these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from segbench.labels.space import LabelSpace
+from segbench.metrics.boundary_iou import BOUNDARY, Boundaries
+from segbench.metrics.calibration import CALIBRATION, Calibration
+from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES, Errors, error_scores, size_scores
+from segbench.metrics.extra import Array, Extra, Found, kind, summed
+from segbench.metrics.instance_iou import INSTANCES
+from segbench.metrics.region_scores import SEGMENTS, SegmentScores, mean_scores
+from segbench.metrics.statistic import Statistic
+from segbench.metrics.trimap import TRIMAP, Trimap
+
+
+def _boundary_scores(confusion: ConfusionMatrix, counted: Boundaries) -> Found:
+    return {"boundary_miou": counted.mean(confusion.labels), "boundary_iou": counted.class_iou}
+
+
+def _trimap_scores(confusion: ConfusionMatrix, counted: Trimap) -> Found:
+    return {f"trimap_miou_{width}": value for width, value in counted.mious(confusion.labels).items()}
+
+
+def _error_scores(confusion: ConfusionMatrix, counted: Errors) -> Found:
+    return size_scores(confusion.labels, counted.sizes) | error_scores(confusion, counted)
+
+
+_SEGMENTS = Extra(
+    total=lambda parts: mean_scores(np.array([astuple(each) for each in parts])),
+    write=lambda scores: [None if math.isnan(value) else value for value in astuple(scores)],
+    read=lambda data, classes: SegmentScores(*map(_number, data if isinstance(data, list) else (data["v_rand"], data["v_info"]))),
+    arrays={"segments": Array(SEGMENTS)},
+    tell=asdict,
+    scores=lambda confusion, scores: asdict(scores),
+    stacked=lambda parts: {"segments": np.array([astuple(each) for each in parts])},
+)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Extras:
+    """What was counted beside pairs, of one image or of many together; ``None`` of what nobody asked for. Records hold these."""
+
+    boundary: Boundaries | None = summed(
+        Boundaries,
+        {"boundary": Array(BOUNDARY, "counts", "the boundary counts")},
+        _boundary_scores,
+        title="Boundary IoU",
+        flag="--boundary",
+        setting="ratio",
+    )
+    segments: SegmentScores | None = kind(_SEGMENTS)
+    errors: Errors | None = summed(
+        Errors,
+        {"errors": Array(ERRORS, "counts", "the errors by cause"), "sizes": Array(SEGMENT_SIZES, "sizes", "the segments by size")},
+        _error_scores,
+        title="errors by cause",
+        flag="--errors",
+        setting="border",
+    )
+    trimap: Trimap | None = summed(
+        Trimap, {"trimap": Array(TRIMAP, "counts", "the trimap counts")}, _trimap_scores, title="the trimap curve", flag="--trimap"
+    )
+    calibration: Calibration | None = summed(
+        Calibration,
+        {"calibration": Array(CALIBRATION, "numbers", "the calibration sums")},
+        lambda confusion, counted: counted.scores,
+    )
+
+    @property
+    def counted(self) -> dict[str, tuple[Extra, Any]]:
+        """The kinds that were counted, by name, and what was."""
+        return {name: (extra, value) for name, extra in EXTRAS.items() if (value := getattr(self, name)) is not None}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What would count the same again, by name."""
+        return {name: extra.option(value) for name, (extra, value) in self.counted.items()}
+
+
+def counted_unlike(several: Sequence[Extras]) -> list[str]:
+    """The arrays that were counted by different settings, and so are not comparable: bands of two widths."""
+    found = []
+    for name, extra in EXTRAS.items():
+        values = [value for each in several if (value := getattr(each, name)) is not None]
+        if extra.setting and len({getattr(value, extra.setting) for value in values}) > 1:
+            found.append(next(iter(extra.arrays)))
+    return found
+
+
+EXTRAS: dict[str, Extra] = {each.name: each.metadata["extra"] for each in fields(Extras)}
+"""The kinds that records hold, by name."""
+
+
+def in_order(names: Iterable[str], first: str) -> tuple[str, ...]:
+    """The names, those of ``first`` in its order, where they have stood since there are files; what came later stands behind."""
+    names = tuple(names)
+    return tuple(dict.fromkeys([name for name in first.split() if name in names] + list(names)))
+
+
+STATISTICS: dict[str, Statistic] = {"instances": INSTANCES} | {
+    name: array.statistic for extra in EXTRAS.values() for name, array in extra.arrays.items()
+}
+STATISTICS = {name: STATISTICS[name] for name in in_order(STATISTICS, "boundary instances segments errors trimap sizes calibration")}
+"""What reads the arrays of every image, by their names. Intervals draw by their order."""
+
+_SCORED = in_order(EXTRAS, "segments boundary trimap errors calibration")
+
+
+def scores_told(confusion: ConfusionMatrix, extras: Extras) -> Found:
+    """The scores of what was counted beside pairs, as records tell them: a float each, or a mapping by class."""
+    labels, counted, found = confusion.labels, extras.counted, Found()
+    for name in _SCORED:
+        if name in counted:
+            extra, value = counted[name]
+            found |= {score: _told(labels, each) for score, each in extra.scores(confusion, value).items()}
+    return found
+
+
+def _told(labels: LabelSpace, value: Any) -> Any:
+    values = np.asarray(value)
+    return dict(zip(labels.class_names, values.tolist(), strict=True)) if values.ndim else float(values)
