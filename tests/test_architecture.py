@@ -25,11 +25,11 @@ DIRECTION = {
         < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
     "kernels": """compiling confidence_bins maps < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
         filtering watershed index_bytes confidence_rows < counting boundary_counting upsampling_cuda dense_crf
-        < counting_wide instance_counting error_counting upsampling < confidence""",
+        < counting_wide instance_counting error_counting surface_counting upsampling < confidence""",
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes trimap calibration extra < extras < per_image < uncertainty image_counts
+        < boundary_iou error_causes trimap calibration surface extra < extras < per_image < uncertainty image_counts
         < jackknife ranking counting conventions seeds < fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
@@ -52,14 +52,14 @@ DIRECTION = {
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
-    "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes calibration corruptions
+    "report.tables": """cautions intervals macs metrics < numbers frames < formats seeds causes calibration surface corruptions
         < board_rows speed comment publication < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed image_sums tenths < markdown html_tables counted_beside < payload < html < board_files < viewing",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
         < evaluating shared_scoring merge_partials < run_suite""",
-    "console": "terminal registered < pictures < code_note parts errors calibration corruptions < score run < compare < *",
+    "console": "terminal registered < pictures < code_note parts errors calibration surface corruptions < score run < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
 }
 

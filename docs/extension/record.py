@@ -83,6 +83,9 @@ MEANINGS = {
     "errors": "Wrong pixels by their cause, where they were asked for: how many pixels from an edge are near it (`border`), and of each "
     "cause the pixels of every class by target and by prediction; and `segments` of the target by size.",
     "trimap": "Pixels of each class within some widths of an edge of the target, where they were asked for: hits, target, predicted.",
+    "surface": "Boundary pixels of each class, where they were asked for: in the `target`, in the `pred`, and for each of the `tolerances` "
+    "(pixels, or below 1 shares of the diagonal) those that are `near` the other boundary; the number of `images` with a boundary of the "
+    "class, and the `sums_of_images` of their scores.",
     "calibration": "The confidence of a network, where it was asked for: evaluated `pixels`, the sums of `nll` and `brier`, pixels, hits "
     "and the sum of confidence in 15 `bins`, pixels and wrong ones in the `steps` of confidence that have any, the surest first, and for "
     "each of the `classes` the sum of its probability and its pixels in every bin.",

@@ -12,8 +12,8 @@ from segbench.evaluation.protocol import Protocol
 from segbench.files.settings import flags_of
 
 REPEATED = (
-    *("limit", "groups", "replicates", "average_over", "errors", "error_border", "trimap", "calibration", "corruptions", "severity"),
-    *("channels_last", "compile", "graphs"),
+    *("limit", "groups", "replicates", "average_over", "errors", "error_border", "trimap", "surface"),
+    *("calibration", "corruptions", "severity", "channels_last", "compile", "graphs"),
 )
 
 

@@ -112,6 +112,20 @@ def severities(value: Any) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+_TOLERANCE = {"type": "number", "minimum": 0, "maximum": 1000}
+
+
+@takes({"anyOf": [_TOLERANCE, {"type": "string"}, {"type": "array", "items": _TOLERANCE}]})
+def tolerances(value: Any) -> tuple[float, ...]:
+    """Tolerances of boundaries: pixels, or below 1 shares of the diagonal.
+
+    :raises ValueError: they are something else.
+    """
+    from segbench.metrics.surface import parse_tolerances  # numpy
+
+    return parse_tolerances(value)
+
+
 def severity_text(chosen: tuple[int, ...]) -> str:
     """What must be typed for these severities."""
     return ",".join(map(str, chosen))
@@ -173,6 +187,13 @@ class Suite:
     errors: bool = setting(False, Truth(), "Also say by which kind of mistake the mIoU is missing: errors by cause.")
     error_border: int = setting(3, Whole(1, 100), "With --errors: pixels from an edge that are near it.  [default: 3]")
     trimap: bool = setting(False, Truth(), "Also score pixels by their distance from an edge of the target: the trimap curve.")
+    surface: tuple[float, ...] | None = setting(
+        None,
+        tolerances,
+        "Also score boundaries within a tolerance: surface Dice (NSD) and boundary F. Pixels; below 1 a share of the diagonal, e.g. 0.008.",
+        metavar="PIXELS[,PIXELS...]",
+        write=lambda value: ",".join(f"{each:g}" for each in value),
+    )
     calibration: bool = setting(False, Truth(), "Also say whether the softmax means what it says: ECE, Brier, NLL, AURC.")
     corruptions: tuple[str, ...] = setting(
         (), corruption_names, "Also run on corrupted images: `all`, or names separated by commas.", metavar="all|NAME,...", write=",".join
@@ -200,7 +221,9 @@ class Suite:
         """What is counted beside pairs."""
         from segbench.metrics.image_counts import Beside  # numpy
 
-        return Beside(errors=self.error_border if self.errors else None, trimap=self.trimap, calibration=self.calibration)
+        return Beside(
+            errors=self.error_border if self.errors else None, trimap=self.trimap, calibration=self.calibration, surface=self.surface
+        )
 
     @property
     def conditions(self) -> list[tuple[str, int]]:

@@ -131,6 +131,21 @@ def calibration(records: tuple[Path, ...], per_class: bool, plot: Path | None, a
 
 @click.command()
 @click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--per-class", is_flag=True, help="Also print the scores of every class.")
+@click.option("--csv", "csv_file", type=FILE, help="Write every score as CSV here; fractions.")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def surface(records: tuple[Path, ...], per_class: bool, csv_file: Path | None, as_json: bool) -> None:
+    """Say how much of the boundaries of RECORDS (files, or folders that hold them) is where it should be, within a tolerance.
+
+    `run --surface` and `score --surface` count surface Dice (NSD) and boundary F, pooled and as means over images.
+    """
+    from segbench.console.surface import print_surface
+
+    print_surface(records, per_class=per_class, csv_file=csv_file, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
 @click.option("--reference", metavar="NAME", help="The model by whose errors those of the others are divided: mCE.")
 @click.option("--per-class", is_flag=True, help="Also print the IoU of every class under each corruption.")
 @click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")

@@ -10,7 +10,7 @@ from typing import Any
 from segbench.console.compare import Show, judgement_facts, print_judgements
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json
-from segbench.metrics.per_image import KINDS
+from segbench.metrics.per_image import kind_of
 from segbench.metrics.uncertainty import holm
 from segbench.records.gate import Gate, judge
 from segbench.records.seeds import SeedsCompared, compare_seed_records
@@ -68,8 +68,8 @@ def facts(compared: SeedsCompared) -> dict[str, Any]:
 
     scores = {
         metric: of(metric, ())
-        if names[KINDS[metric]] is None
-        else {name: of(metric, i) for i, name in enumerate(names[KINDS[metric]] or ())}
+        if names[kind_of(metric)] is None
+        else {name: of(metric, i) for i, name in enumerate(names[kind_of(metric)] or ())}
         for metric in found.spread
     }
     shares = dict(zip(("images", "seeds_a", "seeds_b"), found.shares(), strict=True))

@@ -10,6 +10,7 @@ from segbench.console.calibration import print_calibration_of
 from segbench.console.corruptions import print_corrupted
 from segbench.console.errors import print_causes, print_trimap
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
+from segbench.console.surface import print_surface_of
 from segbench.console.terminal import NOTE, console, table
 from segbench.evaluation.protocol import Protocol
 from segbench.files.json_text import dump_json
@@ -89,6 +90,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
             print_causes(record)
         if record.trimap:
             print_trimap(record)
+        if record.surface:
+            print_surface_of(record)
     if counted := [record for record in records if record.calibration]:
         print_calibration_of(counted)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")

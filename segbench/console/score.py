@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from segbench.console.errors import print_causes, print_trimap
+from segbench.console.surface import print_surface_of
 from segbench.console.terminal import console, progress_bar, table
 from segbench.datasets.base import Dataset
 from segbench.datasets.opening import label_space
@@ -81,6 +82,8 @@ def print_scores(record: RunRecord) -> None:
         print_causes(record)
     if record.trimap:
         print_trimap(record)
+    if record.surface:
+        print_surface_of(record)
     show.print("   ".join(_headline(record)) + "   (per cent)")
     show.print(averaging(record), style="dim", markup=False, soft_wrap=True)
     for note in (interval_note([record]), without_interval(record)):

@@ -133,9 +133,9 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
         yield f"the matrices of {file.name} do not add up to the confusion of the record"
         return
     for extra, total in record.counted.values():
-        for name, array in extra.arrays.items():
+        for name, array in extra.arrays_of(total).items():
             there = name in counted.beside
-            if array.attribute and not (there and _same(counted.beside[name].sum(axis=0), getattr(total, array.attribute))):
+            if array.called and not (there and _same(counted.beside[name].sum(axis=0), array.of(total))):
                 yield f"{array.called} of {file.name} do not add up to those of the record"
     if record.iiou and "instances" not in counted.beside:
         yield f"{file.name} has no counts of instances, and the record has iIoU"

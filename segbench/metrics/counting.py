@@ -21,6 +21,7 @@ from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.instance_iou import Rows, instance_rows
 from segbench.metrics.pair_counts import EMPTY, PairCounts
 from segbench.metrics.region_scores import SegmentScores, segment_scores
+from segbench.metrics.surface import Surfaces, tolerance_pixels
 from segbench.metrics.trimap import WIDTHS, Trimap, trimap_sums
 
 Values = NDArray[Any]
@@ -120,10 +121,21 @@ def count_trimap(counting: Counting, target: Values, pred: Values) -> Trimap:
     return Trimap(np.stack([trimap_sums(count_boundaries(*maps, width, frame=False)) for width in WIDTHS], axis=1))
 
 
+def count_surface(counting: Counting, target: Values, pred: Values) -> Surfaces:
+    """The boundary pixels that are near those of the other map."""
+    from segbench.kernels.surface_counting import count_surfaces
+
+    assert counting.surface is not None
+    decoding, pixels = counting.decoding, [tolerance_pixels(each, target.shape) for each in counting.surface]
+    maps = target, pred, decoding.target_index, decoding.pred_index
+    return Surfaces.of_image(count_surfaces(*maps, len(decoding.labels.classes), pixels), counting.surface)
+
+
 COUNTERS: dict[str, Callable[[Counting, Values, Values], Any]] = {
     "boundary": count_boundary,
     "segments": count_segments,
     "errors": count_causes,
     "trimap": count_trimap,
+    "surface": count_surface,
 }
 """What counts two maps beside their pairs, by the fields of :class:`~segbench.metrics.extras.Extras`. Instances need a third map."""

@@ -33,13 +33,13 @@ class Summed(Protocol):
 
 @dataclass(frozen=True)
 class Array:
-    """An array of what was counted in every image: the ``statistic`` that reads it, and the ``attribute`` of a kind that it stacks.
+    """An array of what was counted in every image: the ``statistic`` that reads it, and how it is taken ``of`` one image, or of a sum.
 
-    ``called``: what it is in words, with what it does where it does not fit (``the trimap counts do not add up``).
+    ``called``: what it is in words (``the trimap counts``); empty where what images have does not add up to what a record has.
     """
 
     statistic: Statistic
-    attribute: str = ""
+    of: Callable[[Any], NDArray[Any]]
     called: str = ""
 
 
@@ -48,9 +48,10 @@ class Extra:
     """A kind of what is counted beside pairs.
 
     ``title``: what it is in words, if it needs both maps whole, and ``flag`` the option that asks for it. ``setting``: the attribute that
-    must be equal for two of the kind to be compared, and ``arrays`` by their name in the file of every image, the first of which depends
-    on it. ``write`` makes plain data of an image and ``read`` reads it, of so many classes, raising KeyError, TypeError, ValueError or
-    IndexError; ``tell`` is what a record says of the sum, which ``read`` reads too. ``scores`` are those in records.
+    says how it was counted. ``arrays`` by their name in the file of every image, the first of which depends on the setting; or a
+    ``family`` of arrays, whose names say the setting. ``write`` makes plain data of an image and ``read`` reads it, of so many classes,
+    raising KeyError, TypeError, ValueError or IndexError; ``tell`` is what a record says of the sum, which ``read`` reads too.
+    ``scores`` are those in records.
     """
 
     total: Callable[[Sequence[Any]], Any]
@@ -59,7 +60,7 @@ class Extra:
     arrays: Mapping[str, Array]
     tell: Callable[[Any], Any]
     scores: Callable[[ConfusionMatrix, Any], Found]
-    stacked: Callable[[Sequence[Any]], dict[str, NDArray[Any]]]
+    family: Callable[[Any], Mapping[str, Array]] | None = None
     title: str = ""
     flag: str = ""
     setting: str = ""
@@ -68,14 +69,19 @@ class Extra:
         """What asks for it as it was counted: its setting, or yes."""
         return getattr(value, self.setting) if self.setting else True
 
+    def arrays_of(self, value: Any) -> Mapping[str, Array]:
+        """The arrays of what was counted."""
+        return self.family(value) if self.family else self.arrays
+
+    def stacked(self, parts: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        """The arrays of one or more images."""
+        return {name: np.stack([array.of(part) for part in parts]) for name, array in self.arrays_of(parts[0]).items()}
+
 
 def summed(of: type[Summed], arrays: Mapping[str, Array], scores: Callable[[ConfusionMatrix, Any], Found], **more: Any) -> Any:
     """The field of a kind that is :class:`Summed`; the rest as in :class:`Extra`."""
-
-    def stacked(parts: Sequence[Any]) -> dict[str, NDArray[Any]]:
-        return {name: np.stack([getattr(part, array.attribute) for part in parts]) for name, array in arrays.items()}
-
-    return kind(Extra(of.total, of.to_dict, of.from_dict, arrays, of.to_dict, scores, stacked, **more))
+    functions: dict[str, Any] = {"total": of.total, "write": of.to_dict, "read": of.from_dict, "tell": of.to_dict}
+    return kind(Extra(arrays=arrays, scores=scores, **functions | more))
 
 
 def kind(extra: Extra) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,11 @@ from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES, Errors, error_s
 from segbench.metrics.extra import Array, Extra, Found, kind, summed
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.region_scores import SEGMENTS, SegmentScores, mean_scores
-from segbench.metrics.statistic import Statistic
+from segbench.metrics.statistic import Kind, Statistic
+from segbench.metrics.surface import Surfaces, in_words, surface_statistic, told
 from segbench.metrics.trimap import TRIMAP, Trimap
+
+_COUNTS = attrgetter("counts")
 
 
 def _boundary_scores(confusion: ConfusionMatrix, counted: Boundaries) -> Found:
@@ -38,14 +43,21 @@ def _error_scores(confusion: ConfusionMatrix, counted: Errors) -> Found:
     return size_scores(confusion.labels, counted.sizes) | error_scores(confusion, counted)
 
 
+def _surface_arrays(counted: Surfaces) -> dict[str, Array]:
+    def array(tolerance: float) -> Array:
+        called = f"the boundaries within {in_words(tolerance)}"
+        return Array(surface_statistic(told(tolerance)), partial(Surfaces.at, tolerance=tolerance), called)
+
+    return {f"surface_{told(each)}": array(each) for each in counted.tolerances}
+
+
 _SEGMENTS = Extra(
     total=lambda parts: mean_scores(np.array([astuple(each) for each in parts])),
     write=lambda scores: [None if math.isnan(value) else value for value in astuple(scores)],
     read=lambda data, classes: SegmentScores(*map(_number, data if isinstance(data, list) else (data["v_rand"], data["v_info"]))),
-    arrays={"segments": Array(SEGMENTS)},
+    arrays={"segments": Array(SEGMENTS, lambda scores: np.array(astuple(scores)))},
     tell=asdict,
     scores=lambda confusion, scores: asdict(scores),
-    stacked=lambda parts: {"segments": np.array([astuple(each) for each in parts])},
 )
 
 
@@ -59,7 +71,7 @@ class Extras:
 
     boundary: Boundaries | None = summed(
         Boundaries,
-        {"boundary": Array(BOUNDARY, "counts", "the boundary counts")},
+        {"boundary": Array(BOUNDARY, _COUNTS, "the boundary counts")},
         _boundary_scores,
         title="Boundary IoU",
         flag="--boundary",
@@ -68,19 +80,33 @@ class Extras:
     segments: SegmentScores | None = kind(_SEGMENTS)
     errors: Errors | None = summed(
         Errors,
-        {"errors": Array(ERRORS, "counts", "the errors by cause"), "sizes": Array(SEGMENT_SIZES, "sizes", "the segments by size")},
+        {
+            "errors": Array(ERRORS, _COUNTS, "the errors by cause"),
+            "sizes": Array(SEGMENT_SIZES, attrgetter("sizes"), "the segments by size"),
+        },
         _error_scores,
         title="errors by cause",
         flag="--errors",
         setting="border",
     )
     trimap: Trimap | None = summed(
-        Trimap, {"trimap": Array(TRIMAP, "counts", "the trimap counts")}, _trimap_scores, title="the trimap curve", flag="--trimap"
+        Trimap, {"trimap": Array(TRIMAP, _COUNTS, "the trimap counts")}, _trimap_scores, title="the trimap curve", flag="--trimap"
     )
     calibration: Calibration | None = summed(
         Calibration,
-        {"calibration": Array(CALIBRATION, "numbers", "the calibration sums")},
+        {"calibration": Array(CALIBRATION, attrgetter("numbers"), "the calibration sums")},
         lambda confusion, counted: counted.scores,
+    )
+
+    surface: Surfaces | None = summed(
+        Surfaces,
+        {},
+        lambda confusion, counted: counted.scores(confusion.labels),
+        write=Surfaces.counts_dict,
+        family=_surface_arrays,
+        title="surface Dice",
+        flag="--surface",
+        setting="tolerances",
     )
 
     @property
@@ -99,7 +125,7 @@ def counted_unlike(several: Sequence[Extras]) -> list[str]:
     found = []
     for name, extra in EXTRAS.items():
         values = [value for each in several if (value := getattr(each, name)) is not None]
-        if extra.setting and len({getattr(value, extra.setting) for value in values}) > 1:
+        if extra.arrays and extra.setting and len({getattr(value, extra.setting) for value in values}) > 1:
             found.append(next(iter(extra.arrays)))
     return found
 
@@ -114,11 +140,41 @@ def in_order(names: Iterable[str], first: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name for name in first.split() if name in names] + list(names)))
 
 
-STATISTICS: dict[str, Statistic] = {"instances": INSTANCES} | {
-    name: array.statistic for extra in EXTRAS.values() for name, array in extra.arrays.items()
-}
-STATISTICS = {name: STATISTICS[name] for name in in_order(STATISTICS, "boundary instances segments errors trimap sizes calibration")}
-"""What reads the arrays of every image, by their names. Intervals draw by their order."""
+class Statistics(dict[str, Statistic]):
+    """What reads the arrays of every image, by their names; those of a family, whose names say the setting, are made when asked for."""
+
+    def __missing__(self, name: str) -> Statistic:
+        family, _, setting = name.partition("_")
+        if family != "surface":
+            raise KeyError(name)
+        return surface_statistic(setting)
+
+    def known(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that are of an array, each once: in their order, by which intervals draw, and families as they come."""
+        names = dict.fromkeys(names)
+        return (*(name for name in self if name in names), *(name for name in names if name not in self and self._makes(name)))
+
+    def of_scores(self, scores: Iterable[str]) -> tuple[str, ...]:
+        """The arrays of which scores are made."""
+        scores = list(scores)
+        families = [f"surface_{score.removeprefix('nsd_')}" for score in scores if score.startswith("nsd_")]
+        return self.known([*(name for name, each in self.items() if any(score in scores for score in each.names)), *families])
+
+    def kind(self, score: str) -> Kind | None:
+        """Of what a score is; ``None`` if there is no such score."""
+        family = score.rpartition("_")[2]
+        arrays = [*self, *self.known([f"surface_{family}"])]
+        return next((self[name].names[score] for name in arrays if score in self[name].names), None)
+
+    def _makes(self, name: str) -> bool:
+        try:
+            return bool(self[name])
+        except KeyError:
+            return False
+
+
+_FIXED = {"instances": INSTANCES} | {name: array.statistic for extra in EXTRAS.values() for name, array in extra.arrays.items()}
+STATISTICS = Statistics({name: _FIXED[name] for name in in_order(_FIXED, "boundary instances segments errors trimap sizes calibration")})
 
 _SCORED = in_order(EXTRAS, "segments boundary trimap errors calibration")
 

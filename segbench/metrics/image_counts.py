@@ -42,12 +42,14 @@ class Beside:
     """What is counted beside pairs because somebody asked for it, in class maps of a network too.
 
     ``errors``: wrong pixels by their cause, where an edge is near within so many pixels. ``trimap``: pixels by their distance from an edge
-    of the target. ``calibration``: a network's confidence; label maps have none.
+    of the target. ``surface``: boundary pixels by how near they are to those of the other map, within tolerances
+    (:mod:`segbench.metrics.surface`). ``calibration``: a network's confidence; label maps have none.
     """
 
     errors: int | None = None
     trimap: bool = False
     calibration: bool = False
+    surface: tuple[float, ...] | None = None
 
 
 NOTHING = Beside()
@@ -98,7 +100,8 @@ class Counting(Beside):
 
         :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
         """
-        own = {name: data[name] for name in IMAGE_EXTRAS} | {"instances": data["instances"] and InstanceRule(**data["instances"])}
+        own: dict[str, Any] = {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in IMAGE_EXTRAS}
+        own |= {"instances": data["instances"] and InstanceRule(**data["instances"])}
         return cls(Decoding.from_dict(data["decoding"]), **own)
 
     @cached_property

@@ -33,7 +33,18 @@ OF_PAIRS: dict[str, Kind] = {
 """The scores of a confusion matrix, by field name of :class:`~segbench.metrics.scores.Scores`."""
 
 KINDS: dict[str, Kind] = {**OF_PAIRS, **{name: kind for each in STATISTICS.values() for name, kind in each.names.items()}}
-"""Every score, and of what it is."""
+"""Every score that needs no setting, and of what it is."""
+
+
+def kind_of(score: str) -> Kind:
+    """Of what a score is.
+
+    :raises KeyError: there is no such score.
+    """
+    kind = KINDS.get(score) or STATISTICS.kind(score)
+    if kind is None:
+        raise KeyError(score)
+    return kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +81,7 @@ class PerImage:
     @property
     def extras(self) -> tuple[str, ...]:
         """Which of :data:`STATISTICS` were counted, in their order."""
-        return tuple(name for name in STATISTICS if name in self.beside)
+        return STATISTICS.known(self.beside)
 
     def only(self, extras: Sequence[str]) -> PerImage:
         """The same without other extras than these."""

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbench.labels.space import LabelSpace
-from segbench.metrics.extras import STATISTICS
 from segbench.metrics.matrices import different_targets
 from segbench.metrics.per_image import PerImage, scores_of, units_of
 from segbench.metrics.statistic import Floats
@@ -134,7 +133,7 @@ def compare_seeds(
 
     :raises ValueError: a model has fewer than two seeds, or these are not the same images.
     """
-    sides, extras = (list(a), list(b)), tuple(name for name in STATISTICS if all(name in each.extras for each in (*a, *b)))
+    sides, extras = (list(a), list(b)), tuple(name for name in a[0].extras if all(name in each.extras for each in (*a, *b)))
     _check(*sides)
     pruned = [each.only(extras) for each in (*a, *b)]
     units = [units_of(labels, each, groups) for each in pruned]

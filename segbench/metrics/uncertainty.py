@@ -34,7 +34,7 @@ from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
 from segbench.metrics.extras import STATISTICS
 from segbench.metrics.matrices import Ints, different_targets
-from segbench.metrics.per_image import KINDS, PerImage, mious_of, score_names, scores_of, units_of
+from segbench.metrics.per_image import PerImage, kind_of, mious_of, score_names, scores_of, units_of
 from segbench.metrics.statistic import Floats
 
 Method = Literal["bootstrap", "jackknife"]
@@ -83,7 +83,7 @@ class Intervals:
 
         :raises KeyError, TypeError, ValueError: something is missing or no pair of numbers.
         """
-        extras = [name for name, statistic in STATISTICS.items() if any(score in data for score in statistic.names)]
+        extras = STATISTICS.of_scores(data)
         names = [name for name in score_names(labels, extras) if name in data or name not in _LATER]
         bounds = {metric: _unnamed(data[metric], _names(labels, metric)) for metric in names}
         method = data.get("method", "bootstrap")
@@ -354,7 +354,7 @@ def p_of(values: Floats, observed: Floats, *, exact: bool) -> Floats:
 
 
 def _names(labels: LabelSpace, metric: str) -> tuple[str, ...] | None:
-    return {"one": None, "class": labels.class_names, "category": labels.categories}[KINDS[metric]]
+    return {"one": None, "class": labels.class_names, "category": labels.categories}[kind_of(metric)]
 
 
 def _named(bounds: Floats, names: Sequence[str] | None) -> Any:

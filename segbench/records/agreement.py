@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.metrics.confusion import ConfusionMatrix
-from segbench.metrics.extras import STATISTICS
 from segbench.metrics.matrices import Matrices
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.scores import score
@@ -58,7 +57,7 @@ def agree_by_image(record: RunRecord, recorded: Counts, again: Counts) -> Agreem
         f"{name}: the record counts other target pixels than the target has" for name, wrong in zip(ids, other, strict=True) if wrong
     ]
     apart = sorted(((name, int(pixels)) for name, pixels in zip(ids, moved, strict=True) if pixels), key=lambda each: (-each[1], each[0]))
-    extras = [name for name in STATISTICS if _differ(recorded[1].beside.get(name), counted.beside.get(name), chosen)]
+    extras = [name for name in recorded[1].extras if _differ(recorded[1].beside[name], counted.beside.get(name), chosen)]
     totals = [score(ConfusionMatrix(record.labels, each)).miou for each in sums]
     return Agreement(tuple(problems), len(ids), int(sums[0].sum()), int(moved.sum()), tuple(apart), totals[0], totals[1], tuple(extras))
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from segbench.errors import LabelError, RecordError, UnknownNameError, nearest
-from segbench.metrics.per_image import KINDS
+from segbench.metrics.per_image import KINDS, kind_of
 from segbench.records.comparison import Compared
 from segbench.records.seeds import SeedsCompared
 
@@ -59,14 +59,21 @@ def parse_gate(text: str) -> Gate:
     found = re.fullmatch(r"\s*(\S.*?)\s*>\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*(?:@\s*(\d+(?:\.\d+)?)\s*%?)?\s*", text)
     if found is None:
         raise ValueError(f"{text!r} is no gate; one is written {FORM}")
-    name, _, class_name = found[1].partition(".")
+    name, _, class_name = (found[1], "", "") if _is(found[1].casefold(), "one") else found[1].partition(".")
     metric, level = name.casefold(), float(found[3] or 95)
-    if metric not in (CLASSES if class_name else WHOLE):
+    if not _is(metric, "class" if class_name else "one"):
         known = [f"{each}.{class_name}" for each in CLASSES] if class_name else WHOLE
         raise ValueError(f"{found[1]!r} is no metric; {nearest(found[1], known, 'there are')}")
     if not 50 <= level < 100:
         raise ValueError(f"@{level:g} is no level; it is a per cent from 50 to below 100")
     return Gate(" ".join(text.split()), metric, class_name or None, float(found[2]) / 100, level / 100)
+
+
+def _is(metric: str, kind: str) -> bool:
+    try:
+        return kind_of(metric) == kind
+    except KeyError:
+        return False
 
 
 def judge(gate: Gate, compared: Compared | SeedsCompared) -> Judgement:

@@ -95,7 +95,7 @@ def read_per_image(path: Path) -> tuple[list[str], PerImage]:
         with path.open("rb") as file, np.load(file) as data:
             ids = data["ids"].tolist()
             counts = data["counts"] if "counts" in data else _matrices(*(data[name] for name in ("classes", "ends", "cells", "pixels")))
-            counted = PerImage(counts, {name: data[name] for name in STATISTICS if name in data})
+            counted = PerImage(counts, {name: data[name] for name in STATISTICS.known(data.files)})
     except (OSError, *NOT_ARRAYS) as error:
         raise RecordError(f"{path}: not the matrices of a record's images ({error})") from error
     if isinstance(counts, Matrices):

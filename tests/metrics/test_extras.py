@@ -29,9 +29,9 @@ def test_a_kind_is_summed_told_and_read_by_its_entry(name: str, counted: Counted
     assert json.loads(dump_json(extra.tell(extra.read(told, classes)))) == told
     for image in counted.extras[name]:
         assert ImageCounts.from_dict({"pairs": [], name: extra.write(image)}, classes).to_dict()[name] == extra.write(image)
-    for array in extra.arrays:
+    for array in extra.arrays_of(total):
         assert counted.per_image.beside[array].shape == (4, *STATISTICS[array].shape(classes))
-    recorded = {score for array in extra.arrays for score in STATISTICS[array].names}
+    recorded = {score for array in extra.arrays_of(total) for score in STATISTICS[array].names}
     found = scores_told(counted.confusion, Extras(**{name: total}))
     assert set(found) == recorded
 

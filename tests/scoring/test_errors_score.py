@@ -153,9 +153,10 @@ def test_a_network_is_counted_as_its_class_maps_are(root: Path) -> None:
     ids[: len(LABELS.classes)] = LABELS.id_of_index
     for each in found:
         write_labels(root / "maps" / f"{each.sample.id}.png", ids[each.class_maps[0]])
-    ours = Counted.of(counting_of(segmenter, dataset, Beside(errors=2, trimap=True)), [(each.sample.id, each.counts[0]) for each in found])
+    items = [(each.sample.id, each.counts[0]) for each in found]
+    ours = Counted.of(counting_of(segmenter, dataset, Beside(errors=2, trimap=True)), items).total
     counting = Counting(Decoding.of_files(LABELS, encoding="ids"), errors=2, trimap=True)
-    theirs = Counted.of(counting, count_folder(root / "maps", dataset, counting))
+    theirs = Counted.of(counting, count_folder(root / "maps", dataset, counting)).total
     assert ours.errors is not None
     assert theirs.errors is not None
     assert ours.errors.to_dict() == theirs.errors.to_dict()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.metrics.per_image import KINDS
+from segbench.metrics.per_image import kind_of
 from segbench.records.run_record import RunRecord
 
 
@@ -18,7 +18,7 @@ def half_width(record: RunRecord, metric: str) -> NDArray[np.float64]:
         known: NDArray[np.float64] = record.intervals.half_width(metric)
         return known
     shapes: dict[str, tuple[int, ...] | int] = {"one": (), "class": len(record.labels.classes), "category": len(record.labels.categories)}
-    return np.full(shapes[KINDS[metric]], math.nan)
+    return np.full(shapes[kind_of(metric)], math.nan)
 
 
 def plus_minus(half_width: float) -> str:
