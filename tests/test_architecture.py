@@ -29,7 +29,7 @@ DIRECTION = {
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes trimap calibration surface extra < extras < per_image < uncertainty image_counts
+        < boundary_iou error_causes trimap calibration surface size_strata extra < extras < per_image < uncertainty image_counts
         < jackknife ranking counting conventions seeds < fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",

@@ -12,7 +12,7 @@ from segbench.evaluation.protocol import Protocol
 from segbench.files.settings import flags_of
 
 REPEATED = (
-    *("limit", "groups", "replicates", "average_over", "errors", "error_border", "trimap", "surface"),
+    *("limit", "groups", "replicates", "average_over", "errors", "error_border", "trimap", "surface", "size_strata"),
     *("calibration", "corruptions", "severity", "channels_last", "compile", "graphs"),
 )
 

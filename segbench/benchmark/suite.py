@@ -194,6 +194,9 @@ class Suite:
         metavar="PIXELS[,PIXELS...]",
         write=lambda value: ",".join(f"{each:g}" for each in value),
     )
+    size_strata: int | None = setting(
+        None, Whole(2, 20), "Also say what is found of segments by their size: so many strata, cut at quantiles of the data set's segments."
+    )
     calibration: bool = setting(False, Truth(), "Also say whether the softmax means what it says: ECE, Brier, NLL, AURC.")
     corruptions: tuple[str, ...] = setting(
         (), corruption_names, "Also run on corrupted images: `all`, or names separated by commas.", metavar="all|NAME,...", write=",".join
@@ -221,9 +224,8 @@ class Suite:
         """What is counted beside pairs."""
         from segbench.metrics.image_counts import Beside  # numpy
 
-        return Beside(
-            errors=self.error_border if self.errors else None, trimap=self.trimap, calibration=self.calibration, surface=self.surface
-        )
+        errors, strata = self.error_border if self.errors else None, self.size_strata
+        return Beside(errors=errors, trimap=self.trimap, calibration=self.calibration, surface=self.surface, strata=strata)
 
     @property
     def conditions(self) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,6 +27,7 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import read_mapping
 from segbench.leaderboards.submission import contradictions
+from segbench.metrics.extras import EXTRAS
 from segbench.metrics.image_counts import Beside, Counted, Counting
 from segbench.models.adapters.base import sha256_of_files
 from segbench.models.loading import Wanted, load_models, wanted_models
@@ -103,7 +105,10 @@ def verify_run(
     if suite.map:
         segmenter = mapped(segmenter, read_mapping(suite.map), dataset.labels)
     segmenter = execution.prepare(segmenter)
-    evaluation, results = Evaluation([segmenter], part, protocol, execution, record.command, beside=_beside(record)), list[Evaluated]()
+    evaluation, results = (
+        Evaluation([segmenter], part, protocol, execution, record.command, beside=_beside(record, part)),
+        list[Evaluated](),
+    )
     for result in evaluation.evaluate(part):
         results.append(result)
         yield Progress(record.name, len(results), len(part))
@@ -129,9 +134,8 @@ def verify_label_maps(
     _refuse_other(path, record, dataset)
     part = _sampled(path, dataset, check)
     decoding = Decoding.of_files(dataset.labels, encoding=encodings[0], target_encoding=encodings[1])
-    counting = Counting(
-        decoding, **record.options | {"instances": dataset.instances if record.iiou else None, "segments": dataset.segments}
-    )
+    of_data = {"instances": dataset.instances if record.iiou else None, "segments": dataset.segments}
+    counting = Counting(decoding, **_options(record, part) | of_data)
     items = []
     for item in count_folder(preds, part, counting):
         items.append(item)
@@ -150,9 +154,15 @@ def _averaging_as(record: RunRecord, dataset: Dataset) -> Dataset:
     return replace(dataset, labels=dataset.labels.averaging(names))
 
 
-def _beside(record: RunRecord) -> Beside:
-    options = record.options
+def _beside(record: RunRecord, part: Dataset) -> Beside:
+    options = _options(record, part)
     return Beside(**{each.name: options[each.name] for each in fields(Beside) if each.name in options})
+
+
+def _options(record: RunRecord, part: Dataset) -> dict[str, Any]:
+    """What would count the same again; without what only all images together say how to count, if these are not all."""
+    whole = len(part) == record.dataset["images"]
+    return {name: option for name, option in record.options.items() if whole or EXTRAS[name].stack is None}
 
 
 def _verified(path: Path, record: RunRecord, outcome: Outcome, check: Check) -> Verified:

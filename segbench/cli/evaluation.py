@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     "error_border",
     "trimap",
     "surface",
+    "size_strata",
     "calibration",
     "corruptions",
     "severity",
@@ -143,7 +144,7 @@ def run(suite: str | None, device: str, as_json: bool, quiet: bool, shard: Shard
     "--error-border", type=click.IntRange(1, 100), default=3, show_default=True, help="With --errors: pixels from an edge that are near it."
 )
 @click.option("--trimap", is_flag=True, help="Also score pixels by their distance from an edge of the target: the trimap curve.")
-@options_of(Suite, "surface")
+@options_of(Suite, "surface", "size_strata")
 @click.option("--explain", is_flag=True, help="Also print what the same label maps reach under the rules of other tools.")
 @click.option("--out", type=FOLDER, default=Path("partials"), help="With --shard, or under torchrun: where counts go.  [default: partials]")
 @SHARD_OPTION
@@ -211,7 +212,7 @@ def _scoring(preds: Path, dataset: Dataset, official_json: Path | None, options:
         dataset = _averaging(dataset, options)
     dataset = select(dataset, preds, names=names, limit=options["limit"], only=options["only"])
     encodings = {key: options[key] for key in ("encoding", "target_encoding")}
-    asked: dict[str, Any] = {name: options[name] for name in ("trimap", "surface")}
+    asked: dict[str, Any] = {name: options[name] for name in ("trimap", "surface")} | {"strata": options["size_strata"]}
     asked |= {"boundary": options["boundary_ratio"] if options["boundary"] else None}
     asked |= {"errors": options["error_border"] if options["errors"] else None}
     decoding = Decoding.of_files(dataset.labels, mapping=mapping, **encodings)

@@ -10,7 +10,7 @@ from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json
 from segbench.records.run_record import RunRecord
-from segbench.report.tables.causes import HEADER, Causes, causes_note, causes_of
+from segbench.report.tables.causes import HEADER, Causes, causes_note, causes_of, strata_table
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent
 
@@ -36,6 +36,8 @@ def print_errors(paths: Sequence[Path], *, per_class: bool, plot: Path | None, a
         return
     for each in found:
         print_causes(each.record, per_class=per_class)
+        if each.record.strata:
+            print_strata(each.record)
         console().print(each.record.signature, style=NOTE, markup=False, soft_wrap=True)
 
 
@@ -47,6 +49,11 @@ def print_causes(record: RunRecord, *, per_class: bool = False) -> None:
     if per_class:
         show.print(table(*causes.class_table()))
     show.print(causes_note(causes), style=NOTE, markup=False, soft_wrap=True)
+
+
+def print_strata(record: RunRecord) -> None:
+    """Segments by quantiles of their size of a record that counted them, on standard output."""
+    console().print(table(*strata_table(record)))
 
 
 def print_trimap(record: RunRecord) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progress, ShardCounted
 from segbench.console.calibration import print_calibration_of
 from segbench.console.corruptions import print_corrupted
-from segbench.console.errors import print_causes, print_trimap
+from segbench.console.errors import print_causes, print_strata, print_trimap
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
 from segbench.console.surface import print_surface_of
 from segbench.console.terminal import NOTE, console, table
@@ -90,6 +90,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
             print_causes(record)
         if record.trimap:
             print_trimap(record)
+        if record.strata:
+            print_strata(record)
         if record.surface:
             print_surface_of(record)
     if counted := [record for record in records if record.calibration]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segbench.console.errors import print_causes, print_trimap
+from segbench.console.errors import print_causes, print_strata, print_trimap
 from segbench.console.surface import print_surface_of
 from segbench.console.terminal import console, progress_bar, table
 from segbench.datasets.base import Dataset
@@ -82,6 +82,8 @@ def print_scores(record: RunRecord) -> None:
         print_causes(record)
     if record.trimap:
         print_trimap(record)
+    if record.strata:
+        print_strata(record)
     if record.surface:
         print_surface_of(record)
     show.print("   ".join(_headline(record)) + "   (per cent)")

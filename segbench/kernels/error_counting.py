@@ -77,6 +77,25 @@ def count_errors(
     return table, sizes
 
 
+def list_segments(
+    target: NDArray[np.uint8], pred: NDArray[np.uint8], target_index: NDArray[np.uint8], pred_index: NDArray[np.uint8], classes: int
+) -> NDArray[np.int64]:
+    """int64[K, 3], of each segment of the target its class, its pixels, and the right ones; arguments as in :func:`count_errors`.
+
+    :raises ValueError: the shapes differ.
+    """
+    require_two_maps(target, pred)
+    if not target.size:
+        return np.zeros((0, 3), np.int64)
+    maps = np.ascontiguousarray(target), np.ascontiguousarray(pred)
+    indices = np.minimum(target_index, classes), np.minimum(pred_index, classes)
+    rows = np.zeros(len(target) + 1, np.int64)
+    runs = _find_runs(flat(maps[0]), flat(maps[1]), *indices, target.shape[1], rows, _room_for_runs(target.shape))
+    segments, known = _room_for_segments(runs, int(rows[-1]))
+    found = np.zeros((int(rows[-1]), 3), np.int64)
+    return found[: _list_segments(runs, rows, target.shape[1], classes, segments, known, found)]
+
+
 _kept = threading.local()
 
 
@@ -255,6 +274,18 @@ def _count_sizes(runs: Any, number: int, classes: int, segments: Any, known: Any
             sizes[t, size, 1] += 2 * right >= pixels
             sizes[t, size, 2] += pixels
             sizes[t, size, 3] += right
+
+
+@kernel
+def _list_segments(runs: Any, rows: Any, width: int, classes: int, segments: Any, known: Any, found: Any) -> int:
+    _find_segments(runs, rows, width, classes, segments)
+    _measure(runs, rows[-1], classes, segments, known)
+    used = 0
+    for run in range(rows[-1]):
+        if runs[_TARGET, run] < classes and segments[0, run] == run:
+            found[used, 0], found[used, 1], found[used, 2] = runs[_TARGET, run], known[run, _SIZE], known[run, _RIGHT]
+            used += 1
+    return used
 
 
 @kernel

@@ -21,6 +21,7 @@ from segbench.metrics.image_counts import Counting, ImageCounts
 from segbench.metrics.instance_iou import Rows, instance_rows
 from segbench.metrics.pair_counts import EMPTY, PairCounts
 from segbench.metrics.region_scores import SegmentScores, segment_scores
+from segbench.metrics.size_strata import SegmentSizes
 from segbench.metrics.surface import Surfaces, tolerance_pixels
 from segbench.metrics.trimap import WIDTHS, Trimap, trimap_sums
 
@@ -131,11 +132,23 @@ def count_surface(counting: Counting, target: Values, pred: Values) -> Surfaces:
     return Surfaces.of_image(count_surfaces(*maps, len(decoding.labels.classes), pixels), counting.surface)
 
 
+def count_sizes(counting: Counting, target: Values, pred: Values) -> SegmentSizes:
+    """The segments of the target by their size."""
+    from segbench.kernels.error_counting import list_segments
+
+    assert counting.strata is not None
+    decoding, classes = counting.decoding, len(counting.decoding.labels.classes)
+    return SegmentSizes.of_segments(
+        list_segments(target, pred, decoding.target_index, decoding.pred_index, classes), counting.strata, classes
+    )
+
+
 COUNTERS: dict[str, Callable[[Counting, Values, Values], Any]] = {
     "boundary": count_boundary,
     "segments": count_segments,
     "errors": count_causes,
     "trimap": count_trimap,
     "surface": count_surface,
+    "strata": count_sizes,
 }
 """What counts two maps beside their pairs, by the fields of :class:`~segbench.metrics.extras.Extras`. Instances need a third map."""

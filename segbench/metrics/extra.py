@@ -51,7 +51,7 @@ class Extra:
     says how it was counted. ``arrays`` by their name in the file of every image, the first of which depends on the setting; or a
     ``family`` of arrays, whose names say the setting. ``write`` makes plain data of an image and ``read`` reads it, of so many classes,
     raising KeyError, TypeError, ValueError or IndexError; ``tell`` is what a record says of the sum, which ``read`` reads too.
-    ``scores`` are those in records.
+    ``scores`` are those in records. ``stack`` makes the arrays of images that say only together how they are counted.
     """
 
     total: Callable[[Sequence[Any]], Any]
@@ -61,6 +61,7 @@ class Extra:
     tell: Callable[[Any], Any]
     scores: Callable[[ConfusionMatrix, Any], Found]
     family: Callable[[Any], Mapping[str, Array]] | None = None
+    stack: Callable[[Sequence[Any]], dict[str, NDArray[Any]]] | None = None
     title: str = ""
     flag: str = ""
     setting: str = ""
@@ -75,6 +76,8 @@ class Extra:
 
     def stacked(self, parts: Sequence[Any]) -> dict[str, NDArray[Any]]:
         """The arrays of one or more images."""
+        if self.stack:
+            return self.stack(parts)
         return {name: np.stack([array.of(part) for part in parts]) for name, array in self.arrays_of(parts[0]).items()}
 
 

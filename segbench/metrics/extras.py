@@ -8,7 +8,7 @@ records, their schema, the counts of every image, intervals, comparisons and the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from functools import partial
 from operator import attrgetter
@@ -24,6 +24,7 @@ from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES, Errors, error_s
 from segbench.metrics.extra import Array, Extra, Found, kind, summed
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.region_scores import SEGMENTS, SegmentScores, mean_scores
+from segbench.metrics.size_strata import SegmentSizes, SizeStrata, cut_images, read_strata, strata_statistic
 from segbench.metrics.statistic import Kind, Statistic
 from segbench.metrics.surface import Surfaces, in_words, surface_statistic, told
 from segbench.metrics.trimap import TRIMAP, Trimap
@@ -58,6 +59,21 @@ _SEGMENTS = Extra(
     arrays={"segments": Array(SEGMENTS, lambda scores: np.array(astuple(scores)))},
     tell=asdict,
     scores=lambda confusion, scores: asdict(scores),
+)
+
+
+_STRATA = Extra(
+    total=SizeStrata.total,
+    write=SegmentSizes.to_dict,
+    read=read_strata,
+    arrays={},
+    tell=SizeStrata.to_dict,
+    scores=lambda confusion, counted: counted.scores(confusion.labels),
+    family=lambda counted: {f"strata_{counted.strata}": Array(strata_statistic(f"{counted.strata}"), _COUNTS, "the strata of segments")},
+    stack=cut_images,
+    title="segments by quantiles of their size",
+    flag="--size-strata",
+    setting="strata",
 )
 
 
@@ -109,6 +125,8 @@ class Extras:
         setting="tolerances",
     )
 
+    strata: SizeStrata | None = kind(_STRATA)
+
     @property
     def counted(self) -> dict[str, tuple[Extra, Any]]:
         """The kinds that were counted, by name, and what was."""
@@ -140,14 +158,23 @@ def in_order(names: Iterable[str], first: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name for name in first.split() if name in names] + list(names)))
 
 
+@dataclass(frozen=True)
+class _Family:
+    """Arrays ``NAME_SETTING``: the statistic of a setting, and what precedes the setting in one of its scores, which all end on it."""
+
+    statistic: Callable[[str], Statistic]
+    prefix: str
+
+
+_FAMILIES = {"surface": _Family(surface_statistic, "nsd_"), "strata": _Family(strata_statistic, "found_stratum_1_of_")}
+
+
 class Statistics(dict[str, Statistic]):
     """What reads the arrays of every image, by their names; those of a family, whose names say the setting, are made when asked for."""
 
     def __missing__(self, name: str) -> Statistic:
         family, _, setting = name.partition("_")
-        if family != "surface":
-            raise KeyError(name)
-        return surface_statistic(setting)
+        return _FAMILIES[family].statistic(setting)
 
     def known(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of the names that are of an array, each once: in their order, by which intervals draw, and families as they come."""
@@ -157,13 +184,18 @@ class Statistics(dict[str, Statistic]):
     def of_scores(self, scores: Iterable[str]) -> tuple[str, ...]:
         """The arrays of which scores are made."""
         scores = list(scores)
-        families = [f"surface_{score.removeprefix('nsd_')}" for score in scores if score.startswith("nsd_")]
+        families = [
+            f"{name}_{score.removeprefix(family.prefix)}"
+            for name, family in _FAMILIES.items()
+            for score in scores
+            if score.startswith(family.prefix)
+        ]
         return self.known([*(name for name, each in self.items() if any(score in scores for score in each.names)), *families])
 
     def kind(self, score: str) -> Kind | None:
         """Of what a score is; ``None`` if there is no such score."""
-        family = score.rpartition("_")[2]
-        arrays = [*self, *self.known([f"surface_{family}"])]
+        setting = score.rpartition("_")[2]
+        arrays = [*self, *self.known(f"{family}_{setting}" for family in _FAMILIES)]
         return next((self[name].names[score] for name in arrays if score in self[name].names), None)
 
     def _makes(self, name: str) -> bool:

@@ -231,3 +231,12 @@ def test_label_maps_of_a_folder_of_targets_are_scored_again(cityscapes_set: Path
     result = verify(file, "--preds", preds, "--gts", gts, "--sample", 2)
     assert result.exit_code == 0, result.output
     assert "exact: every integer of 2 of 3 images" in result.stdout
+
+
+def test_a_sample_is_verified_without_the_strata_that_it_would_cut_elsewhere(tmp_path: Path) -> None:
+    options = ["--dataset", "minicity", "--repeats", 0, "--out", tmp_path, "--size-strata", 3, "--surface", 1]
+    result = segbench("run", "--models", "enet", *options)
+    assert result.exit_code == 0, result.output
+    for more in ((), ("--sample", 2)):
+        verified = verify(tmp_path / "records" / "enet.json", *more)
+        assert verified.exit_code == 0, verified.output

@@ -22,7 +22,8 @@ from segbench.metrics.region_scores import SegmentScores
 from segbench.records.per_image import images_file
 from tests.golden.generated_set import draw_pair
 
-COUNTING = Counting(Decoding.of_files(LABELS), boundary=0.02, instances=INSTANCES, segments="car", errors=3, trimap=True, surface=(1, 0.1))
+BESIDE = {"errors": 3, "trimap": True, "surface": (1, 0.1), "strata": 3}
+COUNTING = Counting(Decoding.of_files(LABELS), boundary=0.02, instances=INSTANCES, segments="car", **BESIDE)
 
 
 def images(seed: int, number: int) -> list[tuple[str, ImageCounts]]:

@@ -92,10 +92,29 @@ class Causes:
             "border": self.errors.border,
             "causes": causes,
             "sizes": {name: _plain(value) for name, value in size_scores(record.labels, self.errors.sizes).items()},
-        }
+        } | strata_facts(record)
 
     def _percent(self, field: str) -> str:
         return percent(float(self.scores[field]), float(half_width(self.record, field)))
+
+
+def strata_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of the segments of the target by quantiles of their size; of a record that counted them."""
+    assert record.strata is not None
+    scores, numbers, rows = record.strata.scores(record.labels), record.strata.counts[:, :, 0].sum(axis=0), []
+    for at, (bound, number) in enumerate(zip(record.strata.bounds, numbers.tolist(), strict=True)):
+        names = [f"{name}_stratum_{at + 1}_of_{record.strata.strata}" for name in ("found", "recall")]
+        cells = [percent(float(scores[name]), float(half_width(record, name))) for name in names]
+        rows.append([f"{at + 1} of {record.strata.strata}, up to {bound} px", f"{number}", *cells])
+    return [f"{record.name}: segments by quantiles of size", "number", "found", "recall of their pixels"], rows
+
+
+def strata_facts(record: RunRecord) -> dict[str, Any]:
+    """The same as plain data: ``strata`` with their bounds in pixels, from the smallest on; nothing where they were not counted."""
+    if record.strata is None:
+        return {}
+    scores = {name: _plain(value) for name, value in record.strata.scores(record.labels).items()}
+    return {"strata": {"bounds": list(record.strata.bounds), **scores}}
 
 
 def causes_of(records: Sequence[RunRecord]) -> list[Causes]:
