@@ -86,7 +86,7 @@ MEANINGS = {
     "surface": "Boundary pixels of each class, where they were asked for: in the `target`, in the `pred`, and for each of the `tolerances` "
     "(pixels, or below 1 shares of the diagonal) those that are `near` the other boundary; the number of `images` with a boundary of the "
     "class, and the `sums_of_images` of their scores.",
-    "strata": "Segments of the target in strata of their size, where they were asked for: the largest size of each (`bounds`, pixels), and of "
+    "strata": "Segments of the target in strata of their size, where they were asked for: the largest size of each (`bounds`), and of "
     "every class how many `segments` there are, how many are `found`, their `pixels`, and the `right` ones.",
     "calibration": "The confidence of a network, where it was asked for: evaluated `pixels`, the sums of `nll` and `brier`, pixels, hits "
     "and the sum of confidence in 15 `bins`, pixels and wrong ones in the `steps` of confidence that have any, the surest first, and for "

@@ -131,6 +131,20 @@ def calibration(records: tuple[Path, ...], per_class: bool, plot: Path | None, a
 
 @click.command()
 @click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--plot", type=FILE, help="Draw the curves of all records (.svg .png).")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def trimap(records: tuple[Path, ...], plot: Path | None, as_json: bool) -> None:
+    """Say how much of what RECORDS (files, or folders that hold them) miss is at outlines: the mIoU by the distance from an edge.
+
+    `run --trimap` and `score --trimap` count the pixels within 1 to 32 pixels of an edge of the target.
+    """
+    from segbench.console.trimap import print_trimaps
+
+    print_trimaps(records, plot=plot, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
 @click.option("--per-class", is_flag=True, help="Also print the scores of every class.")
 @click.option("--csv", "csv_file", type=FILE, help="Write every score as CSV here; fractions.")
 @click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")

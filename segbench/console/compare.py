@@ -12,11 +12,10 @@ from segbench.checks.label_noise import Ceiling
 from segbench.console.terminal import console, table
 from segbench.errors import RecordError
 from segbench.files.json_text import dump_json
-from segbench.metrics.error_causes import CAUSES
 from segbench.records.comparison import Compared, Difference, compare_records
 from segbench.records.gate import Gate, Judgement, judge
 from segbench.records.profile import Profile, read_profile
-from segbench.report.tables.comment import comment_of
+from segbench.report.tables.comment import comment_of, differences_beside
 from segbench.report.tables.formats import DASH
 from segbench.report.tables.frames import setting
 from segbench.report.tables.metrics import METRICS
@@ -69,8 +68,8 @@ def _print(compared: Compared, speeds: tuple[Profile, Profile] | None, images: i
             shown = [classes[index] for index in shown_classes([each.difference for each in classes])]
             few = "" if len(shown) == len(classes) else f", the {len(shown)} of {len(classes)} that differ most"
             show.print(table([f"class {metric}{few}", *columns], list(map(_row, shown))))
-    if causes := causes_of(compared):
-        show.print(table(["errors by cause", *columns], list(map(_row, causes))))
+    for _, title, found in differences_beside(compared):
+        show.print(table([title, *columns], list(map(_row, found))))
     if chosen := compared.changed_most(images):
         x, y = compared.image_mious
         rows = [[compared.ids[i], percent(x[i]), percent(y[i]), signed(x[i] - y[i])] for i in chosen]
@@ -91,17 +90,11 @@ def facts(compared: Compared, images: int) -> dict[str, Any]:
         "better": compared.better,
         "metrics": [asdict(known) for metric in METRICS.values() if (known := compared.metric(metric.field))],
         "classes": {field: list(map(asdict, found)) for field in OF_CLASSES.values() if (found := compared.classes(field))},
-        **({"errors": list(map(asdict, causes))} if (causes := causes_of(compared)) else {}),
+        **{called: list(map(asdict, rows)) for called, _, rows in differences_beside(compared)},
         "images": [{"id": compared.ids[i], "a": x[i], "b": y[i], "difference": x[i] - y[i]} for i in compared.changed_most(images)],
         "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed")},
         "exchanges": "all" if exact else intervals.replicates,
     }
-
-
-def causes_of(compared: Compared) -> list[Difference]:
-    """Of each cause of wrong pixels its share of them, and what curing it would gain; empty where one record has none."""
-    names = [(f"{cause}, {what}", f"{field}_{cause}") for cause in CAUSES for what, field in (("share", "share"), ("gain in mIoU", "gain"))]
-    return [replace(known, name=name) for name, field in names if (known := compared.metric(field))]
 
 
 def print_judgements(judgements: Sequence[Judgement]) -> None:

@@ -14,6 +14,7 @@ from segbench.metrics.per_image import kind_of
 from segbench.metrics.uncertainty import holm
 from segbench.records.gate import Gate, judge
 from segbench.records.seeds import SeedsCompared, compare_seed_records
+from segbench.report.tables.beside import rows_beside
 from segbench.report.tables.comment import MARK, gates_table
 from segbench.report.tables.formats import escape, markdown_lines
 from segbench.report.tables.metrics import METRICS
@@ -27,22 +28,22 @@ def compare_seeds_and_print(a: Sequence[Path], b: Sequence[Path], groups: str | 
     """Print the difference of two models, and how much of its variance images and seeds make. Return whether every gate is open."""
     compared = compare_seed_records(a, b, groups)
     judgements = [judge(gate, compared) for gate in gates]
-    metrics, classes = _metrics(compared), _classes(compared)
+    tables = [("metric", _metrics(compared)), *_beside(compared), ("class IoU", _classes(compared))]
     head = ["", *_names(compared), "difference", "95 % interval", "p"]
     if show.form == "json":
         known = facts(compared) | ({"gates": list(map(judgement_facts, judgements))} if judgements else {})
         print(dump_json(known), end="")
     elif show.form == "markdown":
-        tables = [
+        lines = [
             markdown_lines([escape(name) for name in (first, *head[1:])], [list(map(escape, row)) for row in rows], text=(first,))
-            for first, rows in (("metric", metrics), ("class", classes))
+            for first, rows in tables
         ]
         notes = [f"<sub>{escape(note)}</sub>" for note in _notes(compared)]
-        parts = [MARK, f"### segbench: {escape(verdict(compared))}", gates_table(judgements), *tables, *notes]
+        parts = [MARK, f"### segbench: {escape(verdict(compared))}", gates_table(judgements), *lines, *notes]
         print("\n\n".join(part.rstrip("\n") for part in parts if part))
     else:
-        console().print(table(["metric", *head[1:]], metrics))
-        console().print(table(["class IoU", *head[1:]], classes))
+        for first, rows in tables:
+            console().print(table([first, *head[1:]], rows))
         console().print(verdict(compared), markup=False, soft_wrap=True)
         for note in _notes(compared):
             console().print(note, style=NOTE, markup=False, soft_wrap=True)
@@ -136,6 +137,15 @@ def _metrics(compared: SeedsCompared) -> list[list[str]]:
     found = compared.found
     fields = {name: metric.field for name, metric in METRICS.items() if metric.field in found.spread}
     return [_row(compared, name, field, (), float(found.p_value(field))) for name, field in fields.items()]
+
+
+def _beside(compared: SeedsCompared) -> list[tuple[str, list[list[str]]]]:
+    """What all records have counted beside pairs."""
+    found = compared.found
+    return [
+        (title, [_row(compared, name, field, (), float(found.p_value(field))) for name, field in rows])
+        for _, title, rows in rows_beside(found.spread)
+    ]
 
 
 def _classes(compared: SeedsCompared) -> list[list[str]]:

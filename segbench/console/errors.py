@@ -11,8 +11,8 @@ from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.causes import HEADER, Causes, causes_note, causes_of, strata_table
-from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import percent
+from segbench.report.tables.trimap import HEADER as HEADER_OF_TRIMAP
+from segbench.report.tables.trimap import trimap_row
 
 
 def print_errors(paths: Sequence[Path], *, per_class: bool, plot: Path | None, as_json: bool) -> None:
@@ -58,8 +58,4 @@ def print_strata(record: RunRecord) -> None:
 
 def print_trimap(record: RunRecord) -> None:
     """The trimap curve of a record that has one, on standard output."""
-    assert record.trimap is not None
-    widths = record.trimap.mious(record.labels)
-    cells = [percent(value, float(half_width(record, f"trimap_miou_{width}"))) for width, value in widths.items()]
-    header = [f"{record.name}: within px of an edge", *map(str, widths), "all"]
-    console().print(table(header, [["mIoU", *cells, percent(record.scores.miou)]]))
+    console().print(table(HEADER_OF_TRIMAP, [trimap_row(record, record.name)]))

@@ -13,7 +13,7 @@ from segbench.metrics.error_causes import CAUSES, Cause
 from segbench.records.run_record import RunRecord
 from segbench.report.plots.style import BLUE, GREEN, MUTED, ORANGE, PAPER, RULE, SKY, VERMILLION, drawing
 from segbench.report.tables.causes import causes_of
-from segbench.report.tables.frames import comparable, ranked, row_labels
+from segbench.report.tables.frames import ranked, require_one_signature, row_labels
 from segbench.report.tables.numbers import percent
 
 COLOURS: dict[Cause, str] = {"border": BLUE, "extent": SKY, "missed": ORANGE, "invented": VERMILLION, "confusion": GREEN}
@@ -34,9 +34,7 @@ def gains_by_cause(records: Sequence[RunRecord], svg: Path | BinaryIO | None, pn
     :raises RecordError: a record has no errors by cause, they were counted with several borders, or their signatures differ.
     """
     found = causes_of(ranked(records))
-    if len(groups := comparable(records)) > 1:
-        apart = [f"{group.records[0].name}: {group.signature}" for group in groups]
-        raise RecordError("\n  ".join(["records of different signatures do not belong in one picture; draw each alone:", *apart]))
+    require_one_signature(records)
     if len(borders := sorted({each.errors.border for each in found})) > 1:
         raise RecordError(f"an edge is near within {' or '.join(map(str, borders))} px here: bars of several borders are not comparable")
     gains = 100 * np.nan_to_num([[each.gain(cause) for cause in CAUSES] for each in found])

@@ -9,12 +9,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from segbench.errors import RecordError
 from segbench.kernels.confidence_bins import BINS
 from segbench.records.run_record import RunRecord
 from segbench.report.plots.style import BLUE, FRAME, INK, MUTED, ORANGE, RULE, drawing
 from segbench.report.tables.calibration import calibration_of, require_calibration
-from segbench.report.tables.frames import comparable, ranked, row_labels
+from segbench.report.tables.frames import ranked, require_one_signature, row_labels
 from segbench.report.tables.numbers import percent
 
 COLUMNS = 4
@@ -26,9 +25,7 @@ def reliability(records: Sequence[RunRecord], svg: Path | BinaryIO | None, png: 
     :raises RecordError: a record has no calibration, or their signatures differ.
     """
     require_calibration(records)
-    if len(groups := comparable(records)) > 1:
-        apart = [f"{group.records[0].name}: {group.signature}" for group in groups]
-        raise RecordError("\n  ".join(["records of different signatures do not belong in one picture; draw each alone:", *apart]))
+    require_one_signature(records)
     found = ranked(records)
     columns = min(COLUMNS, len(found))
     lines = math.ceil(len(found) / columns)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from segbench.records.comparison import Compared, Difference
 from segbench.records.gate import Judgement
+from segbench.report.tables.beside import rows_beside
 from segbench.report.tables.formats import escape, markdown_lines
 from segbench.report.tables.intervals import FEW_GROUPS
 from segbench.report.tables.metrics import METRICS
@@ -31,8 +32,18 @@ def comment_of(compared: Compared, judgements: Sequence[Judgement], images: int)
         parts += ["**Classes whose IoU changed beyond chance**", _table("class", sorted(changed, key=lambda each: each.difference))]
     else:
         parts += ["No class changed beyond chance."]
+    for _, title, rows in differences_beside(compared):
+        parts += [_folded(title, _table(title, list(map(_turned, rows))))]
     parts += [_images(compared, images), _folded("IoU of every class", _table("class", classes)), *map(_small, _notes(compared))]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
+
+
+def differences_beside(compared: Compared) -> list[tuple[str, str, list[Difference]]]:
+    """What both records have counted beside pairs, in tables: what each is called in JSON, its title, and its rows."""
+    return [
+        (called, title, [replace(known, name=name) for name, field in rows if (known := compared.metric(field))])
+        for called, title, rows in rows_beside(compared.found.difference)
+    ]
 
 
 def _headline(compared: Compared, judgements: Sequence[Judgement]) -> str:

@@ -85,6 +85,16 @@ def comparable(records: Iterable[RunRecord]) -> list[Group]:
     return [Group(s, ranked(by_signature[s]), d, x) for s, d, x in zip(signatures, differences, suffixes, strict=True)]
 
 
+def require_one_signature(records: Iterable[RunRecord]) -> None:
+    """Check that records belong in one picture.
+
+    :raises RecordError: their signatures differ; each is named.
+    """
+    if len(groups := comparable(records)) > 1:
+        apart = [f"{group.records[0].name}: {group.signature}" for group in groups]
+        raise RecordError("\n  ".join(["records of different signatures do not belong in one picture; draw each alone:", *apart]))
+
+
 def ranked(
     records: Iterable[RunRecord], seeds: Seeds = NO_SEEDS, score: Callable[[RunRecord], float] | None = None
 ) -> tuple[RunRecord, ...]:

@@ -1,0 +1,37 @@
+"""`segbench trimap`: how much of the missing mIoU is at outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from segbench.console.pictures import draw, require_format
+from segbench.console.terminal import NOTE, console, table
+from segbench.files.json_text import dump_json
+from segbench.report.tables.trimap import HEADER, require_trimap, trimap_facts, trimap_row
+
+
+def print_trimaps(paths: Sequence[Path], *, plot: Path | None, as_json: bool) -> None:
+    """Print the trimap curves of records, a table for each signature, and draw them.
+
+    :raises UsageError: the picture's name tells no format.
+    :raises RecordError: a record cannot be read or has no trimap, or is not comparable with the others of a picture.
+    """
+    from segbench.leaderboards.board import read_runs
+    from segbench.report.tables.frames import comparable, ranked, row_labels
+
+    require_format(plot)
+    records = ranked(each.record for each in read_runs(paths, "segbench run --trimap and score --trimap --json write run records"))
+    require_trimap(records)
+    if plot is not None:
+        from segbench.report.plots.trimap import trimap_curves
+
+        draw(plot, partial(trimap_curves, records))
+    if as_json:
+        print(dump_json(list(map(trimap_facts, records))), end="")
+        return
+    for group in comparable(records):
+        rows = [trimap_row(record, name) for record, name in zip(group.records, row_labels(group.records), strict=True)]
+        console().print(table(HEADER, rows))
+        console().print(group.signature, style=NOTE, markup=False, soft_wrap=True)
