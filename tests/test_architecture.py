@@ -30,7 +30,7 @@ DIRECTION = {
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
         < boundary_iou error_causes trimap calibration surface size_strata extra < extras < per_image < uncertainty image_counts
-        < jackknife ranking counting conventions seeds < fine_means""",
+        < jackknife ranking counting conventions seeds shift < fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "images.corruptions": "filters < * < corrupting",
@@ -42,7 +42,7 @@ DIRECTION = {
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
     "records": """shard data_facts environment groups device provenance portable shape reading < run_record profile partial
-        < schema per_image merging identity corruption_record < comparison agreement < seeds < gate""",
+        < schema per_image merging identity corruption_record < comparison agreement < seeds shift < gate""",
     "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume < run
         < surviving""",
     "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record

@@ -27,7 +27,9 @@ COMMANDS = {
     **dict.fromkeys(("run", "score", "merge", "pack"), "evaluation"),
     **dict.fromkeys(("models", "check", "train", "weights", "export"), "networks"),
     "profile": "speed",
-    **dict.fromkeys(("table", "compare", "worst", "errors", "calibration", "trimap", "surface", "corruptions", "means"), "results"),
+    **dict.fromkeys(
+        ("table", "compare", "worst", "errors", "calibration", "trimap", "surface", "shift", "corruptions", "means"), "results"
+    ),
     **dict.fromkeys(("leaderboard", "submit", "schema", "view"), "results"),
     **dict.fromkeys(("verify", "publish"), "verification"),
     **dict.fromkeys(("ceiling", "suspects"), "targets"),

@@ -74,13 +74,13 @@ def _option(name: str, each: Setting, **more: Any) -> Callable[[Any], Any]:
     if isinstance(read, Whole):
         return click.option(f"--{flag}", type=click.IntRange(min=read.low, max=read.high), **rest)
     if isinstance(read, Number):
-        return click.option(f"--{flag}", type=float, callback=_reading(read), **rest)
+        return click.option(f"--{flag}", type=float, callback=reading(read), **rest)
     if isinstance(read, Location):
         return click.option(f"--{flag}", type=PLACE if read.remote else FOLDER if read.folder else FILE, **rest)
-    return click.option(f"--{flag}", callback=_reading(read), **rest)
+    return click.option(f"--{flag}", callback=reading(read), **rest)
 
 
-def _reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """What click calls to read what was typed; an option that was not given stays ``None`` (or empty, if it is repeatable)."""
 
     def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -96,7 +96,7 @@ def _reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Param
 
 def number(low: float = 0, *, above: bool = False, high: float | None = None) -> dict[str, Any]:
     """How an option for a finite number is read; click's own ranges take NaN."""
-    return {"type": float, "callback": _reading(Number(low, above, high))}
+    return {"type": float, "callback": reading(Number(low, above, high))}
 
 
 def set_option(help: str) -> Callable[[Any], Any]:
@@ -133,7 +133,7 @@ WORKERS_OPTION = click.option(
 SHARD_OPTION = click.option(
     "--shard",
     metavar="I/N",
-    callback=_reading(Shard.parse),
+    callback=reading(Shard.parse),
     help="Count the images I, I+N, I+2N ... alone, and write a partial; `segbench merge` makes the record of all N.",
 )
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segbench.cli.options import DATASET_OPTIONS, FILE, FOLDER, GROUPS_OPTION, dataset_named, names_in
+from segbench.cli.options import DATASET_OPTIONS, FILE, FOLDER, GROUPS_OPTION, dataset_named, names_in, reading
 from segbench.errors import DataError
+from segbench.records.groups import RULES, group_rule
 
 if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
@@ -156,6 +157,31 @@ def surface(records: tuple[Path, ...], per_class: bool, csv_file: Path | None, a
     from segbench.console.surface import print_surface
 
     print_surface(records, per_class=per_class, csv_file=csv_file, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option(
+    "--groups",
+    default="condition",
+    show_default=True,
+    callback=reading(group_rule),
+    metavar="RULE",
+    help=f"The condition of an image: {RULES}.",
+)
+@click.option("--against", metavar="NAME|RECORD", help="The reference: one of the conditions, or a record of other images.")
+@click.option("--draw", callback=reading(group_rule), metavar="RULE", help="What the intervals draw, e.g. sequence.  [default: images]")
+@click.option("--per-class", is_flag=True, help="Also print the IoU of every class in each condition.")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def shift(records: tuple[Path, ...], groups: str, against: str | None, draw: str | None, per_class: bool, as_json: bool) -> None:
+    """Say what RECORDS (files, or folders that hold them) score in each condition, fog or night, and how far that is from a reference.
+
+    It needs what was counted in every image, which lies beside a record; nothing is run or scored again.
+    """
+    from segbench.console.shift import print_shift
+    from segbench.records.shift import Asked
+
+    print_shift(records, Asked(groups, against, draw), per_class=per_class, as_json=as_json)
 
 
 @click.command()

@@ -158,15 +158,8 @@ def in_order(names: Iterable[str], first: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name for name in first.split() if name in names] + list(names)))
 
 
-@dataclass(frozen=True)
-class _Family:
-    """Arrays ``NAME_SETTING``: the statistic of a setting, and what precedes the setting in one of its scores, which all end on it."""
-
-    statistic: Callable[[str], Statistic]
-    prefix: str
-
-
-_FAMILIES = {"surface": _Family(surface_statistic, "nsd_"), "strata": _Family(strata_statistic, "found_stratum_1_of_")}
+_FAMILIES: dict[str, Callable[[str], Statistic]] = {"surface": surface_statistic, "strata": strata_statistic}
+"""Arrays ``NAME_SETTING``: the statistic of a setting, on which the names of its scores end."""
 
 
 class Statistics(dict[str, Statistic]):
@@ -174,7 +167,7 @@ class Statistics(dict[str, Statistic]):
 
     def __missing__(self, name: str) -> Statistic:
         family, _, setting = name.partition("_")
-        return _FAMILIES[family].statistic(setting)
+        return _FAMILIES[family](setting)
 
     def known(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of the names that are of an array, each once: in their order, by which intervals draw, and families as they come."""
@@ -183,20 +176,17 @@ class Statistics(dict[str, Statistic]):
 
     def of_scores(self, scores: Iterable[str]) -> tuple[str, ...]:
         """The arrays of which scores are made."""
-        scores = list(scores)
-        families = [
-            f"{name}_{score.removeprefix(family.prefix)}"
-            for name, family in _FAMILIES.items()
-            for score in scores
-            if score.startswith(family.prefix)
-        ]
-        return self.known([*(name for name, each in self.items() if any(score in scores for score in each.names)), *families])
+        return self.known([name for score in scores if (name := self._array_of(score)) is not None])
 
     def kind(self, score: str) -> Kind | None:
         """Of what a score is; ``None`` if there is no such score."""
+        name = self._array_of(score)
+        return None if name is None else self[name].names[score]
+
+    def _array_of(self, score: str) -> str | None:
         setting = score.rpartition("_")[2]
-        arrays = [*self, *self.known(f"{family}_{setting}" for family in _FAMILIES)]
-        return next((self[name].names[score] for name in arrays if score in self[name].names), None)
+        names = [*self, *(name for family in _FAMILIES if self._makes(name := f"{family}_{setting}"))]
+        return next((name for name in names if score in self[name].names), None)
 
     def _makes(self, name: str) -> bool:
         try:

@@ -227,7 +227,7 @@ def score_p_value(
     :param score: one that is of the data set, and was counted for both.
     :raises ValueError: as :func:`compare`.
     """
-    extras = tuple(name for name, statistic in STATISTICS.items() if score in statistic.names)
+    extras = STATISTICS.of_scores([score])
     a, b = ((x if isinstance(x, PerImage) else PerImage(x)).only(extras) for x in (a, b))
     first, second, _ = _paired_units(labels, a, b, None)
     exact = is_exact(replicates, first.shape[1])

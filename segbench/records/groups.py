@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BY_NAME: dict[str, tuple[str, Callable[[str], str]]] = {
     "city": ("cities", lambda name: name.rpartition("/")[2].partition("_")[0]),
     "sequence": ("sequences", lambda name: name.rpartition("/")[2].rpartition("_")[0]),
+    "condition": ("conditions", lambda name: name.partition("/")[0]),
     "folder": ("folders", lambda name: name.rpartition("/")[0]),
 }
 RULES = f"{', '.join(BY_NAME)}, a pattern with parentheses around the group, or a CSV of images and groups"
@@ -58,8 +59,11 @@ def group_rule(value: object) -> str:
     return rule
 
 
-def groups_of(ids: Sequence[str], rule: str) -> Groups:
+def groups_of(ids: Sequence[str], rule: str, *, option: str = "--groups", needed: bool = False, fewest: int = 2) -> Groups:
     """The group of each image, by a rule (see :func:`group_rule`).
+
+    :param option: what gave the rule; ``needed``: leaving it out is no way out.
+    :param fewest: how many groups there must be.
 
     :raises DataError: images have no group, all have the same, or each has one of its own; or a file says nothing of some.
     """
@@ -75,15 +79,15 @@ def groups_of(ids: Sequence[str], rule: str) -> Groups:
             f"no group by {rule!r} in their name",
         )
     nameless = [sample_id for sample_id, group in zip(ids, found.of_images, strict=True) if not group or group == sample_id]
-    different = len(set(found.of_images))
+    different, way_out = len(set(found.of_images)), f"{option} takes {RULES}" if needed else f"leave out {option}"
     if nameless:
-        raise DataError(f"{len(nameless)} of {len(ids)} images have {where}, e.g. {nameless[0]!r}", way_out="leave out --groups")
-    if different < 2:
-        raise DataError(f"there are no {found.unit} to draw: all {len(ids)} images are of one", way_out="leave out --groups")
-    if different == len(ids):
+        raise DataError(f"{len(nameless)} of {len(ids)} images have {where}, e.g. {nameless[0]!r}", way_out=way_out)
+    if different < fewest:
+        raise DataError(f"there are no {found.unit} to draw: all {len(ids)} images are of one", way_out=way_out)
+    if different == len(ids) > 1:
         example = f"{ids[0]!r} is all of {found.of_images[0]!r}"
         raise DataError(
-            f"each of the {len(ids)} {found.unit} is one image ({example}), so these are no groups", way_out=f"--groups takes {RULES}"
+            f"each of the {len(ids)} {found.unit} is one image ({example}), so these are no groups", way_out=f"{option} takes {RULES}"
         )
     return found
 

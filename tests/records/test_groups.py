@@ -66,7 +66,7 @@ def test_a_table_that_leaves_images_out_or_contradicts_itself_is_refused(tmp_pat
 
 @pytest.mark.parametrize("value", ["patient", "(", "(a)(b)", 3, None])
 def test_a_rule_that_is_none_is_refused_with_those_that_there_are(value: object) -> None:
-    with pytest.raises(ValueError, match=r"is none of city, sequence, folder, a pattern|is no pattern"):
+    with pytest.raises(ValueError, match=r"is none of city, sequence, condition, folder, a pattern|is no pattern"):
         group_rule(value)
 
 
