@@ -18,6 +18,7 @@ from segbench.files.json_text import dump_json
 from segbench.files.text import read_text
 from segbench.leaderboards.board import Board, is_board, read_board
 from segbench.leaderboards.rules import Rules
+from segbench.metrics.ood import coarse_of
 from segbench.metrics.per_image import totals
 from segbench.metrics.scores import METRICS_VERSION
 from segbench.records.corruption_record import CORRUPTED
@@ -90,6 +91,8 @@ def _of_file(path: Path, record: RunRecord) -> Iterator[str]:
 
 
 def _of_rules(record: RunRecord, rules: Rules) -> Iterator[str]:
+    if not record.confusion.counts.any():
+        yield "no pixel of a class was evaluated, so it has no mIoU to be compared by"
     if rules.closed:
         yield f"this board takes no records: {rules.closed}"
     data = record.dataset
@@ -145,6 +148,9 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
     sums = None if counted.calibration is None else counted.calibration.sum(axis=0)
     if record.calibration and (sums is None or not np.allclose(sums, record.calibration.numbers, rtol=1e-9)):
         yield f"the calibration of {file.name} does not add up to that of the record"
+    coarse = None if counted.ood is None else counted.ood.sum(axis=0)
+    if record.ood and (coarse is None or not np.array_equal(coarse, coarse_of([record.ood])[0])):
+        yield f"the scores of anomaly of {file.name} do not add up to those of the record"
     if record.iiou and counted.instances is None:
         yield f"{file.name} has no counts of instances, and the record has iIoU"
     elif record.iiou:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from segbench.kernels.confidence_bins import BINS, OF_BINS, OF_CLASSES, OF_STEPS, STEPS, length
 from segbench.metrics.confusion import require_exact
-from segbench.metrics.statistic import Floats, Statistic, Sums, divide
+from segbench.metrics.statistic import Floats, Statistic, Sums, divide, harmonic
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,24 +162,15 @@ def _area(number: Floats, wrong: Floats, pixels: Floats) -> tuple[Floats, Floats
     """
     after, wrong_after = np.cumsum(number, axis=0), np.cumsum(wrong, axis=0)
     before, wrong_before, right = after - number, wrong_after - wrong, number - wrong
-    start, end = _harmonic(before), _harmonic(after)
+    start, end = harmonic(before), harmonic(after)
     rate = np.divide(wrong, number, out=np.zeros_like(wrong), where=number > 0)
     even = wrong + (wrong_before - rate * before) * (end - start)
-    middle = _harmonic(before + wrong)
+    middle = harmonic(before + wrong)
     first = wrong + (wrong_before - before) * (middle - start) + wrong_after * (end - middle)
-    middle = _harmonic(before + right)
+    middle = harmonic(before + right)
     last = wrong_before * (middle - start) + wrong + (wrong_before - right - before) * (end - middle)
     area, high, low = (divide(each.sum(axis=0), pixels) for each in (even, first, last))
     return area, np.maximum(high - area, area - low)
-
-
-def _harmonic(x: Floats) -> Floats:
-    """1 + 1/2 + ... + 1/x, and between whole numbers the digamma function of x + 1, plus Euler's constant; x is 0 or more."""
-    near = sum(1 / (x + k) for k in range(1, 9))
-    y = x + 8
-    inverse = 1 / (y * y)
-    series = np.log(y) + 0.5 / y - inverse * (1 / 12 - inverse * (1 / 120 - inverse / 252))
-    return np.asarray(series + np.euler_gamma - near)
 
 
 CALIBRATION = Statistic(

@@ -30,13 +30,14 @@ from segbench.metrics.error_causes import Errors
 from segbench.metrics.image_scores import image_miou
 from segbench.metrics.instance_iou import InstanceRule, InstanceScores, InstanceTable, Rows, weighted_sums
 from segbench.metrics.matrices import CellLog, Matrices
+from segbench.metrics.ood import Ood, coarse_of, image_numbers
 from segbench.metrics.pair_counts import PairCounts
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.region_scores import SegmentScores, mean_scores
 from segbench.metrics.scores import Scores, score
 from segbench.metrics.trimap import Trimap
 
-EXTRAS = ("boundary", "instances", "segments", "errors", "trimap", "calibration")
+EXTRAS = ("boundary", "instances", "segments", "errors", "trimap", "calibration", "ood")
 
 _OPTIONS = {"Boundary IoU": "--boundary", "errors by cause": "--errors", "the trimap curve": "--trimap"}
 
@@ -48,6 +49,7 @@ class Beside:
     errors: int | None = None
     trimap: bool = False
     calibration: bool = False
+    ood: bool = False
 
 
 NOTHING = Beside()
@@ -60,7 +62,7 @@ class Counting:
     ``boundary``: pixels near the edges of classes, within this share of an image's diagonal. ``instances``: those of an instance map.
     ``segments``: regions of the class of this name. ``errors``: wrong pixels by their cause, where an edge is near within so many pixels.
     ``trimap``: pixels by their distance from an edge of the target.
-    ``calibration``: a network's confidence; label maps have none.
+    ``calibration``: a network's confidence; ``ood``: its scores of anomaly. Label maps have neither.
     """
 
     decoding: Decoding
@@ -70,6 +72,7 @@ class Counting:
     errors: int | None = None
     trimap: bool = False
     calibration: bool = False
+    ood: bool = False
 
     def __post_init__(self) -> None:
         if self.decoding.wide and self.beside_pairs:
@@ -94,7 +97,7 @@ class Counting:
         """Plain data; :meth:`from_dict` reads it back."""
         instances = self.instances and {"divisor": self.instances.divisor, "average_size": dict(self.instances.average_size)}
         own = {"boundary": self.boundary, "instances": instances, "segments": self.segments}
-        own |= {"errors": self.errors, "trimap": self.trimap, "calibration": self.calibration}
+        own |= {"errors": self.errors, "trimap": self.trimap, "calibration": self.calibration, "ood": self.ood}
         return {"decoding": self.decoding.to_dict(), **own}
 
     @classmethod
@@ -104,7 +107,7 @@ class Counting:
         :raises KeyError, TypeError, ValueError, LabelError: something is missing or does not fit.
         """
         instances = data["instances"] and InstanceRule(**data["instances"])
-        own = data["boundary"], instances, data["segments"], data["errors"], data["trimap"], data["calibration"]
+        own = data["boundary"], instances, data["segments"], data["errors"], data["trimap"], data["calibration"], data["ood"]
         return cls(Decoding.from_dict(data["decoding"]), *own)
 
     @cached_property
@@ -128,6 +131,7 @@ class ImageCounts:
     errors: Errors | None = None
     trimap: Trimap | None = None
     calibration: Calibration | None = None
+    ood: Ood | None = None
     problem: str | None = None
     way_out: str = ""
 
@@ -141,6 +145,7 @@ class ImageCounts:
             "errors": self.errors and self.errors.to_dict(),
             "trimap": self.trimap and self.trimap.to_dict(),
             "calibration": self.calibration and self.calibration.to_dict(),
+            "ood": self.ood and self.ood.to_dict(),
             "problem": self.problem,
             "way_out": self.way_out or None,
         }
@@ -152,7 +157,7 @@ class ImageCounts:
 
         :raises KeyError, TypeError, ValueError: something is missing or does not fit.
         """
-        boundary, instances, segments, errors, trimap, calibration = (data.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, trimap, calibration, ood = (data.get(name) for name in EXTRAS)
         return cls(
             PairCounts.from_rows(data["pairs"]),
             None if boundary is None else Boundaries.from_dict(boundary, classes),
@@ -161,6 +166,7 @@ class ImageCounts:
             None if errors is None else Errors.from_dict(errors, classes),
             None if trimap is None else Trimap.from_dict(trimap, classes),
             None if calibration is None else Calibration.from_dict(calibration, classes),
+            None if ood is None else Ood.from_dict(ood, classes),
             data.get("problem"),
             data.get("way_out", ""),
         )
@@ -329,6 +335,12 @@ class Counted:
         counted = self.extras.get("calibration")
         return Calibration.total(counted) if counted else None
 
+    @cached_property
+    def ood(self) -> Ood | None:
+        """The scores of anomaly of a network, of all images together."""
+        counted = self.extras.get("ood")
+        return Ood.total(counted) if counted else None
+
     @property
     def segments(self) -> SegmentScores | None:
         """The means of V_rand and V_info over the images."""
@@ -344,7 +356,7 @@ class Counted:
     @cached_property
     def per_image(self) -> PerImage:
         """What was counted in each image."""
-        boundary, instances, segments, errors, trimap, calibration = (self.extras.get(name) for name in EXTRAS)
+        boundary, instances, segments, errors, trimap, calibration, ood = (self.extras.get(name) for name in EXTRAS)
         return PerImage(
             self.matrices,
             np.stack([image.counts for image in boundary]) if boundary else None,
@@ -354,6 +366,8 @@ class Counted:
             np.stack([image.counts for image in trimap]) if trimap else None,
             np.stack([image.sizes for image in errors]) if errors else None,
             np.stack([image.numbers for image in calibration]) if calibration else None,
+            coarse_of(ood) if ood else None,
+            image_numbers(ood) if ood else None,
         )
 
     def _weighted(self, rows: Sequence[Rows]) -> NDArray[np.float64]:

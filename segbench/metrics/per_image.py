@@ -23,6 +23,7 @@ from segbench.metrics.calibration import CALIBRATION
 from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES
 from segbench.metrics.instance_iou import INSTANCES
 from segbench.metrics.matrices import Matrices
+from segbench.metrics.ood import OOD, OOD_BY_IMAGE
 from segbench.metrics.region_scores import SEGMENTS
 from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, divide, mean_of_classes, mean_of_rows
 from segbench.metrics.trimap import TRIMAP
@@ -35,8 +36,13 @@ STATISTICS: dict[str, Statistic] = {
     "trimap": TRIMAP,
     "sizes": SEGMENT_SIZES,
     "calibration": CALIBRATION,
+    "ood": OOD,
+    "ood_by_image": OOD_BY_IMAGE,
 }
 """What may be counted beside pairs, by the field of :class:`PerImage`."""
+
+OF_ALL_TOGETHER = ("ood",)
+"""Those of which the numbers of one image depend on the others that were counted."""
 
 OF_PAIRS: dict[str, Kind] = {
     **dict.fromkeys(("acc", "acc_cls", "miou", "fwiou"), "one"),
@@ -60,7 +66,8 @@ class PerImage:
     V_rand and V_info, float64[N, 2], which are means over images and not sums (:mod:`segbench.metrics.region_scores`). ``errors`` are the
     wrong pixels by class and cause, int64[N, C, 5, 2] (:class:`segbench.metrics.error_causes.Errors`), and ``trimap`` the counts
     of :class:`segbench.metrics.trimap.Trimap`, int64[N, C, W, 3]. ``sizes`` int64[N, C, 3, 4] are counted with errors. ``calibration`` is
-    what :class:`segbench.metrics.calibration.Calibration` holds, float64[N, S].
+    what :class:`segbench.metrics.calibration.Calibration` holds, float64[N, S]. ``ood`` int64[N, 4, 2, 255] and ``ood_by_image``
+    float64[N, 4, 3] are of scores of anomaly (:mod:`segbench.metrics.ood`).
     """
 
     counts: NDArray[np.int64] | Matrices
@@ -71,6 +78,8 @@ class PerImage:
     trimap: NDArray[np.int64] | None = None
     sizes: NDArray[np.int64] | None = None
     calibration: Floats | None = None
+    ood: NDArray[np.int64] | None = None
+    ood_by_image: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.counts)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.matrices import Matrices
-from segbench.metrics.per_image import STATISTICS, PerImage
+from segbench.metrics.per_image import OF_ALL_TOGETHER, STATISTICS, PerImage
 from segbench.metrics.scores import score
 from segbench.records.run_record import RunRecord
 
@@ -57,7 +57,8 @@ def agree_by_image(record: RunRecord, recorded: Counts, again: Counts) -> Agreem
         f"{name}: the record counts other target pixels than the target has" for name, wrong in zip(ids, other, strict=True) if wrong
     ]
     apart = sorted(((name, int(pixels)) for name, pixels in zip(ids, moved, strict=True) if pixels), key=lambda each: (-each[1], each[0]))
-    extras = [name for name in STATISTICS if _differ(getattr(recorded[1], name), getattr(counted, name), chosen)]
+    own = [name for name in STATISTICS if name not in OF_ALL_TOGETHER]
+    extras = [name for name in own if _differ(getattr(recorded[1], name), getattr(counted, name), chosen)]
     totals = [score(ConfusionMatrix(record.labels, each)).miou for each in sums]
     return Agreement(tuple(problems), len(ids), int(sums[0].sum()), int(moved.sum()), tuple(apart), totals[0], totals[1], tuple(extras))
 

@@ -4,9 +4,9 @@
 ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
 class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
 (:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, ``errors``, wrong pixels by cause, ``trimap``, pixels by
-their distance from an edge, and ``calibration``, the confidence of a network, where they were asked for; ``segments``, the means of V_rand
-and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it was asked for. A record without
-these is read as one that has none.
+their distance from an edge, ``calibration``, the confidence of a network, and ``ood``, its scores of anomaly, where they were asked for;
+``segments``, the means of V_rand and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it
+was asked for. A record without these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 
@@ -31,6 +31,7 @@ from segbench.metrics.calibration import Calibration
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.error_causes import Errors, error_scores, size_scores
 from segbench.metrics.image_counts import Counted
+from segbench.metrics.ood import Ood
 from segbench.metrics.region_scores import SegmentScores
 from segbench.metrics.scores import METRICS_VERSION, Scores, mean_of_defined, score
 from segbench.metrics.trimap import Trimap
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 RUN_SCHEMA = "segbench.run/1"
 
-_COUNTED: dict[str, Any] = {"boundary": Boundaries, "errors": Errors, "trimap": Trimap, "calibration": Calibration}
+_COUNTED: dict[str, Any] = {"boundary": Boundaries, "errors": Errors, "trimap": Trimap, "calibration": Calibration, "ood": Ood}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,7 @@ class RunRecord(Shown):
     errors: Errors | None = None
     trimap: Trimap | None = None
     calibration: Calibration | None = None
+    ood: Ood | None = None
 
     @classmethod
     def of(
@@ -108,6 +110,7 @@ class RunRecord(Shown):
             errors=counted.errors,
             trimap=counted.trimap,
             calibration=counted.calibration,
+            ood=counted.ood,
         )
 
     @property
@@ -180,6 +183,7 @@ class RunRecord(Shown):
             **({"errors": self.errors.to_dict()} if self.errors else {}),
             **({"trimap": self.trimap.to_dict()} if self.trimap else {}),
             **({"calibration": self.calibration.to_dict()} if self.calibration else {}),
+            **({"ood": self.ood.to_dict()} if self.ood else {}),
             **({"explained": dict(self.explained)} if self.explained else {}),
             "confusion": _told(self.confusion),
         }
@@ -222,6 +226,8 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= told(error_scores(record.confusion, record.errors))
     if record.calibration:
         result |= told(record.calibration.scores)
+    if record.ood:
+        result |= record.ood.scores
     return result
 
 

@@ -19,6 +19,7 @@ _DERIVED = {
     "boundary": MAYBE_FACTS,
     "errors": MAYBE_FACTS,
     "calibration": MAYBE_FACTS,
+    "ood": MAYBE_FACTS,
     "segments": MAYBE_FACTS,
 }
 
