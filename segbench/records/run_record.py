@@ -225,7 +225,7 @@ def scores_dict(record: RunRecord) -> dict[str, Any]:
         result |= size_scores(record.labels, record.errors.sizes)
         result |= told(error_scores(record.confusion, record.errors))
     if record.calibration:
-        result |= told(record.calibration.scores)
+        result |= told(record.calibration.scores_over(record.labels.averaged))
     if record.ood:
         result |= record.ood.scores
     return result

@@ -20,12 +20,14 @@ from segbench.datasets.base import Dataset, read_photograph
 from segbench.errors import LabelError
 from segbench.evaluation.inference import evaluate
 from segbench.evaluation.protocol import Protocol
-from segbench.evaluation.run import Evaluation
+from segbench.evaluation.run import Evaluation, mapped
 from segbench.images.files import read_labels, write_image, write_labels
-from segbench.labels.space import LabelClass
-from segbench.metrics.image_counts import Beside, Counted
+from segbench.labels.mapping import MappingRule
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.metrics.image_counts import Beside, Counted, ImageCounts
 from segbench.metrics.ood import Ood
 from segbench.models.segmenter import Segmenter
+from segbench.models.temperature import Temperature
 from segbench.records.per_image import read_per_image
 from segbench.records.run_record import read_run
 from tests.tiny import LABELS, tiny, tiny_dataset
@@ -91,6 +93,33 @@ def test_windows_of_huge_images_are_counted_band_by_band(tmp_path: Path, monkeyp
     whole = ood(dataset, segmenter, protocol)
     monkeypatch.setattr("segbench.evaluation.multi_view.LARGE", 1)
     assert np.array_equal(ood(dataset, segmenter, protocol).counts, whole.counts)
+
+
+def test_confidence_and_anomalies_are_counted_side_by_side_and_under_a_temperature(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    dataset, segmenter = marked_dataset(tmp_path, images=2), tiny(MARKED)
+
+    def counted(segmenter: Segmenter, beside: Beside) -> ImageCounts:
+        return list(evaluate([segmenter], dataset, beside=beside))[1].counts[0]
+
+    both, alone = counted(segmenter, Beside(calibration=True, ood=True)), counted(segmenter, Beside(calibration=True))
+    assert both.ood is not None
+    assert both.calibration is not None
+    assert alone.calibration is not None
+    assert np.array_equal(both.calibration.numbers, alone.calibration.numbers)
+    assert both.ood.packed == counted(segmenter, BESIDE).ood.packed  # type: ignore[union-attr]
+    colder = counted(replace(segmenter, temperature=Temperature(0.5)), BESIDE).ood
+    assert colder is not None
+    assert np.array_equal(colder.counts[1], both.ood.counts[1])  # the largest logit is what it was
+    assert not np.array_equal(colder.counts[0], both.ood.counts[0])
+
+
+def test_a_model_whose_classes_are_mapped_has_the_scores_of_its_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    dataset = marked_dataset(tmp_path, images=2)
+    known = LabelSpace("tiny-4", (*MARKED.classes, LabelClass("sky", (100,), (0, 0, 0))))
+    own, other = ood(dataset, mapped(tiny(known), MappingRule(), MARKED)), ood(dataset, tiny(MARKED))
+    assert own.pixels == other.pixels
 
 
 def test_a_label_space_without_anomalies_is_refused_with_a_way_out(tmp_path: Path) -> None:
