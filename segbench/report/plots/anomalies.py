@@ -11,7 +11,7 @@ import numpy as np
 from segbench.errors import RecordError
 from segbench.kernels.anomaly_bins import SCORES
 from segbench.records.run_record import RunRecord
-from segbench.report.plots.style import BLUE, FRAME, GREEN, INK, MUTED, ORANGE, RULE, VERMILLION, drawing
+from segbench.report.plots.style import BLUE, FRAME, GREEN, INK, MUTED, ORANGE, PAPER, RULE, VERMILLION, drawing
 from segbench.report.tables.frames import comparable, row_labels
 from segbench.report.tables.numbers import percent
 from segbench.report.tables.ood import NAMES, best_first, ood_of, require_ood
@@ -66,4 +66,4 @@ def _draw(left: Any, right: Any, record: RunRecord) -> None:
         right.plot(fpr[kept], recall[kept], label=f"{NAMES[score]}, AUROC {auroc}", **style)
     for axes in (left, right):
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7, frameon=False, loc="upper right" if axes is left else "lower right")
+            axes.legend(fontsize=7, facecolor=PAPER, edgecolor="none", loc="upper right" if axes is left else "lower right")
