@@ -23,27 +23,28 @@ MOST_ENTRIES = 25
 DIRECTION = {
     "": """errors parallel kernels < files < registry labels < metrics images < datasets < models records < evaluation scoring leaderboards
         < training profiling partials integrations < report checks < benchmark plots < console < cli < __main__""",
-    "kernels": """compiling confidence_bins maps < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
-        filtering watershed index_bytes confidence_rows < counting boundary_counting upsampling_cuda dense_crf
-        < counting_wide instance_counting error_counting surface_counting upsampling < confidence""",
+    "kernels": """compiling confidence_bins anomaly_bins maps < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral
+        border_weights filtering watershed index_bytes enlarged_rows < confidence_rows anomaly_rows tempered_rows
+        < counting boundary_counting upsampling_cuda dense_crf
+        < counting_wide instance_counting error_counting surface_counting upsampling < confidence anomaly tempered""",
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
-    "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes trimap calibration surface size_strata extra < extras < per_image < uncertainty image_counts
+    "metrics": """confusion pair_counts matrices latency statistic student tempering < image_scores scores instance_iou region_scores
+        < boundary_iou error_causes trimap calibration ood surface size_strata extra < extras < per_image < uncertainty image_counts
         < jackknife ranking counting conventions seeds shift < fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "images.corruptions": "filters < * < corrupting",
     "datasets": "base wildcards minicity_scenes < folder_samples < layout cityscapes opening < * < hf target_folder sunrgbd",
     "datasets.minicity_scenes": "palette < paint < houses people roadside vehicles < street",
-    "models": """outputs checkpoints inlined fused < segmenter < layers finite < zoo weights < adapters sources
+    "models": """outputs checkpoints inlined fused temperature < segmenter < layers finite < zoo weights < adapters sources
         < size loading public_weights exporting < facts anatomy""",
     "models.layers": "layers blocks pooling < resnet vgg xception",
     "models.adapters": "base < description hf_networks hf_processors pt2_contents < frozen < *",
     "models.sources": "base < torchvision enet erfnet fast_scnn segformer < torchseg < coincheung unrenamed",
-    "records": """shard data_facts environment groups device provenance portable shape reading < run_record profile partial
+    "records": """shard data_facts environment groups device provenance portable shape reading < run_record profile partial temperature
         < schema per_image merging identity corruption_record < comparison agreement < seeds shift < gate""",
-    "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume < run
+    "evaluation": """parsing graphs transfer meter < protocol < execution precision multi_view < memory < inference < resume tempering < run
         < surviving""",
     "scoring": """unpaired test_servers cityscapes_json < pairing < pair_counting packing selection < encoding_check < folder record
         < task""",
@@ -52,14 +53,14 @@ DIRECTION = {
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
-    "report.tables": """cautions intervals macs metrics beside < numbers frames < formats seeds causes calibration trimap surface
+    "report.tables": """cautions intervals macs metrics beside < numbers frames < formats seeds causes calibration ood trimap surface
         corruptions < board_rows speed comment publication < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed image_sums tenths < markdown html_tables counted_beside < payload < html < board_files < viewing",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
-        < evaluating shared_scoring merge_partials < run_suite""",
-    "console": "terminal registered < pictures < code_note parts errors calibration surface corruptions < score run < compare < *",
+        < evaluating shared_scoring merge_partials < run_suite < temperatures""",
+    "console": "terminal registered < pictures < code_note parts errors calibration ood surface corruptions < score run < compare < *",
     "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
 }
 
@@ -76,6 +77,9 @@ PACKAGES = {
     "kernels.counting_torch": "torch",
     "kernels.confidence": "torch",
     "kernels.confidence_bins": "",
+    "kernels.anomaly": "torch",
+    "kernels.tempered": "torch",
+    "kernels.anomaly_bins": "",
     "kernels.upsampling": "torch",
     "kernels.upsampling_cuda": "torch triton",
     "kernels.counting_cuda": "torch triton",
@@ -95,6 +99,7 @@ PACKAGES = {
     "models.zoo": "torch",
     "models.adapters": "torch",
     "models.adapters.base": "",
+    "models.temperature": "",
     "models.adapters.description": "",
     "models.adapters.hf": "",
     "models.adapters.smp": "",
@@ -128,6 +133,7 @@ PACKAGES = {
     "checks.model_contract": "torch",
     "benchmark": "",
     "benchmark.run_suite": "torch",
+    "benchmark.temperatures": "torch",
     "benchmark.verification": "torch",
     "console": "torch",
     "console.terminal": "rich",

@@ -19,6 +19,13 @@ from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Precision, Protocol
 from segbench.evaluation.run import run
 from segbench.kernels import counting, counting_torch
+from segbench.kernels.anomaly import count_anomalies
+from segbench.kernels.anomaly_bins import SHAPE
+from segbench.kernels.confidence import count_confidence
+from segbench.kernels.tempered import count_tempered
+from segbench.kernels.upsampling import enlarged_classes
+from segbench.metrics.image_counts import Beside
+from segbench.metrics.tempering import GRID
 from segbench.models.loading import load_models
 from segbench.models.segmenter import InputRule, Segmenter
 from segbench.profiling.backends import prepare
@@ -143,3 +150,59 @@ def test_ieee_arithmetic_is_told_apart_from_tf32() -> None:
         rounded = (a @ torch.eye(64, device=CUDA))[0, 0].item()
     assert exact == 1 + 2**-12
     assert rounded == 1.0
+
+
+def softmax_scene() -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits at stride 8 of a large image, and targets of which the sixth index is void."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(1, 6, 64, 128, generator=generator)
+    return logits, torch.randint(0, 7, (1, 512, 1024), generator=generator).to(torch.uint8)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_confidence_on_the_device_is_that_of_the_cpu(temperature: float) -> None:
+    logits, targets = softmax_scene()
+    maps, table = (enlarged_classes(logits, (512, 1024)), targets), torch.arange(256, dtype=torch.int32)
+    here = count_confidence(logits, (512, 1024), maps, table, temperature=temperature)
+    there = count_confidence(
+        logits.to(CUDA), (512, 1024), (maps[0].to(CUDA), targets.to(CUDA)), table.to(CUDA), temperature=temperature
+    ).cpu()
+    np.testing.assert_allclose(there[:3], here[:3], rtol=1e-5)
+    assert float((here - there).abs()[3:].sum()) < 1e-3 * float(here[0])  # pixels on edges of bins or steps
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_scores_of_anomaly_on_the_device_are_those_of_the_cpu_to_the_next_bin(probabilities: bool) -> None:
+    logits, targets = softmax_scene()
+    logits = logits.softmax(1) if probabilities else logits
+    roles = (targets % 3).contiguous()
+    here = count_anomalies(logits, (512, 1024), roles, probabilities=probabilities).reshape(SHAPE)
+    there = count_anomalies(logits.to(CUDA), (512, 1024), roles.to(CUDA), probabilities=probabilities).cpu().reshape(SHAPE)
+    assert torch.equal(here.sum(2), there.sum(2))
+    apart = (here.cumsum(2) - there.cumsum(2)).abs().sum(2)  # pixels times the bins that they moved by
+    assert int(apart.max()) < 1e-2 * roles.numel()
+
+
+def test_the_nll_under_temperatures_on_the_device_is_that_of_the_cpu() -> None:
+    logits, targets = softmax_scene()
+    inverses, indices = torch.from_numpy(GRID.astype(np.float32)), targets.int()
+    here = count_tempered(logits, (512, 1024), indices, inverses)
+    there = count_tempered(logits.to(CUDA), (512, 1024), indices.to(CUDA), inverses.to(CUDA)).cpu()
+    np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-4 * float(here[0]))
+
+
+def test_confidence_and_anomalies_are_counted_in_replayed_passes_too(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path, images=1)
+    marked = replace(dataset.labels, void=()).marking(anomaly=[0])
+    dataset = replace(dataset, labels=marked, samples=dataset.samples * 5, read_target=None)  # one size, so that passes are replayed
+    network = on_cuda(tiny(marked))
+    results = [list(evaluate([network], dataset, beside=Beside(calibration=True, ood=True), graphs=graphs)) for graphs in (False, True)]
+    for eager, replayed in zip(*results, strict=True):
+        one, other = eager.counts[0], replayed.counts[0]
+        assert one.ood is not None
+        assert other.ood is not None
+        assert one.calibration is not None
+        assert other.calibration is not None
+        assert one.ood.pixels == other.ood.pixels
+        np.testing.assert_allclose(one.calibration.numbers[:3], other.calibration.numbers[:3], rtol=1e-4)
+    assert results[1][-1].passes == [REPLAYED]

@@ -71,6 +71,8 @@ MEANINGS = {
     "protocol.precision": "The network's arithmetic.",
     "protocol.post": "Post-processing, where there was some.",
     "protocol.void": "`masked`, where scores of no class were left out before the argmax.",
+    "protocol.temperature": "What logits were divided by before the softmax of `calibration` and `ood`: the number, or the data on which "
+    "one was fitted for each network. `model.temperature` has both.",
     "protocol.map": "The mapping of classes, where there was one.",
     "signature": "What must be equal for two numbers to be comparable.",
     "scores": "Every score, from `confusion`.",
@@ -91,6 +93,10 @@ MEANINGS = {
     "calibration": "The confidence of a network, where it was asked for: evaluated `pixels`, the sums of `nll` and `brier`, pixels, hits "
     "and the sum of confidence in 15 `bins`, pixels and wrong ones in the `steps` of confidence that have any, the surest first, and for "
     "each of the `classes` the sum of its probability and its pixels in every bin.",
+    "ood": "The scores of anomaly of a network, where they were asked for: how many `images` have anomalies and known pixels, and how many "
+    "are `without`; of the former the `sums` of AP, AUROC and FPR95, a row for each of max softmax, max logit, entropy and energy; and "
+    "`bins`, the pixels of each score, role (known, anomaly) and bin that has any, in lines of base64: LEB128 numbers by turns, the places "
+    "since the last one and the pixels. A place is (2 score + role) 65536 + bin.",
     "explained": "What other tools would call the mIoU, where `--explain` asked for it.",
     "segments": "V_rand and V_info, where regions are scored (ISBI 2012).",
     "confusion": "Whole numbers: a row for each class of the target, a column for each predicted class, and a last one for no class. "

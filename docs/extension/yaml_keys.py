@@ -36,6 +36,7 @@ FORMS |= {
     "group_rule": "`city`, `sequence`, `folder`, a pattern with parentheses around the group, or a CSV of images and groups",
     "weight_files": "a mapping of models to files",
     "corruption_names": "`all`, or a list of names, or text with commas",
+    "temperature_source": "a number above 0, or a file that `segbench temperature` wrote",
     "severities": "a number from 1 to 5, a list of them, or a range such as `1-5`",
     "titles": "a mapping of models to text",
     "arguments": "a mapping of models to mappings",

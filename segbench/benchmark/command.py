@@ -13,7 +13,7 @@ from segbench.files.settings import flags_of
 
 REPEATED = (
     *("limit", "groups", "replicates", "average_over", "errors", "error_border", "trimap", "surface", "size_strata"),
-    *("calibration", "corruptions", "severity", "channels_last", "compile", "graphs"),
+    *("calibration", "ood", "allow_fitted_split", "corruptions", "severity", "channels_last", "compile", "graphs"),
 )
 
 
@@ -26,6 +26,7 @@ def portable_command(suite: Suite, names: Sequence[str], dataset: Dataset) -> st
     parts += [f"--name {without_folder(name)}={shlex.quote(title)}" for name, title in suite.name.items()]
     parts += [f"--set {name}{'.' * bool(name)}{key}={value}" for name, given in suite.set.items() for key, value in given.items()]
     parts += [f"--map {Path(suite.map).name}"] if suite.map else []
+    parts += [f"--temperature {Path(suite.temperature).name}"] if suite.temperature else []
     parts += flags_of(Protocol(**suite.protocol)) + flags_of(suite, REPEATED)
     return " ".join(parts)
 

@@ -23,8 +23,9 @@ from segbench.errors import UsageError
 from segbench.evaluation.execution import Execution
 from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.protocol import Protocol
-from segbench.evaluation.run import Evaluation, Outcome, mapped, record_file, save_outcomes, timed_size
+from segbench.evaluation.run import Evaluation, Outcome, mapped, protocol_facts, record_file, save_outcomes, timed_size
 from segbench.evaluation.surviving import Survivors, first_lines
+from segbench.evaluation.tempering import tempered
 from segbench.files.atomic import require_writable
 from segbench.files.names import file_stem
 from segbench.files.remote import FILES
@@ -123,6 +124,10 @@ def load_job(suite: Suite, dataset: Dataset, device: torch.device) -> Job:
     if suite.map:
         rule = read_mapping(suite.map)
         segmenters = [mapped(segmenter, rule, dataset.labels) for segmenter in segmenters]
+    if suite.temperature is not None:
+        if not (suite.calibration or suite.ood):
+            raise UsageError("--temperature moves no class map, only confidence: add --calibration or --ood, or leave it out")
+        segmenters = tempered(segmenters, suite.temperature, dataset, protocol, fitted_split=suite.allow_fitted_split)
     return Job(suite, dataset, names, segmenters, protocol, execution)
 
 
@@ -150,7 +155,7 @@ def _planned(job: Job, segmenter: Segmenter) -> dict[str, str]:
     """The identity of a record that is not there yet."""
     arguments = json.loads(json.dumps(dict(segmenter.arguments), default=str))
     data = f"{job.dataset.title}, {len(job.dataset)} images"
-    return in_words(data, job.protocol.to_dict(), f"{segmenter.name} {arguments}", segmenter.weights_sha256)
+    return in_words(data, protocol_facts(job.protocol, segmenter), f"{segmenter.name} {arguments}", segmenter.weights_sha256)
 
 
 def _write(

@@ -92,6 +92,23 @@ def corruption_names(value: Any) -> tuple[str, ...]:
     return tuple(name for name in CORRUPTIONS if name in given)
 
 
+@takes({"type": ["string", "number"]})
+def temperature_source(value: Any) -> str:
+    """A temperature as text, or the name of a file of them.
+
+    :raises ValueError: it is a number that is no temperature, or no text.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        return text(value)
+    except TypeError:
+        raise ValueError(f"{value!r} is neither a temperature nor a file") from None
+    if isinstance(value, bool) or not 0 < number < float("inf"):
+        raise ValueError(f"a temperature is above 0 and finite, not {value!r}")
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
+
+
 _SEVERITY = {"type": "integer", "minimum": 1, "maximum": 5}
 
 
@@ -198,6 +215,14 @@ class Suite:
         None, Whole(2, 20), "Also say what is found of segments by their size: so many strata, cut at quantiles of the data set's segments."
     )
     calibration: bool = setting(False, Truth(), "Also say whether the softmax means what it says: ECE, Brier, NLL, AURC.")
+    ood: bool = setting(False, Truth(), "Also say whether anomalies are found by how unsure a network is: AP, AUROC, FPR95.")
+    temperature: str | None = setting(
+        None,
+        temperature_source,
+        "With --calibration or --ood: divide logits by this before the softmax; a file is of `segbench temperature`.",
+        metavar="T|FILE",
+    )
+    allow_fitted_split: bool = setting(False, Truth(), "With --temperature FILE: even on the split on which it was fitted.")
     corruptions: tuple[str, ...] = setting(
         (), corruption_names, "Also run on corrupted images: `all`, or names separated by commas.", metavar="all|NAME,...", write=",".join
     )
@@ -225,7 +250,8 @@ class Suite:
         from segbench.metrics.image_counts import Beside  # numpy
 
         errors, strata = self.error_border if self.errors else None, self.size_strata
-        return Beside(errors=errors, trimap=self.trimap, calibration=self.calibration, surface=self.surface, strata=strata)
+        of_network = {"calibration": self.calibration, "ood": self.ood}
+        return Beside(errors=errors, trimap=self.trimap, surface=self.surface, strata=strata, **of_network)
 
     @property
     def conditions(self) -> list[tuple[str, int]]:
@@ -278,8 +304,16 @@ def _relative_to(suite: Suite, folder: Path) -> Suite:
         suite,
         weights={name: folder / path for name, path in suite.weights.items()},
         data=None if suite.data is None else folder / suite.data,
+        temperature=suite.temperature if _is_number(suite.temperature) else str(folder / str(suite.temperature)),
         map=suite.map if suite.map in (None, BY_NAME) else str(folder / suite.map),
     )
+
+
+def _is_number(source: str | None) -> bool:
+    try:
+        return source is None or float(source) > 0
+    except ValueError:
+        return False
 
 
 def _presets() -> Any:

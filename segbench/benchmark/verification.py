@@ -27,10 +27,11 @@ from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import read_mapping
 from segbench.leaderboards.submission import contradictions
-from segbench.metrics.extras import EXTRAS
 from segbench.metrics.image_counts import Beside, Counted, Counting
 from segbench.models.adapters.base import sha256_of_files
 from segbench.models.loading import Wanted, load_models, wanted_models
+from segbench.models.segmenter import Segmenter
+from segbench.models.temperature import Temperature
 from segbench.models.weights import bundled
 from segbench.records.agreement import Agreement, agree_by_image, agree_in_total, machine_differs
 from segbench.records.per_image import images_file, read_per_image
@@ -104,7 +105,7 @@ def verify_run(
     (segmenter,) = load_models([wanted.name], dataset, found, device, titles=titles, arguments=arguments)
     if suite.map:
         segmenter = mapped(segmenter, read_mapping(suite.map), dataset.labels)
-    segmenter = execution.prepare(segmenter)
+    segmenter = _tempered_as(record, execution.prepare(segmenter))
     evaluation, results = (
         Evaluation([segmenter], part, protocol, execution, record.command, beside=_beside(record, part)),
         list[Evaluated](),
@@ -154,6 +155,24 @@ def _averaging_as(record: RunRecord, dataset: Dataset) -> Dataset:
     return replace(dataset, labels=dataset.labels.averaging(names))
 
 
+def _tempered_as(record: RunRecord, segmenter: Segmenter) -> Segmenter:
+    """The segmenter with the temperature of a record, which holds the number itself; as it is where that has none.
+
+    :raises RecordError: the record's signature names another.
+    """
+    if "temperature" not in record.protocol:
+        return segmenter
+    said = record.model.get("temperature")
+    try:
+        temperature = Temperature(float(said["value"]), said.get("fitted", {}))  # type: ignore[index, union-attr]
+        signature = temperature.signature
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordError(f"{record.name}: its temperature cannot be read ({error})") from error
+    if signature != record.protocol["temperature"]:
+        raise RecordError(f"{record.name}: its protocol says temperature {record.protocol['temperature']}, its model {signature}")
+    return replace(segmenter, temperature=temperature)
+
+
 def _beside(record: RunRecord, part: Dataset) -> Beside:
     options = _options(record, part)
     return Beside(**{each.name: options[each.name] for each in fields(Beside) if each.name in options})
@@ -162,7 +181,8 @@ def _beside(record: RunRecord, part: Dataset) -> Beside:
 def _options(record: RunRecord, part: Dataset) -> dict[str, Any]:
     """What would count the same again; without what only all images together say how to count, if these are not all."""
     whole = len(part) == record.dataset["images"]
-    return {name: option for name, option in record.options.items() if whole or EXTRAS[name].stack is None}
+    partly = [name for name, (extra, value) in record.counted.items() if extra.of_parts(value)]
+    return {name: option for name, option in record.options.items() if whole or name in partly}
 
 
 def _verified(path: Path, record: RunRecord, outcome: Outcome, check: Check) -> Verified:
@@ -195,7 +215,7 @@ def _false(path: Path, record: RunRecord, problems: Sequence[str], check: Check)
 def _other_protocol(record: RunRecord, protocol: Protocol) -> Iterator[str]:
     then, now = record.protocol, protocol.to_dict()
     for key in dict.fromkeys([*then, *now]):
-        if key != "map" and _plain(then.get(key)) != _plain(now.get(key)):
+        if key not in ("map", "temperature") and _plain(then.get(key)) != _plain(now.get(key)):
             yield f"its protocol says {key} {then.get(key)}, and its command runs {now.get(key)}"
 
 

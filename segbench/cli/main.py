@@ -25,10 +25,10 @@ from segbench.files.names import printable
 # Each command and where it is: only what is asked for is loaded.
 COMMANDS = {
     **dict.fromkeys(("run", "score", "merge", "pack"), "evaluation"),
-    **dict.fromkeys(("models", "check", "train", "weights", "export"), "networks"),
+    **dict.fromkeys(("models", "check", "train", "temperature", "weights", "export"), "networks"),
     "profile": "speed",
     **dict.fromkeys(
-        ("table", "compare", "worst", "errors", "calibration", "trimap", "surface", "shift", "corruptions", "means"), "results"
+        ("table", "compare", "worst", "errors", "calibration", "ood", "trimap", "surface", "shift", "corruptions", "means"), "results"
     ),
     **dict.fromkeys(("leaderboard", "submit", "schema", "view"), "results"),
     **dict.fromkeys(("verify", "publish"), "verification"),

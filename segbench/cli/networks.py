@@ -1,4 +1,4 @@
-"""Networks and their weights: `segbench models`, `check`, `train`, `weights`, `export`."""
+"""Networks and their weights: `segbench models`, `check`, `train`, `temperature`, `weights`, `export`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from typing import Any
 import click
 
 from segbench.benchmark.suite import Suite
-from segbench.cli.options import DEVICE_OPTION, FILE, PLACE, dataset_named, device_named, launched, number, options_of, set_option, size_in
+from segbench.cli.options import (
+    DEVICE_OPTION,
+    FILE,
+    PLACE,
+    QUIET_OPTION,
+    dataset_named,
+    device_named,
+    launched,
+    number,
+    options_of,
+    set_option,
+    size_in,
+)
+from segbench.evaluation.protocol import Protocol
+from segbench.files.settings import settings_of
 from segbench.training.recipe import Recipe, read_recipe
 
 
@@ -100,6 +114,30 @@ def train(model: str, dataset: str | None, data: Path | None, split: str | None,
         with ranks.one_first():
             train_set, validation = (dataset_named(dataset, data, each) for each in (split or "train", "val"))
         command.train_with_progress(start, command.Data(train_set, validation), recipe, out, device, routine, ranks)
+
+
+@click.command()
+@options_of(Suite, "models", "dataset", "data", "split")
+@options_of(Suite, "weights", "name", "set", multiple=True)
+@DEVICE_OPTION
+@options_of(Protocol)
+@options_of(Suite, "limit")
+@click.option("--out", type=FILE, default=Path("temperature.json"), help="The file to write.  [default: temperature.json]")
+@QUIET_OPTION
+def temperature(device: str, out: Path, quiet: bool, **flags: Any) -> None:
+    """Find the temperature at which the NLL of each model is the lowest on a split; `run --temperature FILE` divides logits by it."""
+    from segbench.benchmark.temperatures import find_temperatures
+    from segbench.console.temperature import print_temperatures
+    from segbench.console.terminal import be_quiet
+
+    flags["protocol"] = {name: value for name in settings_of(Protocol) if (value := flags.pop(name)) is not None}
+    suite = Suite().overridden(flags)
+    if not suite.models:
+        raise click.UsageError("no models: give --models NAMES (see `segbench models`)")
+    if quiet:
+        be_quiet()
+    dataset = dataset_named(suite.dataset, suite.data, suite.split)
+    print_temperatures(find_temperatures(suite, dataset, device_named(device), out))
 
 
 @click.group()

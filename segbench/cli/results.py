@@ -1,4 +1,4 @@
-"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `calibration`, `corruptions`, `means`, boards and more."""
+"""What is made of records: `segbench table`, `compare`, `worst`, `errors`, `calibration`, `ood`, `corruptions`, boards and more."""
 
 from __future__ import annotations
 
@@ -182,6 +182,21 @@ def shift(records: tuple[Path, ...], groups: str, against: str | None, draw: str
     from segbench.records.shift import Asked
 
     print_shift(records, Asked(groups, against, draw), per_class=per_class, as_json=as_json)
+
+
+@click.command()
+@click.argument("records", type=FOLDER, nargs=-1, required=True, metavar="RECORDS...")
+@click.option("--plot", type=FILE, help="Draw precision and recall, and ROC, of all records (.svg .png).")
+@click.option("--csv", "csv_file", type=FILE, help="Write a row for each model and score here.")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of tables; fractions.")
+def ood(records: tuple[Path, ...], plot: Path | None, csv_file: Path | None, as_json: bool) -> None:
+    """Say how well the networks of RECORDS (files, or folders that hold them) find what they do not know, by how unsure they are.
+
+    `run --ood` counts four scores of every pixel (max softmax, max logit, entropy, energy): AP, AUROC, and FPR at 95 % recall.
+    """
+    from segbench.console.ood import print_ood
+
+    print_ood(records, plot=plot, csv_file=csv_file, as_json=as_json)
 
 
 @click.command()

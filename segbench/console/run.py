@@ -9,6 +9,7 @@ from segbench.benchmark.events import Continued, Event, Finished, Loaded, Progre
 from segbench.console.calibration import print_calibration_of
 from segbench.console.corruptions import print_corrupted
 from segbench.console.errors import print_causes, print_strata, print_trimap
+from segbench.console.ood import print_ood_of
 from segbench.console.parts import draw_progress, print_continued, print_failures, print_shard
 from segbench.console.surface import print_surface_of
 from segbench.console.terminal import NOTE, console, table
@@ -96,6 +97,8 @@ def print_table(records: Sequence[RunRecord], profiles: Sequence[Profile], *, pe
             print_surface_of(record)
     if counted := [record for record in records if record.calibration]:
         print_calibration_of(counted)
+    if marked := [record for record in records if record.ood]:
+        print_ood_of(marked)
     show.print("scores in per cent; MACs and times at the images' size, batch 1; times belong to this machine", style="dim")
     for warning in warnings(records):
         console(stderr=True).print(f"warning: {warning}", markup=False, soft_wrap=True)

@@ -29,6 +29,11 @@ DATASETS = Registry(
         "mapillary_vistas_v12": "segbench.datasets.mapillary:mapillary_vistas_v12",
         "mapillary_vistas_v20": "segbench.datasets.mapillary:mapillary_vistas_v20",
         "bdd100k": "segbench.datasets.bdd100k:bdd100k",
+        "fishyscapes_lost_and_found": "segbench.datasets.fishyscapes:fishyscapes_lost_and_found",
+        "fishyscapes_static": "segbench.datasets.fishyscapes:fishyscapes_static",
+        "road_anomaly21": "segbench.datasets.segment_me_if_you_can:road_anomaly21",
+        "road_obstacle21": "segbench.datasets.segment_me_if_you_can:road_obstacle21",
+        "streethazards": "segbench.datasets.streethazards:streethazards",
     },
     "segbench.datasets",
     {

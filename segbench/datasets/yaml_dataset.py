@@ -11,6 +11,8 @@
     void:
       - {name: sky, ids: [23]}
     ignore: [0, 255, -1]                   # values that are not evaluated and need no name
+    anomaly: [254]                         # values of what no class is, which `run --ood` looks for
+    known: [253]                           # values of what is known, though of no class that is told: masks of anomalies hold such
     encoding: ids                          # of targets: ids, train-ids (positions, and 255 for void) or color
 
 ``images`` and ``targets`` at the top level are one split, ``val``. An image and a target belong together if the same text stands for their
@@ -35,10 +37,10 @@ from segbench.datasets.wildcards import matches, partners, wildcards
 from segbench.errors import DataError, ImageError
 from segbench.files.remote import locate
 from segbench.files.settings import one_of, text
-from segbench.files.yaml_schema import Key, each, named, plain, read_yaml, section
+from segbench.files.yaml_schema import Key, named, plain, read_yaml, section
 from segbench.images.label_maps import LabelMaps
 from segbench.labels.encodings import FOREIGN, Encoding, id_of_byte
-from segbench.labels.files import classes_reader, color, ids, label_reader, map_ids, read_label_space
+from segbench.labels.files import classes_reader, color, ids, label_reader, map_ids, read_label_space, void_reader
 from segbench.labels.space import LabelClass, LabelSpace, void_in_bytes
 from segbench.labels.tables import voc_color
 
@@ -189,6 +191,13 @@ def labels_of(name: str, said: Mapping[str, Any]) -> LabelSpace:
     :raises LabelError: two labels own one id or share a name.
     :raises ValueError: colours are missing or too few.
     """
+    marked = {key: said[key] for key in ("anomaly", "known") if key in said}
+    space = _own_labels(name, said)
+    return space.marking(**marked) if marked else space
+
+
+def _own_labels(name: str, said: Mapping[str, Any]) -> LabelSpace:
+    """The labels without what is said of anomalies."""
     if "labels" in said:
         return said["labels"]  # type: ignore[no-any-return]
     palette = said.get("palette")
@@ -224,8 +233,14 @@ LABEL_KEYS = {
         "The classes; names alone are the bytes 0, 1, ... in their order.",
     ),
     "palette": Key(plain(_palette), "a list of [red, green, blue]", "A colour for each class, where classes are names alone."),
-    "void": Key(each(label_reader(ids)), "a list of labels with ids", "Labels whose pixels are not evaluated."),
+    "void": Key(void_reader(ids), "a list of labels with ids", "Labels whose pixels are not evaluated."),
     "ignore": Key(plain(ids), "a whole number, or a list of them", "Label ids that are not evaluated and need no name."),
+    "anomaly": Key(plain(ids), "a whole number, or a list of them", "Label ids of anomalies, which `run --ood` looks for."),
+    "known": Key(
+        plain(ids),
+        "a whole number, or a list of them",
+        "Label ids of what is no anomaly, though the targets do not tell its class; mIoU leaves it out.",
+    ),
 }
 _IMAGES = Key(
     _TEXT, "a path with wildcards", "Where images are, e.g. `val/*.jpg`. Without images label maps can be scored, and models cannot run."

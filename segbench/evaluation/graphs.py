@@ -17,7 +17,8 @@ Inputs = tuple[Tensor, ...]
 Outputs = tuple[Tensor, ...]
 Work = Callable[..., Outputs]
 """Maps tensors on the device to (class map uint8[N, H, W], counts int64[N, 256, 256], largest magnitude float32[]), and where a network's
-confidence is counted float64[S] as :func:`segbench.kernels.confidence.count_confidence` gives it."""
+confidence is counted float64[S] as :func:`segbench.kernels.confidence.count_confidence` gives it, and where its scores of anomaly are
+int64[L] as :func:`segbench.kernels.anomaly.count_anomalies` gives them."""
 
 EAGER, REPLAYED = "eager", "replayed from a CUDA graph"
 PASSES_BEFORE = 2

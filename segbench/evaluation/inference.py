@@ -18,15 +18,17 @@ from segbench.datasets.base import Dataset, Sample, read_depth, read_photograph,
 from segbench.errors import DataError, ImageError, LabelError, ProtocolError, blaming
 from segbench.evaluation.graphs import Outputs, ReplayedPass
 from segbench.evaluation.memory import is_out_of_memory, out_of_memory
-from segbench.evaluation.multi_view import protocol_scores
+from segbench.evaluation.multi_view import Beneath, protocol_scores
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
 from segbench.evaluation.transfer import Array, download, pinned_room, upload
 from segbench.files.remote import read_ahead
 from segbench.images.corruptions.corrupting import corrupt
+from segbench.kernels.confidence_bins import length
 from segbench.labels.decoding import Decoding
 from segbench.metrics.calibration import Calibration
 from segbench.metrics.image_counts import NOTHING, Beside, Counting, ImageCounts
+from segbench.metrics.ood import Ood
 from segbench.metrics.pair_counts import PairCounts
 from segbench.models.finite import refuse_infinite_weights, refuse_unit_normalisation
 from segbench.models.outputs import refuse_infinite
@@ -91,7 +93,9 @@ def evaluate(
     for segmenter in segmenters:
         segmenter.network.eval()
         with blaming(segmenter.title):
-            _refuse_unfit(segmenter, dataset, protocol)
+            refuse_unfit(segmenter, dataset, protocol)
+            if beside.ood:
+                _refuse_unmarked(dataset)
             if beside.calibration:
                 _refuse_mapped(segmenter)
     if protocol.void == "masked":
@@ -99,7 +103,7 @@ def evaluate(
     with_depth = any("depth" in segmenter.inputs for segmenter in segmenters)
     device = segmenters[0].device
     workers = decoders(device)
-    read = partial(_read, dataset=dataset, with_depth=with_depth, device=device)
+    read = partial(read_sample, dataset=dataset, with_depth=with_depth, device=device)
     depth = ("depth",) if with_depth else ()
     ahead = read_ahead(dataset.samples, lambda s: (s.image, s.target, *(s.extras.get(kind) for kind in depth)))
     reads = map_ordered(read, dataset.samples if ahead is None else ahead, workers=workers, ahead=2 * workers)
@@ -123,7 +127,7 @@ def counting_of(segmenter: Segmenter, dataset: Dataset, beside: Beside = NOTHING
     return Counting(Decoding.of_network(dataset.labels, segmenter.mapping), segments=dataset.segments, **vars(beside))
 
 
-def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> None:
+def refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> None:
     """Check that a segmenter can run on a dataset under a protocol.
 
     :raises LabelError, DataError, ProtocolError, NetworkError: it cannot.
@@ -141,10 +145,25 @@ def _refuse_unfit(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) ->
         )
     if unknown := set(segmenter.inputs) - {"rgb", "depth"}:
         raise DataError(f"model {segmenter.name!r} needs {' and '.join(sorted(unknown))}, which no dataset gives")
+    if segmenter.temperature:
+        refuse_without_logits(segmenter, protocol)
     refuse_infinite_weights(segmenter)
     refuse_unit_normalisation(segmenter)
     if protocol.precision == "tf32" and segmenter.device.type != "cuda":
         raise ProtocolError(f"tf32 is an arithmetic of CUDA devices, and the models are on {segmenter.device.type}; leave out --precision")
+
+
+def refuse_without_logits(segmenter: Segmenter, protocol: Protocol) -> None:
+    """Check that a network's class map is the argmax of logits, so that a temperature means something and moves no pixel.
+
+    :raises ProtocolError: it is the argmax of probabilities.
+    """
+    if segmenter.probabilities:
+        raise ProtocolError(f"model {segmenter.name!r} gives probabilities, and a temperature is for logits; leave it out")
+    if len(protocol.views) > 1 or protocol.post != "none":
+        raise ProtocolError(
+            "a temperature is for logits, and --scales, --flip and --post dense-crf average probabilities; leave out these or it"
+        )
 
 
 def _refuse_mapped(segmenter: Segmenter) -> None:
@@ -156,6 +175,18 @@ def _refuse_mapped(segmenter: Segmenter) -> None:
         raise LabelError(
             f"model {segmenter.name!r} has classes of its own, and the confidence of a class that is mapped is not defined; "
             "leave out --calibration, or run models that know the dataset's classes"
+        )
+
+
+def _refuse_unmarked(dataset: Dataset) -> None:
+    """Check that the targets tell anomalies.
+
+    :raises LabelError: they do not.
+    """
+    if not dataset.labels.marks_anomalies:
+        raise LabelError(
+            f"the label space {dataset.labels.name!r} of {dataset.title} marks no anomalies, so --ood finds none; leave it out, "
+            "or say in a YAML file of your own data which ids are anomalies: `anomaly: [254]`"
         )
 
 
@@ -172,10 +203,16 @@ def _counts_of(
             refuse_infinite(own, segmenter.name, sample.id, hint)
     tables = found[:, :PAIRS].reshape(-1, 256, 256)
     counts = [_counts(sample, *each) for each in zip(segmenters, countings, tables, strict=True)]
-    if not countings[0].calibration:
-        return counts
     sums = found[:, PAIRS + 1 :].copy().view(np.float64)
-    return [replace(each, calibration=Calibration(own)) for each, own in zip(counts, sums, strict=True)]
+    return [_with_sums(*each) for each in zip(segmenters, countings, counts, sums, strict=True)]
+
+
+def _with_sums(segmenter: Segmenter, counting: Counting, counts: ImageCounts, sums: NDArray[np.float64]) -> ImageCounts:
+    """The counts, with what was counted beneath the class map; ``sums`` are its numbers one after the other."""
+    if counting.calibration:
+        confidence, sums = np.split(sums, [length(len(segmenter.labels.classes))])
+        counts = replace(counts, calibration=Calibration(confidence))
+    return replace(counts, ood=Ood.of_image(sums.astype(np.int64))) if counting.ood else counts
 
 
 def _counts(sample: Sample, segmenter: Segmenter, counting: Counting, counts: NDArray[np.int64]) -> ImageCounts:
@@ -206,14 +243,20 @@ def decoders(device: torch.device) -> int:
 
 def pass_of(segmenter: Segmenter, protocol: Protocol, counting: Counting | None = None, *, graphs: bool) -> ReplayedPass:
     """A segmenter's pass from (images, targets[, depth]) to class maps and counts."""
-    confidence_of: Tensor | None = None
-    if counting is not None and counting.calibration:
-        confidence_of = torch.from_numpy(counting.decoding.target_index.astype(np.int32)).to(segmenter.device)
+    beneath = Beneath() if counting is None else _beneath(segmenter, counting)
 
     def work(images: Tensor, targets: Tensor, depth: Tensor | None = None) -> Outputs:
-        return protocol_scores(segmenter, images, depth, protocol).counts(targets, confidence_of)
+        return protocol_scores(segmenter, images, depth, protocol).counts(targets, beneath)
 
     return ReplayedPass(work, "" if graphs and protocol.post == "none" else "not asked for")
+
+
+def _beneath(segmenter: Segmenter, counting: Counting) -> Beneath:
+    """What is counted of a segmenter's scores, with its tables on the segmenter's device."""
+    decoding, device = counting.decoding, segmenter.device
+    confidence_of = torch.from_numpy(decoding.target_index.astype(np.int32)).to(device) if counting.calibration else None
+    role_of = torch.from_numpy(np.array(decoding.target_labels.role_of_id)).to(device) if counting.ood else None
+    return Beneath(confidence_of, role_of, segmenter.temperature.value if segmenter.temperature else 1.0)
 
 
 def _without_void(segmenter: Segmenter) -> Segmenter:
@@ -228,8 +271,8 @@ def _without_void(segmenter: Segmenter) -> Segmenter:
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
-    """``take()`` gives image, target and depth as batches of one on the device."""
+class Uploaded:
+    """A sample whose files were read. ``take()`` gives image, target and depth as batches of one on the device."""
 
     sample: Sample
     take: Callable[[], list[Tensor | None]]
@@ -256,7 +299,7 @@ class _Pass:
 
 
 @torch.inference_mode()
-def _run(passes: Sequence[_Pass], read: _Read, keep: bool) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
+def _run(passes: Sequence[_Pass], read: Uploaded, keep: bool) -> tuple[Callable[[], Array], list[Callable[[], Array]], list[str]]:
     """Start every network on a sample.
 
     Returns what waits for int64[models, 65537], the counts and behind them the bits of the largest magnitude as a float64, and of what was
@@ -280,7 +323,11 @@ def _delayed(items: Iterable[Item], by: int) -> Iterator[Item]:
     yield from waiting
 
 
-def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.device) -> _Read:
+def read_sample(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.device) -> Uploaded:
+    """A sample's image, target and depth, on their way to the device.
+
+    :raises DataError: they cannot be read, or differ in size.
+    """
     try:
         image, target = read_photograph(sample, pinned_room(device)), dataset.read_target(sample)
     except ImageError as error:
@@ -294,4 +341,4 @@ def _read(sample: Sample, dataset: Dataset, with_depth: bool, device: torch.devi
             way_out="segbench scores at the target's own size and never resizes a target",
         )
     depth = read_depth(dataset, sample, target.shape) if with_depth else None
-    return _Read(sample, upload((image, target, depth), device))
+    return Uploaded(sample, upload((image, target, depth), device))

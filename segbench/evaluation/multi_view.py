@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,14 +20,36 @@ from torch.nn import functional as F
 
 from segbench.evaluation.parsing import Size
 from segbench.evaluation.protocol import Protocol, window_starts
+from segbench.kernels.anomaly import count_anomalies
 from segbench.kernels.bilinear import Grid
 from segbench.kernels.confidence import count_confidence
+from segbench.kernels.tempered import count_tempered
 from segbench.kernels.upsampling import count_enlarged, enlarged_classes, enlarged_logits
 from segbench.models.outputs import largest_magnitude
 from segbench.models.segmenter import Segmenter, covered_size, forward, logits_at
 
 LARGE = 1 << 28
 """Logits of an image from which on windows are counted band by band: 1 GB of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Beneath:
+    """What is counted of the scores that lie beneath a class map, beside its pairs, in this order.
+
+    ``confidence_of`` int32[256], the class index of each target byte, if confidence is counted
+    (:func:`segbench.kernels.confidence.count_confidence`: float64[S]); ``role_of`` uint8[256], what each target byte is, if scores of
+    anomaly are (:func:`segbench.kernels.anomaly.count_anomalies`: int64[L]). ``temperature``: what logits are divided by for both.
+    ``inverses`` float32[G]: instead of confidence the NLL under several inverse temperatures
+    (:func:`segbench.kernels.tempered.count_tempered`: float64[1 + 3 G]).
+    """
+
+    confidence_of: Tensor | None = None
+    role_of: Tensor | None = None
+    temperature: float = 1.0
+    inverses: Tensor | None = None
+
+
+CLASS_MAP_ALONE = Beneath()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +71,23 @@ class Scores:
         """uint8[N, H, W] class indices. Ties go to the lower index."""
         return enlarged_classes(self.values, self.enlarged, self.size, self.grid)
 
-    def counts(self, targets: Tensor, confidence_of: Tensor | None = None) -> tuple[Tensor, ...]:
+    def counts(self, targets: Tensor, beneath: Beneath = CLASS_MAP_ALONE) -> tuple[Tensor, ...]:
         """The class map, int64[N, 256, 256] pairs with ``targets`` uint8[N, H, W] of the same size, and the largest magnitude.
 
-        :param confidence_of: int32[256], the class index of each target byte, if confidence is counted: float64[S] comes behind the others
-            (:func:`segbench.kernels.confidence.count_confidence`).
+        Behind them comes what is counted ``beneath``.
         """
         classes, counts = count_enlarged(self.values, self.enlarged, targets, self.grid)
-        if confidence_of is None:
-            return classes, counts, self.largest
-        how = (self.enlarged, (classes, targets), confidence_of, self.grid)
-        return classes, counts, self.largest, count_confidence(self.values, *how, probabilities=self.probabilities)
+        more = list[Tensor]()
+        kind: dict[str, Any] = {"probabilities": self.probabilities, "temperature": beneath.temperature}
+        if beneath.inverses is not None and beneath.confidence_of is not None:
+            indices = beneath.confidence_of[targets.int()]
+            more.append(count_tempered(self.values, self.enlarged, indices, beneath.inverses, self.grid))
+        elif beneath.confidence_of is not None:
+            how = (self.enlarged, (classes, targets), beneath.confidence_of, self.grid)
+            more.append(count_confidence(self.values, *how, **kind))
+        if beneath.role_of is not None:
+            more.append(count_anomalies(self.values, self.enlarged, beneath.role_of[targets.int()], self.grid, **kind))
+        return classes, counts, self.largest, *more
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +106,13 @@ class BandedScores:
         """uint8[N, H, W] class indices. Ties go to the lower index."""
         return torch.cat([enlarged_classes(band, (band.shape[2], band.shape[3])) for band, _ in self._bands()], dim=1)
 
-    def counts(self, targets: Tensor, confidence_of: Tensor | None = None) -> tuple[Tensor, ...]:
+    def counts(self, targets: Tensor, beneath: Beneath = CLASS_MAP_ALONE) -> tuple[Tensor, ...]:
         """As :meth:`Scores.counts`."""
         found = list[tuple[Tensor, ...]]()
         for band, top in self._bands():
             size = (band.shape[2], band.shape[3])
             scores = Scores(band, largest_magnitude(band), size, size, probabilities=self.segmenter.probabilities)
-            found.append(scores.counts(targets[:, top : top + size[0]].contiguous(), confidence_of))
+            found.append(scores.counts(targets[:, top : top + size[0]].contiguous(), beneath))
         classes, counts, largest, *more = zip(*found, strict=True)
         sums = [torch.stack(each).sum(dim=0) for each in (counts, *more)]
         return torch.cat(classes, dim=1), sums[0], torch.stack(largest).amax(), *sums[1:]

@@ -93,8 +93,11 @@ class Evaluation:
         models: list[dict[str, Any]] = [
             {
                 "name": segmenter.title,
-                "network": {"name": segmenter.name, "arguments": dict(segmenter.arguments), **network_facts(segmenter)},
-                "protocol": self.protocol.to_dict(),
+                "network": {
+                    **{"name": segmenter.name, "arguments": dict(segmenter.arguments), **network_facts(segmenter)},
+                    **({"temperature": segmenter.temperature.value} if segmenter.temperature else {}),
+                },
+                "protocol": protocol_facts(self.protocol, segmenter),
                 "counting": self.counting(segmenter).to_dict(),
             }
             for segmenter in self.segmenters
@@ -129,7 +132,7 @@ class Evaluation:
         segmenter = self.segmenters[position]
         counted = Counted.of(self.counting(segmenter), ((result.sample.id, result.counts[position]) for result in results))
         passes = Counter(result.passes[position] for result in results if result.passes)
-        facts = {"model": self.model(position), "protocol": self.protocol.to_dict()}
+        facts = {"model": self.model(position), "protocol": protocol_facts(self.protocol, segmenter)}
         machine = machine_facts(segmenter, self.execution, passes)
         record = RunRecord.of(counted, self.dataset, **facts, machine=machine, command=self.command, draws=self.draws)
         return Outcome(record, counted)
@@ -163,6 +166,12 @@ def run(
         results = list(resumed(journal, dataset, evaluation.evaluate))
     results = in_order(results, dataset)
     return [evaluation.outcome(position, results) for position in range(len(segmenters))]
+
+
+def protocol_facts(protocol: Protocol, segmenter: Segmenter) -> dict[str, Any]:
+    """What a record says of how a network was run; the temperature of its logits too, if it has one, for its confidence follows from it."""
+    temperature = segmenter.temperature
+    return protocol.to_dict() | ({"temperature": temperature.signature} if temperature else {})
 
 
 def machine_facts(segmenter: Segmenter, execution: Execution, passes: Mapping[str, int]) -> dict[str, Any]:

@@ -31,7 +31,14 @@ ROWS_PER_PIECE = 64  # whatever the threads: sums are rounded in the same order
 
 
 def count_confidence(
-    logits: Tensor, enlarged: Size, maps: tuple[Tensor, Tensor], table: Tensor, grid: Grid = "half_pixel", *, probabilities: bool = False
+    logits: Tensor,
+    enlarged: Size,
+    maps: tuple[Tensor, Tensor],
+    table: Tensor,
+    grid: Grid = "half_pixel",
+    *,
+    probabilities: bool = False,
+    temperature: float = 1.0,
 ) -> Tensor:
     """float64[S] on the logits' device, of all images together.
 
@@ -40,20 +47,26 @@ def count_confidence(
     :param maps: class maps and targets, uint8[N, H, W] of the same size, not larger than ``enlarged``.
     :param table: int32[256]: the class index of each target byte; C or more is not evaluated.
     :param probabilities: whether the logits are probabilities.
+    :param temperature: what logits are divided by before the softmax; probabilities have none.
     """
     classes, targets = maps
     indices = table[targets.int()]
     if logits.device.type != "cpu":
-        return count_with_torch(logits, enlarged, (classes, indices), grid, probabilities=probabilities)
+        return count_with_torch(logits, enlarged, (classes, indices), grid, probabilities=probabilities, temperature=temperature)
     planes, preds, wanted = logits.detach().float().contiguous().numpy(), classes.contiguous().numpy(), indices.contiguous().numpy()
     total = np.zeros(length(planes.shape[1]))
     for image in zip(planes, preds, wanted, strict=True):
-        total += _count_image(*image, enlarged, grid, probabilities)
+        total += _count_image(*image, enlarged, grid, (probabilities, 1 / temperature))
     return torch.from_numpy(total)
 
 
 def _count_image(
-    planes: NDArray[np.float32], pred: NDArray[np.uint8], target: NDArray[np.int32], enlarged: Size, grid: Grid, probabilities: bool
+    planes: NDArray[np.float32],
+    pred: NDArray[np.uint8],
+    target: NDArray[np.int32],
+    enlarged: Size,
+    grid: Grid,
+    how: tuple[bool, float],
 ) -> NDArray[np.float64]:
     from segbench.kernels.confidence_rows import count_confidence_rows  # numba: only where it is asked for
 
@@ -63,7 +76,7 @@ def _count_image(
 
     def work(piece: tuple[int, int]) -> NDArray[np.float64]:
         sums = np.zeros(length(len(planes)))
-        count_confidence_rows(planes, *vertical, *horizontal, pred, target, probabilities, 1.0, *piece, sums)
+        count_confidence_rows(planes, *vertical, *horizontal, pred, target, *how, *piece, sums)
         return sums
 
     height = len(pred)
@@ -72,7 +85,13 @@ def _count_image(
 
 
 def count_with_torch(
-    logits: Tensor, enlarged: Size, maps: tuple[Tensor, Tensor], grid: Grid = "half_pixel", *, probabilities: bool = False
+    logits: Tensor,
+    enlarged: Size,
+    maps: tuple[Tensor, Tensor],
+    grid: Grid = "half_pixel",
+    *,
+    probabilities: bool = False,
+    temperature: float = 1.0,
 ) -> Tensor:
     """The same on any device, with full-size probabilities, and nothing that makes the host wait; ``maps`` hold target indices int32.
 
@@ -86,7 +105,7 @@ def count_with_torch(
         p = scores / scores.sum(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
         logs = p.clamp(min=2.0**-23).log()
     else:
-        logs = scores.log_softmax(1)
+        logs = (scores / temperature).log_softmax(1)
         p = logs.exp()
     used = (indices < number).double()
     target, pred = indices.clamp(max=number - 1).long()[:, None], classes.long()[:, None]

@@ -2,8 +2,6 @@
 
 A row of the enlarged logits is worked on in chunks of 64 pixels that stay in the first cache. Loops over a chunk have no branches, so
 that LLVM makes blocks of them; what has branches is left to the few classes of which a chunk has more than a bin's width.
-
-The exponential is computed here, for numba calls that of C one number at a time: 2^n times a polynomial of degree six, good to 2^-23.
 """
 
 from __future__ import annotations
@@ -16,22 +14,17 @@ from numpy.typing import NDArray
 
 from segbench.kernels.compiling import kernel
 from segbench.kernels.confidence_bins import BINS, FINE, FINE_OCTAVES, FINE_PARTS, OCTAVES, OF_BINS, OF_CLASSES, OF_STEPS, PARTS, STEPS
+from segbench.kernels.enlarged_rows import CHUNK, exponential, mix_rows, spread_chunk
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 
-CHUNK = 64
-"""Pixels; the product of so many sums of up to 256 exponentials is no more than a float64 holds."""
 SMALLEST = np.float32(2.0**-23)
 """Probabilities of a network that gives probabilities are not taken for smaller in the NLL; those of a softmax need no such bound."""
 
-_LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
-_THRESHOLD, _HALF, _ONE, _ZERO = np.float32(1 / BINS), np.float32(0.5), np.float32(1), np.float32(0)
-_P = tuple(np.float32(1 / math.factorial(n)) for n in range(7))
-_P0, _P1, _P2, _P3, _P4, _P5, _P6 = _P
-_LOWEST = np.float32(-87)
+_THRESHOLD, _ONE, _ZERO = np.float32(1 / BINS), np.float32(1), np.float32(0)
 
 
 @kernel
@@ -69,23 +62,11 @@ def count_confidence_rows(
     factor = np.float32(scale)
     for y in range(first, last):
         u0, u1 = np.float32(row_weight[y] * factor), np.float32(row_next_weight[y] * factor)
-        for label in range(count):
-            above, below, row = logits[label, row_before[y]], logits[label, row_after[y]], mixed[label]
-            for x in range(row.size):
-                row[x] = above[x] * u0 + below[x] * u1
+        mix_rows(logits, row_before[y], row_after[y], u0, u1, mixed)
         low[:] = 0
         for start in range(0, width, CHUNK):
             size = min(CHUNK, width - start)
-            for label in range(count):
-                row, value = mixed[label], values[label]
-                if step == 0:
-                    for x in range(size):
-                        value[x] = row[start + x]
-                else:
-                    for x in range(size):
-                        at = before[start + x]
-                        after = min(at + 1, row.size - 1)
-                        value[x] = row[at] * weight[start + x] + row[after] * next_weight[start + x]
+            spread_chunk(mixed, step, before, weight, next_weight, start, size, values)
             _count_chunk(values, low, size, classes[y, start : start + size], targets[y, start : start + size], probabilities, sums)
         for label in range(count):
             sums[OF_CLASSES + 2 * BINS * label] += low[label].sum()
@@ -124,7 +105,7 @@ def _count_chunk(values: Floats, low: Floats, size: int, preds: Bytes, targets: 
             for x in range(size):
                 difference = value[x] - largest[x]
                 at_target[x] = difference if target[x] == label else at_target[x]
-                value[x] = _exponential(difference)
+                value[x] = exponential(difference)
         for x in range(size):
             total[x] += value[x]
             rest[x] += _ZERO if pred[x] == label else value[x]
@@ -209,15 +190,3 @@ def _step(q: Any) -> Any:
     if octave < FINE_OCTAVES:
         return FINE + (FINE_OCTAVES - 1 - octave) * FINE_PARTS + ((bits >> 17) & 63)
     return (OCTAVES - 1 - octave) * PARTS + ((bits >> 19) & 15)
-
-
-@kernel
-def _exponential(x: Any) -> Any:
-    """Of a float32 that is 0 or less; below -87, where floats end, that of -87."""
-    x = x if x > _LOWEST else _LOWEST
-    whole = np.int32(x * _LOG2_E - _HALF)
-    n = np.float32(whole)
-    r = x - n * _LN2_HIGH
-    r = r - n * _LN2_LOW
-    series = _P0 + r * (_P1 + r * (_P2 + r * (_P3 + r * (_P4 + r * (_P5 + r * _P6)))))
-    return series * np.int32((whole + np.int32(127)) << np.int32(23)).view(np.float32)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from segbench.errors import DataError
-from segbench.files.settings import Truth, text
+from segbench.files.settings import Truth, one_of, text
 from segbench.files.yaml_schema import Key, Reader, each, plain, read_yaml, section
 from segbench.labels.space import WORDS, LabelSpace
 
@@ -24,10 +25,12 @@ def read_label_space(path: Path) -> LabelSpace:
     return space
 
 
-def label_reader(read_ids: Callable[[Any], list[int]]) -> Reader:
+def label_reader(read_ids: Callable[[Any], list[int]], more: Mapping[str, Key] = MappingProxyType({})) -> Reader:
     """A reader of a label: a mapping of its name, its ids and how it is drawn, or its name alone."""
     whole = section(
-        "label", label_keys(read_ids), lambda entry: _named({("ids" if key == "id" else key): value for key, value in entry.items()})
+        "label",
+        label_keys(read_ids) | dict(more),
+        lambda entry: _named({("ids" if key == "id" else key): value for key, value in entry.items()}),
     )
 
     def read(node: Any, problems: list[str]) -> Any:
@@ -49,6 +52,12 @@ def label_keys(read_ids: Callable[[Any], list[int]]) -> dict[str, Key]:
         "category": Key(plain(text), "text", "The group of classes that it belongs to; category IoU is printed where there are groups."),
         "has_instances": Key(plain(Truth()), "true or false", "Whether instance maps tell its objects apart (for iIoU)."),
     }
+
+
+def void_reader(read_ids: Callable[[Any], list[int]]) -> Reader:
+    """A reader of a list of labels of void, which may say what they are where anomalies are looked for."""
+    role = Key(plain(one_of("anomaly", "known")), "`anomaly` or `known`", "What its pixels are to `run --ood`. Default: left out.")
+    return each(label_reader(read_ids, {"role": role}))
 
 
 def classes_reader(label: Reader) -> Reader:
@@ -115,5 +124,5 @@ def _named(entry: dict[str, Any]) -> dict[str, Any]:
 SPACE_KEYS = {
     "name": Key(plain(str), "text", "What records call the label space. Default: `custom`."),
     "classes": Key(classes_reader(label_reader(ids)), "a list of labels", "The classes that are scored. Required."),
-    "void": Key(each(label_reader(ids)), "a list of labels with ids", "Labels whose pixels are not evaluated."),
+    "void": Key(void_reader(ids), "a list of labels with ids", "Labels whose pixels are not evaluated."),
 }

@@ -28,6 +28,12 @@ MAX_CLASSES = 254
 MAX_WIDE_CLASSES = 16_384
 """Classes of maps with 16 bits a pixel: the confusion matrix of all images together is held whole, and takes 2 GB then."""
 
+KNOWN, ANOMALY, LEFT_OUT = 0, 1, 2
+"""Entries of :attr:`LabelSpace.role_of_id`."""
+
+ROLES = {"known": KNOWN, "anomaly": ANOMALY, "": LEFT_OUT}
+"""What a void label may be where anomalies are looked for."""
+
 BYTES, WORDS = 256, 65_536
 """How many values a pixel of 8, and of 16 bits can have: the ``levels`` of a label space."""
 
@@ -39,6 +45,8 @@ class LabelClass:
     ``ids`` may hold ids outside 0..255 (Cityscapes' license plate is -1): they own no byte, and only wider files can hold them.
     ``other_colors`` are those that other tools draw it in. ``own_color``: the colour is the label's own, and not one that was made up.
     ``averaged``: whether means over classes hold it; its pixels count as errors of the others in any case.
+    ``role``: of a void label, what its pixels are where anomalies are looked for: ``anomaly``; ``known``, which is of one of the classes,
+    though the target does not say of which; or nothing, and they are left out. Pixels of classes are known.
 
     >>> import segbench
     >>> car = segbench.LabelClass("car", ids=(26,), color=(0, 0, 142), category="vehicle", has_instances=True)
@@ -54,6 +62,7 @@ class LabelClass:
     other_colors: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
     own_color: bool = field(default=True, compare=False)
     averaged: bool = True
+    role: str = ""
 
     @property
     def byte_ids(self) -> tuple[int, ...]:
@@ -90,6 +99,8 @@ class LabelSpace:
         for label in self.classes:
             if not self.ids_of(label):
                 raise LabelError(f"class {label.name!r} of label space {self.name!r} has no id in 0..{self.levels - 1}")
+        if wrong := [label.name for label in self.labels if label.role not in ROLES or (label.role and label in self.classes)]:
+            raise LabelError(f"label space {self.name!r}: the role of a label of void is known or anomaly, and classes have none: {wrong}")
         if not any(label.averaged for label in self.classes):
             raise LabelError(f"label space {self.name!r} leaves every class out of the mean")
 
@@ -154,6 +165,37 @@ class LabelSpace:
         return table
 
     @cached_property
+    def role_of_id(self) -> NDArray[Any]:
+        """Label id to :data:`KNOWN` (of a class, or of void that is known), :data:`ANOMALY` or :data:`LEFT_OUT`, uint8."""
+        table = np.full(self.levels, LEFT_OUT, np.uint8)
+        for label in self.labels:
+            table[list(self.ids_of(label))] = KNOWN if label in self.classes else ROLES[label.role]
+        table.flags.writeable = False
+        return table
+
+    @property
+    def marks_anomalies(self) -> bool:
+        """Whether there is an id for anomalies."""
+        return any(label.role == "anomaly" for label in self.void)
+
+    def marking(self, *, anomaly: Iterable[int] = (), known: Iterable[int] = ()) -> LabelSpace:
+        """The same classes, where these ids are anomalies, and those are known though of no class that is told.
+
+        Ids that void owned change their owner.
+
+        :raises LabelError: an id belongs to a class or is given twice, or void has a label of this name already.
+        """
+        ids = {"anomaly": tuple(anomaly), "known": tuple(known)}
+        taken = {*ids["anomaly"], *ids["known"]}
+        if of_classes := sorted(taken & {i for label in self.classes for i in label.ids}):
+            raise LabelError(
+                f"the ids {of_classes} belong to classes of {self.name!r}, so they are neither anomalies nor known beside them"
+            )
+        rest = (replace(label, ids=tuple(i for i in label.ids if i not in taken)) for label in self.void)
+        marked = (LabelClass(name, own, _MARKED[name], own_color=False, role=name) for name, own in ids.items() if own)
+        return replace(self, void=(*(label for label in rest if label.ids), *marked))
+
+    @cached_property
     def id_of_index(self) -> NDArray[Any]:
         """Class index to the first of the class's ids: uint8[C], or uint16[C] of wide maps."""
         table = np.array([self.ids_of(label)[0] for label in self.classes], np.uint16 if self.wide else np.uint8)
@@ -200,6 +242,8 @@ class LabelSpace:
                 entry["has_instances"] = True
             if not label.averaged:
                 entry["averaged"] = False
+            if label.role:
+                entry["role"] = label.role
             return entry
 
         return {"name": self.name, "classes": [plain(c) for c in self.classes], "void": [plain(c) for c in self.void]}
@@ -209,7 +253,7 @@ class LabelSpace:
         """Read a label space from plain data (a record, a weights file or a YAML file).
 
         ``classes`` and ``void`` are lists of mappings with ``name``, ``ids`` (or ``id``), and optionally ``color`` (R, G, B),
-        ``category``, ``has_instances`` and ``averaged``. A class without ids owns its position in the list.
+        ``category``, ``has_instances`` and ``averaged``; void may have a ``role``. A class without ids owns its position in the list.
 
         :raises LabelError: a key is missing or unknown, or a value has the wrong type.
         """
@@ -222,6 +266,9 @@ class LabelSpace:
         classes = tuple(_label(entry, index, data) for index, entry in enumerate(data["classes"]))
         void = tuple(_label(entry, None, data) for entry in data.get("void") or ())
         return cls(name=str(data.get("name", "custom")), classes=classes, void=void_in_bytes(classes, void))
+
+
+_MARKED = {"anomaly": (255, 102, 0), "known": (90, 90, 90)}
 
 
 def _repeated(values: Iterable[Any]) -> list[Any]:
@@ -257,7 +304,7 @@ def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelC
         entry = {"name": entry}
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise LabelError(f"{where} has no name")
-    if unknown := sorted(set(entry) - {"name", "id", "ids", "color", "category", "has_instances", "averaged"}):
+    if unknown := sorted(set(entry) - {"name", "id", "ids", "color", "category", "has_instances", "averaged", "role"}):
         raise LabelError(f"{where} has unknown keys {unknown}")
     ids = entry.get("ids", [entry["id"]] if "id" in entry else None)
     if ids is None:
@@ -280,4 +327,5 @@ def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelC
         bool(entry.get("has_instances", False)),
         own_color="color" in entry,
         averaged=bool(entry.get("averaged", True)),
+        role=str(entry.get("role", "")),
     )

@@ -87,6 +87,7 @@ def read_boards(root: Path | str, unreadable: list[str] | None = None) -> list[B
     raise_unreadable(problems and [*problems, *(unreadable or ())])
     boards = [board for board in boards if board.measured or board.profiles or board.reported or board.rules.written]
     if not boards:
+        raise_unreadable(unreadable or ())
         way_out = f"make some: segbench run --models NAMES --out {root / 'BOARD'}"
         raise DataError(f"{root}: no records/*.json here or one folder down", way_out=way_out)
     return boards

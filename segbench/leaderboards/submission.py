@@ -91,6 +91,8 @@ def _of_file(path: Path, record: RunRecord) -> Iterator[str]:
 
 
 def _of_rules(record: RunRecord, rules: Rules) -> Iterator[str]:
+    if not record.confusion.counts.any():
+        yield "no pixel of a class was evaluated, so it has no mIoU to be compared by"
     if rules.closed:
         yield f"this board takes no records: {rules.closed}"
     data = record.dataset

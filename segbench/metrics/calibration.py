@@ -5,7 +5,7 @@ ends::
 
     ece             sum_B |sum of p(y) - hits| / N                over the bins of p(y): Guo et al. (2017)
     class_ece       sum_B |sum of p(c) - pixels of c| / N         of a class c, over the bins of p(c)
-    classwise_ece   the mean of it over all classes               Kull et al. (2019); Nixon et al. (2019) call it static
+    classwise_ece   the mean of it over the classes of means      Kull et al. (2019); Nixon et al. (2019) call it static
     brier           mean of sum_c (p(c) - [c = t])^2              0 to 2: Brier (1950)
     nll             mean of -log p(t)                             natural logarithm
     aurc            mean over k of (wrong among the k surest pixels) / k: Geifman et al. (2019)
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from segbench.kernels.confidence_bins import BINS, OF_BINS, OF_CLASSES, OF_STEPS, STEPS, length
 from segbench.metrics.confusion import require_exact
-from segbench.metrics.statistic import Floats, Statistic, Sums, divide
+from segbench.metrics.statistic import Floats, Statistic, Sums, divide, harmonic
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,12 @@ class Calibration:
 
     @property
     def scores(self) -> dict[str, Floats]:
-        """Every score: float64[], of classes float64[C]; NaN where no pixel was evaluated."""
-        return {name: values[..., 0] for name, values in _scores_of(self.numbers[:, None]).items()}
+        """Every score: float64[], of classes float64[C]; NaN where no pixel was evaluated. Means are over all classes."""
+        return self.scores_over(range(len(self.of_classes)))
+
+    def scores_over(self, averaged: Sequence[int]) -> dict[str, Floats]:
+        """The same, where the mean over classes holds these class indices."""
+        return {name: values[..., 0] for name, values in _scores_of(self.numbers[:, None], averaged).items()}
 
     @classmethod
     def total(cls, parts: Sequence[Calibration]) -> Calibration:
@@ -130,12 +134,12 @@ def _sums(counted: NDArray[Any]) -> Floats:
     return np.asarray(counted.reshape(len(counted), -1), np.float64)
 
 
-def _scores(_: Sums, sums: Floats) -> dict[str, Floats]:
-    return _scores_of(sums)
+def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
+    return _scores_of(sums, pairs.labels.averaged)
 
 
-def _scores_of(sums: Floats) -> dict[str, Floats]:
-    """Of sums float64[S, R]."""
+def _scores_of(sums: Floats, averaged: Sequence[int]) -> dict[str, Floats]:
+    """Of sums float64[S, R], with the mean over classes of these indices."""
     columns = sums.shape[1]
     pixels, nll, brier = sums[:OF_BINS]
     bins, steps = sums[OF_BINS:OF_STEPS].reshape(BINS, 3, columns), sums[OF_STEPS:OF_CLASSES].reshape(STEPS, 2, columns)
@@ -145,7 +149,7 @@ def _scores_of(sums: Floats) -> dict[str, Floats]:
     aurc, bound = _area(steps[:, 0], steps[:, 1], pixels)
     return {
         "ece": divide(np.abs(bins[:, 2] - bins[:, 1]).sum(axis=0), pixels),
-        "classwise_ece": class_ece.mean(axis=0),
+        "classwise_ece": class_ece[list(averaged)].mean(axis=0),
         "brier": divide(brier, pixels),
         "nll": divide(nll, pixels),
         "aurc": aurc,
@@ -162,24 +166,15 @@ def _area(number: Floats, wrong: Floats, pixels: Floats) -> tuple[Floats, Floats
     """
     after, wrong_after = np.cumsum(number, axis=0), np.cumsum(wrong, axis=0)
     before, wrong_before, right = after - number, wrong_after - wrong, number - wrong
-    start, end = _harmonic(before), _harmonic(after)
+    start, end = harmonic(before), harmonic(after)
     rate = np.divide(wrong, number, out=np.zeros_like(wrong), where=number > 0)
     even = wrong + (wrong_before - rate * before) * (end - start)
-    middle = _harmonic(before + wrong)
+    middle = harmonic(before + wrong)
     first = wrong + (wrong_before - before) * (middle - start) + wrong_after * (end - middle)
-    middle = _harmonic(before + right)
+    middle = harmonic(before + right)
     last = wrong_before * (middle - start) + wrong + (wrong_before - right - before) * (end - middle)
     area, high, low = (divide(each.sum(axis=0), pixels) for each in (even, first, last))
     return area, np.maximum(high - area, area - low)
-
-
-def _harmonic(x: Floats) -> Floats:
-    """1 + 1/2 + ... + 1/x, and between whole numbers the digamma function of x + 1, plus Euler's constant; x is 0 or more."""
-    near = sum(1 / (x + k) for k in range(1, 9))
-    y = x + 8
-    inverse = 1 / (y * y)
-    series = np.log(y) + 0.5 / y - inverse * (1 / 12 - inverse * (1 / 120 - inverse / 252))
-    return np.asarray(series + np.euler_gamma - near)
 
 
 CALIBRATION = Statistic(

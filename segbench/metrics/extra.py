@@ -36,11 +36,13 @@ class Array:
     """An array of what was counted in every image: the ``statistic`` that reads it, and how it is taken ``of`` one image, or of a sum.
 
     ``called``: what it is in words (``the trimap counts``); empty where what images have does not add up to what a record has.
+    ``together``: whether the numbers of one image depend on the others that were counted.
     """
 
     statistic: Statistic
     of: Callable[[Any], NDArray[Any]]
     called: str = ""
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,10 @@ class Extra:
     def arrays_of(self, value: Any) -> Mapping[str, Array]:
         """The arrays of what was counted."""
         return self.family(value) if self.family else self.arrays
+
+    def of_parts(self, value: Any) -> bool:
+        """Whether some of the images give numbers that all of them would give."""
+        return not all(array.together for array in self.arrays_of(value).values())
 
     def stacked(self, parts: Sequence[Any]) -> dict[str, NDArray[Any]]:
         """The arrays of one or more images."""

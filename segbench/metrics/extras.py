@@ -23,6 +23,7 @@ from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.error_causes import ERRORS, SEGMENT_SIZES, Errors, error_scores, size_scores
 from segbench.metrics.extra import Array, Extra, Found, kind, summed
 from segbench.metrics.instance_iou import INSTANCES
+from segbench.metrics.ood import OOD, OOD_BY_IMAGE, Ood, coarse_of, image_numbers
 from segbench.metrics.region_scores import SEGMENTS, SegmentScores, mean_scores
 from segbench.metrics.size_strata import SegmentSizes, SizeStrata, cut_images, read_strata, strata_statistic
 from segbench.metrics.statistic import Kind, Statistic
@@ -69,7 +70,9 @@ _STRATA = Extra(
     arrays={},
     tell=SizeStrata.to_dict,
     scores=lambda confusion, counted: counted.scores(confusion.labels),
-    family=lambda counted: {f"strata_{counted.strata}": Array(strata_statistic(f"{counted.strata}"), _COUNTS, "the strata of segments")},
+    family=lambda counted: {
+        f"strata_{counted.strata}": Array(strata_statistic(f"{counted.strata}"), _COUNTS, "the strata of segments", True)
+    },
     stack=cut_images,
     title="segments by quantiles of their size",
     flag="--size-strata",
@@ -111,7 +114,17 @@ class Extras:
     calibration: Calibration | None = summed(
         Calibration,
         {"calibration": Array(CALIBRATION, attrgetter("numbers"), "the calibration sums")},
+        lambda confusion, counted: counted.scores_over(confusion.labels.averaged),
+    )
+
+    ood: Ood | None = summed(
+        Ood,
+        {
+            "ood": Array(OOD, lambda counted: coarse_of([counted])[0], "the scores of anomaly", together=True),
+            "ood_by_image": Array(OOD_BY_IMAGE, attrgetter("image_scores")),
+        },
         lambda confusion, counted: counted.scores,
+        stack=lambda parts: {"ood": coarse_of(parts), "ood_by_image": image_numbers(parts)},
     )
 
     surface: Surfaces | None = summed(

@@ -44,7 +44,7 @@ class Beside:
     ``errors``: wrong pixels by their cause, where an edge is near within so many pixels. ``trimap``: pixels by their distance from an edge
     of the target. ``surface``: boundary pixels by how near they are to those of the other map, within tolerances
     (:mod:`segbench.metrics.surface`). ``strata``: segments of the target, cut into so many strata by quantiles of their size
-    (:mod:`segbench.metrics.size_strata`). ``calibration``: a network's confidence; label maps have none.
+    (:mod:`segbench.metrics.size_strata`). ``calibration``: a network's confidence; ``ood``: its scores of anomaly. Label maps have neither.
     """
 
     errors: int | None = None
@@ -52,6 +52,7 @@ class Beside:
     calibration: bool = False
     surface: tuple[float, ...] | None = None
     strata: int | None = None
+    ood: bool = False
 
 
 NOTHING = Beside()

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.calibration import UNBOUNDED
+from segbench.metrics.ood import STEPPED
 from segbench.metrics.per_image import PerImage, numbers_of, scores_of, total_of, unit_blocks, units_of
 from segbench.metrics.statistic import Floats
 from segbench.metrics.uncertainty import LEVEL, REPLICATES, Intervals, bootstrap, check_level
@@ -63,7 +64,7 @@ def jackknife(
 ) -> Intervals:
     """Intervals of every score by the infinitesimal jackknife; the arguments are those of :func:`~segbench.bootstrap`.
 
-    A score that fewer than two units define has no interval (NaN).
+    A score that fewer than two units define has no interval (NaN), and neither has one that jumps: FPR at 95 % recall.
 
     :raises ValueError: shapes or level make no sense.
     """
@@ -89,6 +90,7 @@ def jackknife(
         name: _around(values[..., 0], width * np.sqrt(variance[name]), defined[name], math.inf if name in UNBOUNDED else 1.0)
         for name, values in whole.items()
     }
+    bounds |= {name: np.full_like(bounds[name], np.nan) for name in STEPPED if name in bounds}
     return Intervals(bounds, level, 0, 0, units, unit, "jackknife")
 
 

@@ -56,7 +56,8 @@ class PerImage:
     misses (:class:`~segbench.metrics.instance_iou.InstanceScores`); ``segments`` float64[N, 2], V_rand and V_info, which are means over
     images and not sums (:mod:`segbench.metrics.region_scores`); ``errors`` int64[N, C, 5, 2], wrong pixels by class and cause, with
     ``sizes`` int64[N, C, 3, 4] (:class:`~segbench.metrics.error_causes.Errors`); ``trimap`` int64[N, C, W, 3]
-    (:class:`~segbench.metrics.trimap.Trimap`); ``calibration`` float64[N, S] (:class:`~segbench.metrics.calibration.Calibration`).
+    (:class:`~segbench.metrics.trimap.Trimap`); ``calibration`` float64[N, S] (:class:`~segbench.metrics.calibration.Calibration`);
+    ``ood`` int64[N, 4, 2, 255] and ``ood_by_image`` float64[N, 4, 3], scores of anomaly (:mod:`segbench.metrics.ood`).
     """
 
     counts: NDArray[np.int64] | Matrices

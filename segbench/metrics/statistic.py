@@ -73,3 +73,12 @@ def mean_of_rows(rows: Floats) -> Floats:
         total += np.nan_to_num(row)
         defined += ~np.isnan(row)
     return divide(total, defined)
+
+
+def harmonic(x: Floats) -> Floats:
+    """1 + 1/2 + ... + 1/x, and between whole numbers the digamma function of x + 1, plus Euler's constant; x is 0 or more."""
+    near = sum(1 / (x + k) for k in range(1, 9))
+    y = x + 8
+    inverse = 1 / (y * y)
+    series = np.log(y) + 0.5 / y - inverse * (1 / 12 - inverse * (1 / 120 - inverse / 252))
+    return np.asarray(series + np.euler_gamma - near)

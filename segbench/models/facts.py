@@ -25,6 +25,7 @@ def model_facts(segmenter: Segmenter, size: tuple[int, int]) -> dict[str, Any]:
         "grid": segmenter.grid,
         "weights_sha256": segmenter.weights_sha256,
         "trained_on": dict(segmenter.trained_on) if segmenter.trained_on else None,
+        **({"temperature": segmenter.temperature.facts()} if segmenter.temperature else {}),
         "paper": asdict(segmenter.paper) if segmenter.paper else None,
     }
 

@@ -20,6 +20,7 @@ from segbench.kernels.upsampling import enlarged_classes, enlarged_logits
 from segbench.labels.mapping import LabelMapping
 from segbench.labels.space import LabelSpace
 from segbench.models.outputs import Wanted, largest_magnitude, refuse_infinite, scores_in
+from segbench.models.temperature import Temperature
 
 
 @dataclass(frozen=True)
@@ -188,9 +189,9 @@ class Segmenter:
     lie among its pixels, as it was or will be trained. ``inputs`` names what it takes. ``factory(labels, **arguments)`` rebuilds it.
     ``channels``: the scores that are the classes of ``labels``, if others of ``scores`` are left out. ``output``: which of several outputs
     holds them, by its name; of a list its place. ``probabilities``: whether its scores are averaged over views as they are, and not their
-    softmax. ``mapping``: what these classes stand for in the dataset that it runs on; ``None`` if they
-    are the dataset's own. ``called``: what tables call it, if not by its name. ``trained_on`` and ``weights_sha256`` say what it knows;
-    ``None`` if it is random. ``runtime``: what its network is bound to.
+    softmax. ``mapping``: what these classes stand for in the dataset that it runs on; ``None`` if they are the dataset's own.
+    ``temperature``: what its logits are divided by where confidence is measured. ``called``: what tables call it, if not by its name.
+    ``trained_on`` and ``weights_sha256`` say what it knows; ``None`` if it is random. ``runtime``: what its network is bound to.
 
     >>> import segbench, torch
     >>> network = torch.nn.Conv2d(3, 11, 1)
@@ -216,6 +217,7 @@ class Segmenter:
     grid: Grid = "half_pixel"
     called: str = ""
     mapping: LabelMapping | None = None
+    temperature: Temperature | None = None
     runtime: Runtime = Runtime()
 
     @property

@@ -57,9 +57,15 @@ def agree_by_image(record: RunRecord, recorded: Counts, again: Counts) -> Agreem
         f"{name}: the record counts other target pixels than the target has" for name, wrong in zip(ids, other, strict=True) if wrong
     ]
     apart = sorted(((name, int(pixels)) for name, pixels in zip(ids, moved, strict=True) if pixels), key=lambda each: (-each[1], each[0]))
-    extras = [name for name in recorded[1].extras if _differ(recorded[1].beside[name], counted.beside.get(name), chosen)]
+    own = [name for name in recorded[1].extras if len(ids) == len(recorded[0]) or name not in _together(record)]
+    extras = [name for name in own if _differ(recorded[1].beside[name], counted.beside.get(name), chosen)]
     totals = [score(ConfusionMatrix(record.labels, each)).miou for each in sums]
     return Agreement(tuple(problems), len(ids), int(sums[0].sum()), int(moved.sum()), tuple(apart), totals[0], totals[1], tuple(extras))
+
+
+def _together(record: RunRecord) -> set[str]:
+    """The arrays of images whose numbers depend on all images that were counted."""
+    return {name for extra, value in record.counted.values() for name, array in extra.arrays_of(value).items() if array.together}
 
 
 def agree_in_total(record: RunRecord, again: Counts) -> Agreement:

@@ -1,9 +1,10 @@
 """What was counted in every image, beside a record: ``NAME.npz`` for ``NAME.json``, with ``ids`` and the fields of a PerImage.
 
 ``counts`` int64[N, C, C+1] are the confusion matrices. Where they were asked for there are ``boundary`` int64[N, C, 3] (Boundary IoU),
-``errors`` int64[N, C, 5, 2] (by cause) with ``sizes`` int64[N, C, 3, 4], ``trimap`` int64[N, C, W, 3], and ``calibration`` float64[N, S]
-(:mod:`segbench.kernels.confidence_bins`); where the dataset has them ``instances`` float64[N, C, 2] and ``segments`` float64[N, 2] (V_rand
-and V_info). New statistics need no second run: :mod:`segbench.metrics.uncertainty` works on these.
+``errors`` int64[N, C, 5, 2] (by cause) with ``sizes`` int64[N, C, 3, 4], ``trimap`` int64[N, C, W, 3], ``calibration`` float64[N, S]
+(:mod:`segbench.kernels.confidence_bins`), and ``ood`` int64[N, 4, 2, 255] with ``ood_by_image`` float64[N, 4, 3]
+(:mod:`segbench.metrics.ood`); where the dataset has them ``instances`` float64[N, C, 2] and ``segments`` float64[N, 2] (V_rand and V_info).
+New statistics need no second run: :mod:`segbench.metrics.uncertainty` works on these.
 
 Matrices that would be more than :data:`DENSE` bytes are written as the cells that occur instead of ``counts``: ``classes``, C; ``cells``
 int64[K], row times C+1 plus column, image after image; ``pixels`` int64[K]; and ``ends`` int64[N], where the cells of each image end.

@@ -4,9 +4,9 @@
 ``protocol``, ``environment``, ``labels``, ``confusion`` (rows target classes, columns predicted classes, last column no class), ``iiou`` by
 class name, ``scores`` and ``command``; ``intervals`` of the scores where the matrix of every image was known
 (:mod:`segbench.records.per_image`); ``boundary``, the counts of Boundary IoU, ``errors``, wrong pixels by cause, ``trimap``, pixels by
-their distance from an edge, and ``calibration``, the confidence of a network, where they were asked for; ``segments``, the means of V_rand
-and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it was asked for. A record without
-these is read as one that has none.
+their distance from an edge, ``calibration``, the confidence of a network, and ``ood``, its scores of anomaly, where they were asked for;
+``segments``, the means of V_rand and V_info, where the dataset has them; and ``explained``, what other tools would call the mIoU, where it
+was asked for. A record without these is read as one that has none.
 Speed is a record of its own (:mod:`segbench.records.profile`).
 """
 

@@ -15,7 +15,9 @@ from torchmetrics.functional.classification import binary_calibration_error, mul
 from segbench.kernels.confidence import count_confidence, count_with_torch
 from segbench.kernels.confidence_bins import BINS, OF_CLASSES, OF_STEPS, length
 from segbench.kernels.upsampling import enlarged_classes, enlarged_logits
+from segbench.labels.space import LabelClass, LabelSpace
 from segbench.metrics.calibration import Calibration
+from segbench.metrics.per_image import PerImage, totals
 
 CLASSES, SIZE = 6, (90, 70)
 TABLE = torch.arange(256, dtype=torch.int32)
@@ -101,6 +103,17 @@ def test_what_is_told_is_read_back_and_images_add_up(seed: int, images: int) -> 
     assert np.array_equal(Calibration.from_dict(total.to_dict(), CLASSES).numbers, total.numbers)
     assert total.numbers[0] == total.bins[:, 0].sum() == total.steps[:, 0].sum() == total.of_classes[..., 1].sum()
     assert total.numbers[0] == images * (SIZE[0] - 5) * SIZE[1]
+
+
+def test_the_class_wise_mean_is_over_the_classes_that_means_hold() -> None:
+    found = counted(*scene(8))
+    labels = LabelSpace("six", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(CLASSES))).averaging(["1", "4"])
+    of_classes = found.scores["class_ece"]
+    expected = float(of_classes[[1, 4]].mean())
+    assert expected != pytest.approx(float(of_classes.mean()), abs=1e-6)
+    assert float(found.scores_over(labels.averaged)["classwise_ece"]) == pytest.approx(expected, abs=1e-15)
+    per_image = PerImage(np.zeros((1, CLASSES, CLASSES + 1), np.int64), {"calibration": found.numbers[None]})
+    assert float(totals(labels, per_image)["classwise_ece"]) == pytest.approx(expected, abs=1e-15)
 
 
 def test_without_evaluated_pixels_every_score_is_undefined() -> None:

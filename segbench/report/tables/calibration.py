@@ -40,7 +40,7 @@ def require_calibration(records: Sequence[RunRecord]) -> None:
 def calibration_row(record: RunRecord) -> list[str]:
     """The cells below :data:`HEADER`."""
     counted = calibration_of(record)
-    scores = {name: float(values) for name, values in counted.scores.items() if not values.ndim}
+    scores = {name: float(values) for name, values in counted.scores_over(record.labels.averaged).items() if not values.ndim}
     cells = {name: percent(scores[name], float(half_width(record, name))) for name in ("ece", "classwise_ece", "aurc")}
     plain = {name: _number(scores[name], float(half_width(record, name))) for name in ("brier", "nll")}
     pixels, hits, confidence = counted.bins.sum(axis=0).tolist()
@@ -70,7 +70,7 @@ def calibration_facts(record: RunRecord) -> dict[str, Any]:
     """The same as plain data: fractions, intervals of two numbers, ``None`` where undefined."""
     bounds = record.intervals.bounds if record.intervals else {}
     facts: dict[str, Any] = {"model": record.name, "signature": record.signature}
-    for name, values in calibration_of(record).scores.items():
+    for name, values in calibration_of(record).scores_over(record.labels.averaged).items():
         if values.ndim:
             facts[name] = dict(zip(record.labels.class_names, map(_plain, values), strict=True))
             continue

@@ -37,6 +37,9 @@ def cautions(record: RunRecord) -> list[str]:
     counts = record.confusion.counts
     evaluated = int(counts.sum())
     pixels = int(record.dataset.get("pixels", evaluated))
+    if not evaluated and any(label.role for label in record.labels.void):
+        way_out = "" if record.ood else "; `run --ood` says how well anomalies are found"
+        return [f"the targets say what is known and what is an anomaly and tell no classes, so no mIoU is defined{way_out}"]
     if not evaluated:
         way_out = "the test server has the real ones: see `segbench pack`"
         return [f"every target pixel is void, so no score is defined; if these are the withheld targets of a test split, {way_out}"]
@@ -48,6 +51,9 @@ def cautions(record: RunRecord) -> list[str]:
     trained = (record.model.get("trained_on") or {}).get("targets_sha256")
     if trained is not None and trained == record.dataset.get("targets_sha256"):
         said.append("these are the images that it was trained on, so the scores say nothing of others")
+    fitted = ((record.model.get("temperature") or {}).get("fitted") or {}).get("dataset") or {}
+    if fitted and fitted.get("targets_sha256") == record.dataset.get("targets_sha256"):
+        said.append("its temperature was fitted on these very images, so its calibration looks better than it is")
     if unofficial := record.dataset.get("unofficial"):
         name, how = record.dataset["name"], "; ".join(unofficial)
         said.append(f"these are not the data of {name} as they are handed out, so the scores compare with no others: {how}")
