@@ -25,8 +25,8 @@ from segbench.kernels.compiling import kernel
 from segbench.kernels.maps import require_two_maps
 
 VOID = 255
-MAX_TOLERANCE = 1000
-"""Pixels."""
+MAX_TOLERANCE = 1 << 20
+"""Pixels: no image is larger, and squares stay exact."""
 
 
 def count_surfaces(
@@ -44,7 +44,7 @@ def count_surfaces(
     :param target: uint8[H, W], ``target_index`` uint8[256] turns its bytes into class indices; ``classes`` or more is void.
     :param pred: uint8[H, W], likewise; ``classes`` or more is no class.
     :param tolerances: pixels.
-    :raises ValueError: the shapes differ, there are more than 254 classes, or a tolerance is not in 0..1000.
+    :raises ValueError: the shapes differ, there are more than 254 classes, or a tolerance is not in 0..2^20.
     """
     require_two_maps(target, pred)
     if classes >= VOID:

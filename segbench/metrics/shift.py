@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,24 +36,24 @@ class Condition:
     units: Floats
     drawn: Floats
 
-    @property
+    @cached_property
     def total(self) -> Floats:
         """float64[S, 1]: the sums of all images."""
         return np.asarray(self.units.sum(axis=1, keepdims=True))
 
-    @property
+    @cached_property
     def held(self) -> NDArray[np.bool_]:
         """bool[C]: which of the averaged classes the targets hold."""
         classes = len(self.labels.classes)
         averaged = np.isin(np.arange(classes), self.labels.averaged)
         return np.asarray((self.total[classes : 2 * classes, 0] > 0) & averaged)
 
-    @property
+    @cached_property
     def scores(self) -> dict[str, Floats]:
         """Every score of the condition alone."""
         return {name: values[..., 0] for name, values in scores_of(self.labels, self.total, self.extras).items()}
 
-    @property
+    @cached_property
     def bounds(self) -> dict[str, Floats]:
         """The interval of each; NaN where fewer than two units define it."""
         defined = defining_units(self.labels, self.units, self.extras)

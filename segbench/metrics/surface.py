@@ -14,7 +14,7 @@ there (DAVIS counts 1); one that only one of the two has counts 0.
 **Boundaries.** A boundary pixel is a pixel of the class beside one of another class, above, below, left or right, or at the edge of the
 image. Without void these are the very pixels that MONAI counts (``compute_surface_dice`` with ``use_subvoxels=False``). The
 surface-distance of DeepMind, and MONAI's ``use_subvoxels=True``, put the boundary between pixels and weigh its elements by their length: a
-slanted boundary counts more there, and distances differ by up to a pixel. DAVIS thins boundaries to one side and leaves the edge of the
+slanted boundary counts more there. DAVIS thins boundaries to one side and leaves the edge of the
 image out. **Void** has no boundary, and nothing of a prediction counts where the target is void; the papers have none.
 
 **Tolerances** are pixels; below 1 they are shares of the image's diagonal, rounded up, as in DAVIS (0.008). A fraction of a pixel would be
@@ -40,7 +40,7 @@ DAVIS = 0.008
 """The tolerance of DAVIS, a share of the diagonal; that of Csurka et al. is 0.0075."""
 SCORES = ("nsd", "boundary_f", "image_nsd", "image_boundary_f")
 MOST = 1000
-"""Pixels."""
+"""Pixels that a person may ask for; more is a slip."""
 _TARGET, _PRED, _NEAR_TARGET, _NEAR_PRED = range(4)
 
 
@@ -151,7 +151,7 @@ def parse_tolerances(value: Any) -> tuple[float, ...]:
 
 def tolerance_pixels(tolerance: float, shape: tuple[int, ...]) -> float:
     """The tolerance in pixels for an image of (height, width, ...)."""
-    return min(MOST, math.ceil(tolerance * math.hypot(*shape[:2]))) if 0 < tolerance < 1 else tolerance
+    return math.ceil(tolerance * math.hypot(*shape[:2])) if 0 < tolerance < 1 else tolerance
 
 
 @cache

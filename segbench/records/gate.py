@@ -59,7 +59,7 @@ def parse_gate(text: str) -> Gate:
     found = re.fullmatch(r"\s*(\S.*?)\s*>\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*(?:@\s*(\d+(?:\.\d+)?)\s*%?)?\s*", text)
     if found is None:
         raise ValueError(f"{text!r} is no gate; one is written {FORM}")
-    name, _, class_name = (found[1], "", "") if _is(found[1].casefold(), "one") else found[1].partition(".")
+    name, class_name = _parts(found[1])
     metric, level = name.casefold(), float(found[3] or 95)
     if not _is(metric, "class" if class_name else "one"):
         known = [f"{each}.{class_name}" for each in CLASSES] if class_name else WHOLE
@@ -67,6 +67,16 @@ def parse_gate(text: str) -> Gate:
     if not 50 <= level < 100:
         raise ValueError(f"@{level:g} is no level; it is a per cent from 50 to below 100")
     return Gate(" ".join(text.split()), metric, class_name or None, float(found[2]) / 100, level / 100)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """The name of a metric, which may hold points (``nsd_0.008``), and that of a class behind it."""
+    words = text.split(".")
+    for number in range(len(words) - 1, 0, -1):
+        name = ".".join(words[:number])
+        if _is(name.casefold(), "class") and not _is(text.casefold(), "one"):
+            return name, ".".join(words[number:])
+    return (text, "") if _is(text.casefold(), "one") else (words[0], ".".join(words[1:]))
 
 
 def _is(metric: str, kind: str) -> bool:

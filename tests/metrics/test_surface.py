@@ -90,7 +90,7 @@ def test_permuting_classes_permutes_counts_and_swapping_the_maps_swaps_sides(see
 
 
 @pytest.mark.parametrize(
-    ("pred", "tolerances", "said"), [((3, 4), [1], "two maps of one size"), ((3, 3), [-1], "a tolerance is 0 to 1000")]
+    ("pred", "tolerances", "said"), [((3, 4), [1], "two maps of one size"), ((3, 3), [-1], "a tolerance is 0 to 1048576")]
 )
 def test_other_sizes_and_tolerances_are_refused(pred: tuple[int, int], tolerances: list[float], said: str) -> None:
     with pytest.raises(ValueError, match=said):
@@ -195,6 +195,7 @@ def test_tolerances_are_pixels_and_below_1_shares_of_the_diagonal() -> None:
     assert parse_tolerances([2.50, 0]) == (0, 2.5)
     assert parse_tolerances(3) == (3,)
     assert tolerance_pixels(0.008, (480, 854)) == 8  # 7.84, as DAVIS has it
+    assert tolerance_pixels(0.5, (3000, 4000)) == 2500
     assert [tolerance_pixels(each, (9, 9)) for each in (0, 1, 2.5)] == [0, 1, 2.5]
     for wrong in ("", "a", "-1", "1001", "nan", [True], None, []):
         with pytest.raises(ValueError, match="no tolerance"):

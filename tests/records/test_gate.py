@@ -27,6 +27,8 @@ def segbench(*arguments: object) -> Result:
     [
         ("miou > -0.3 @95", Gate("miou > -0.3 @95", "miou", None, -0.003, 0.95)),
         ("mIoU>-.3", Gate("mIoU>-.3", "miou", None, -0.003, 0.95)),
+        ("nsd_0.008 > -1", Gate("nsd_0.008 > -1", "nsd_0.008", None, -0.01)),
+        ("class_nsd_2.5.car > 0", Gate("class_nsd_2.5.car > 0", "class_nsd_2.5", "car", 0.0)),
         ("class_iou.traffic light > +2 @ 99.5 %", Gate("class_iou.traffic light > +2 @ 99.5 %", "class_iou", "traffic light", 0.02, 0.995)),
     ],
 )
