@@ -15,6 +15,13 @@ from tests.records.test_run_record import record
 IDS = ["ward/p1_a", "ward/p1_b", "clinic/p2_a", "clinic/p22_a"]
 
 
+def test_a_condition_is_the_first_folder_of_a_name() -> None:
+    found = groups_of(["fog/a/1", "fog/b/2", "night/a/1"], "condition")
+    assert (found.unit, found.of_images) == ("conditions", ("fog", "fog", "night"))
+    with pytest.raises(DataError, match=r"3 of 3 images have no condition in their name.*\n.*leave out --groups"):
+        groups_of(["a", "b", "c"], "condition")
+
+
 def test_groups_are_folders_or_what_a_pattern_holds_between_parentheses() -> None:
     assert groups_of(IDS, "folder").of_images == ("ward", "ward", "clinic", "clinic")
     assert groups_of(IDS, r"(p\d+)_").of_images == ("p1", "p1", "p2", "p22")
@@ -77,6 +84,10 @@ def test_few_groups_and_classes_without_an_interval_are_said() -> None:
     one = record(intervals=bootstrap(record().labels, counts, groups=groups, unit="cities", replicates=20))
     one = replace(one, confusion=replace(one.confusion, counts=counts.sum(axis=0)))
     assert few_groups(one).startswith("intervals over 3 cities are too narrow")
+    assert "segbench shift" not in few_groups(one)
+    assert one.intervals is not None
+    conditions = replace(one, intervals=replace(one.intervals, unit="conditions"))
+    assert few_groups(conditions).endswith("what each condition scores is told by `segbench shift`")
     assert without_interval(one) == f"no interval: fewer than two cities hold the class: {one.labels.class_names[4]}"
     plain = replace(one, intervals=bootstrap(record().labels, counts, replicates=20))
     assert few_groups(plain) == ""
