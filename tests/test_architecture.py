@@ -28,7 +28,7 @@ DIRECTION = {
         < counting_wide instance_counting error_counting surface_counting upsampling < confidence""",
     "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
-    "metrics": """confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
+    "metrics": """cells < confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
         < boundary_iou error_causes trimap calibration surface size_strata extra < extras < per_image < uncertainty image_counts
         < jackknife ranking counting conventions seeds shift < fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm

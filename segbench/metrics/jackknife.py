@@ -19,6 +19,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.errors import LabelError
 from segbench.labels.space import LabelSpace
 from segbench.metrics.calibration import UNBOUNDED
 from segbench.metrics.per_image import PerImage, numbers_of, scores_of, total_of, unit_blocks, units_of
@@ -30,6 +31,9 @@ MANY_UNITS = 20_000
 
 MANY_NUMBERS = 1 << 26
 """Sums that a bootstrap may hold: half a gigabyte."""
+
+MOST_NUMBERS = 1 << 27
+"""Sums that a bootstrap is allowed where somebody insists on it: three gigabytes, with what is made of them."""
 
 _STEP = 2.0**-10  # of a unit's weight: far above what is lost by rounding, and the scores are straight over it
 
@@ -45,12 +49,26 @@ def intervals(
     """Intervals of every score: those of the bootstrap, or of more units or classes than that is good for those of the jackknife.
 
     :param replicates: insists on a bootstrap of so many.
+    :raises LabelError: of so many classes so many replicates cannot be held.
     """
     units = len(counted) if groups is None else len(set(groups))
     numbers = numbers_of(labels, counted.extras) * max(units, REPLICATES)
     if replicates is None and (units > MANY_UNITS or numbers > MANY_NUMBERS):
         return jackknife(labels, counted, groups=groups, unit=unit)
+    refuse_replicates(labels, numbers_of(labels, counted.extras) * max(units, replicates or REPLICATES))
     return bootstrap(labels, counted, groups=groups, unit=unit, replicates=replicates or REPLICATES)
+
+
+def refuse_replicates(labels: LabelSpace, numbers: int) -> None:
+    """Check that a bootstrap that somebody insists on can be held.
+
+    :raises LabelError: it cannot.
+    """
+    if numbers > MOST_NUMBERS:
+        raise LabelError(
+            f"so many replicates of {len(labels.classes)} classes would take {25 * numbers / 1e9:.0f} GB; "
+            "leave out --replicates, or ask for fewer: the jackknife gives intervals without drawing any"
+        )
 
 
 def jackknife(

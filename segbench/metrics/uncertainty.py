@@ -32,8 +32,9 @@ from numpy.typing import NDArray
 
 from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
+from segbench.metrics.cells import Ints
 from segbench.metrics.extras import STATISTICS
-from segbench.metrics.matrices import Ints, different_targets
+from segbench.metrics.matrices import different_targets
 from segbench.metrics.per_image import PerImage, kind_of, mious_of, score_names, scores_of, units_of
 from segbench.metrics.statistic import Floats
 

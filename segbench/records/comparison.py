@@ -139,6 +139,6 @@ def read_matrices(path: Path, record: RunRecord) -> tuple[list[str], PerImage]:
     if not file.is_file():
         raise RecordError(f"{file} is missing: a comparison needs what was counted in every image; `run` and `score --json` write it")
     ids, counted = read_per_image(file)
-    if not np.array_equal(counted.matrices.total(), record.confusion.counts):
+    if not counted.matrices.total().equals(record.confusion.cells):
         raise RecordError(f"{file}: these matrices do not add up to {path.name} beside them")
     return ids, counted

@@ -52,7 +52,7 @@ def image_sums(files: Sequence[Path | None]) -> ImageSums:
     if not known:
         return _nothing(len(files))
     ids, first = known[0]
-    if len(ids) * first.classes * (1 + 2 * len(known)) > LARGEST:
+    if first.classes * max(len(ids) * (1 + 2 * len(known)), (first.classes + 1) * len(known)) > LARGEST:
         return _nothing(len(files))
     alike = [each is not None and each[0] == ids and not different_targets(first, each[1].matrices) for each in read]
     shown = [each[1].matrices if fits and each is not None else None for each, fits in zip(read, alike, strict=True)]

@@ -69,9 +69,8 @@ class _Files:
         if not path.is_file():
             return None
         found = read_corruptions(path)
-        if found.run_signature != self.measured.record.signature or not np.array_equal(
-            found.clean.counts, self.measured.record.confusion.counts
-        ):
+        record = self.measured.record
+        if found.run_signature != record.signature or not found.clean.cells.equals(record.confusion.cells):
             raise RecordError(f"{path} is not of the run {self.measured.path.name} beside it")
         return found
 
