@@ -30,7 +30,7 @@ DIRECTION = {
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """cells < confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
         < boundary_iou error_causes trimap calibration surface size_strata extra < extras < per_image < uncertainty image_counts
-        < jackknife ranking counting conventions seeds shift < fine_means""",
+        < influence counting conventions shift < jackknife seeds < paired < ranking fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "images.corruptions": "filters < * < corrupting",

@@ -123,12 +123,12 @@ def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: 
     return units
 
 
-def unit_blocks(labels: LabelSpace, counted: PerImage) -> Iterator[tuple[int, Floats]]:
-    """The columns of :func:`units_of` of every image, some of them at once: the first of them, and float64[S, n]."""
+def unit_blocks(labels: LabelSpace, counted: PerImage, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Floats]]:
+    """The columns of :func:`units_of` of the images from ``first`` to before ``last``, some at a time: the first, and float64[S, n]."""
     _refuse_misshapen(labels, counted)
     matrices, categories = counted.matrices, len(labels.categories)
     category = np.append(labels.category_of_class, categories)
-    for block, sums in matrices.sums():
+    for block, sums in matrices.sums(first, last):
         category_hits = np.zeros((block.number, categories + 1), np.int64)
         if categories:
             rows, columns = np.divmod(block.cells, matrices.classes + 1)
