@@ -26,7 +26,7 @@ DIRECTION = {
     "kernels": """compiling confidence_bins maps < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral border_weights
         filtering watershed index_bytes confidence_rows < counting boundary_counting upsampling_cuda dense_crf
         < counting_wide instance_counting error_counting surface_counting upsampling < confidence""",
-    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
+    "files": "atomic names text shapes notebook spilled name_list stores < remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """cells < confusion pair_counts matrices latency statistic student < image_scores scores instance_iou region_scores
         < boundary_iou error_causes trimap calibration surface size_strata extra < extras < per_image < uncertainty image_counts
