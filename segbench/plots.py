@@ -106,7 +106,7 @@ def images(counted: Mapping[str, Counted]) -> Picture:
 
     :param counted: what was counted in every image, by the name of the model: ``Outcome.counted``, or :meth:`segbench.Meter.counted`.
     """
-    return Picture(partial(per_image_iou, [Spread(name, each.confusions, each.scores.miou) for name, each in counted.items()]))
+    return Picture(partial(per_image_iou, [Spread(name, each.matrices, each.scores.miou) for name, each in counted.items()]))
 
 
 def miou_against_latency(records: Sequence[RunRecord], profiles: Sequence[Profile]) -> Picture:
@@ -150,7 +150,7 @@ def _draw_worst(
     counted: Counted, dataset: Dataset, class_map: Callable[[Sample], NDArray[np.uint8]], number: int, svg: None, png: Path
 ) -> None:
     of_id, position = {each.id: each for each in dataset.samples}, {id: at for at, id in enumerate(counted.ids)}
-    iou, names = image_class_iou(counted.confusions), dataset.labels.class_names
+    iou, names = image_class_iou(counted.matrices), dataset.labels.class_names
     failures = []
     for id, _ in counted.worst(number):
         row = iou[position[id]]

@@ -27,11 +27,11 @@ DIRECTION = {
         border_weights filtering watershed index_bytes enlarged_rows < confidence_rows anomaly_rows tempered_rows
         < counting boundary_counting upsampling_cuda dense_crf
         < counting_wide instance_counting error_counting surface_counting upsampling < confidence anomaly tempered""",
-    "files": "atomic names text shapes notebook spilled name_list remote < settings < foreign yaml_schema json_text < json_schema",
+    "files": "atomic names text shapes notebook spilled name_list stores < remote < settings < foreign yaml_schema json_text < json_schema",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
-    "metrics": """confusion pair_counts matrices latency statistic student tempering < image_scores scores instance_iou region_scores
-        < boundary_iou error_causes trimap calibration ood surface size_strata extra < extras < per_image < uncertainty image_counts
-        < jackknife ranking counting conventions seeds shift < fine_means""",
+    "metrics": """cells < confusion pair_counts matrices latency statistic student tempering < image_scores scores instance_iou
+        region_scores < boundary_iou error_causes trimap calibration ood surface size_strata extra < extras < per_image < uncertainty image_counts
+        < influence counting conventions shift < jackknife seeds < paired < ranking fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "images.corruptions": "filters < * < corrupting",

@@ -13,7 +13,7 @@ from segbench.datasets.base import Dataset, Sample
 from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.run import Evaluation
 from segbench.metrics.image_counts import Counted
-from segbench.metrics.image_scores import Worst
+from segbench.metrics.image_scores import Worst, class_iou
 
 OVERLAYS = 3
 
@@ -49,7 +49,8 @@ class KeptMaps:
         before = worst.images
         if self.failures:
             counted = Counted.of(self.evaluation.counting(segmenter), [(id, result.counts[position])])
-            worst.add(id, counted.confusion.counts)
+            ((_, sums),) = counted.matrices.sums()
+            worst.add(id, class_iou(sums)[0], sums.targets[0])
         if id in self._overlays or id in worst.images:
             self._maps[title, id] = class_map.shape, zlib.compress(class_map.tobytes(), 1)
         for gone in before - worst.images - self._overlays:

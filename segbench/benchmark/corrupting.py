@@ -6,8 +6,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from segbench.benchmark.events import Event, Progress
 from segbench.errors import RecordError
 from segbench.evaluation.inference import Evaluated
@@ -59,4 +57,4 @@ def _begun(file: Path, clean: RunRecord) -> CorruptionRecord:
         return begun
     weights = [each["model"].get("weights_sha256") for each in (facts, there.facts)]
     same = weights[0] is not None and weights[0] == weights[1] and there.run_signature == clean.signature
-    return replace(begun, corrupted=there.corrupted) if same and np.array_equal(there.clean.counts, clean.confusion.counts) else begun
+    return replace(begun, corrupted=there.corrupted) if same and there.clean.cells.equals(clean.confusion.cells) else begun

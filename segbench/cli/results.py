@@ -9,7 +9,7 @@ import click
 
 from segbench.cli.options import DATASET_OPTIONS, FILE, FOLDER, GROUPS_OPTION, dataset_named, names_in, reading
 from segbench.errors import DataError
-from segbench.records.groups import RULES, group_rule
+from segbench.records.groups import RULES, Draws, group_rule
 
 if TYPE_CHECKING:
     from segbench.datasets.base import Dataset
@@ -45,6 +45,12 @@ def table(records: tuple[Path, ...], form: str | None, out: Path | None, columns
 @click.argument("a")
 @click.argument("b")
 @GROUPS_OPTION
+@click.option(
+    "--replicates",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw so many, however many images there are.  [default: 10000, of seeds 2000; a jackknife above 20000 images]",
+)
 @click.option("--images", type=click.IntRange(min=0), default=10, show_default=True, help="How many of those that changed most to list.")
 @click.option(
     "--gate",
@@ -56,7 +62,7 @@ def table(records: tuple[Path, ...], form: str | None, out: Path | None, columns
 @click.option("--ceiling", type=FILE, help="What `segbench ceiling --out` wrote: is the difference below the noise of labels?")
 @click.option("--markdown", is_flag=True, help="One Markdown comment for a pull request: A is before the change, B after it.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON: fractions, null where undefined.")
-def compare(a: str, b: str, groups: str | None, gates: tuple[str, ...], markdown: bool, as_json: bool, **options: Any) -> None:
+def compare(a: str, b: str, gates: tuple[str, ...], markdown: bool, as_json: bool, **options: Any) -> None:
     """Compare the run records A and B: differences of metrics and classes with intervals, and the images that changed most.
 
     Quoted patterns, 'A-*.json' and 'B-*.json', compare two models with several seeds each: images and seeds are drawn.
@@ -75,14 +81,14 @@ def compare(a: str, b: str, groups: str | None, gates: tuple[str, ...], markdown
         raise click.BadParameter(str(error), param_hint="--gate") from None
     noise = read_ceiling(options["ceiling"]) if options["ceiling"] else None
     show = Show("json" if as_json else "markdown" if markdown else "terminal", options["images"], noise)
-    first, second = records_of(a), records_of(b)
+    first, second, draws = records_of(a), records_of(b), Draws(options["groups"], options["replicates"])
     several = len(first) > 1 or len(second) > 1
     if several and noise:
         raise click.UsageError("--ceiling stands beside the difference of two records, not of several seeds")
     every_open = (
-        compare_seeds_and_print(first, second, groups, show, wanted)
+        compare_seeds_and_print(first, second, draws, show, wanted)
         if several
-        else compare_and_print(first[0], second[0], groups, show, wanted)
+        else compare_and_print(first[0], second[0], draws, show, wanted)
     )
     if not every_open:
         raise click.exceptions.Exit(1)

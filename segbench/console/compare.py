@@ -14,10 +14,12 @@ from segbench.errors import RecordError
 from segbench.files.json_text import dump_json
 from segbench.records.comparison import Compared, Difference, compare_records
 from segbench.records.gate import Gate, Judgement, judge
+from segbench.records.groups import Draws
 from segbench.records.profile import Profile, read_profile
 from segbench.report.tables.comment import comment_of, differences_beside
 from segbench.report.tables.formats import DASH
 from segbench.report.tables.frames import setting
+from segbench.report.tables.intervals import DRAWN_ALSO, paired_method
 from segbench.report.tables.metrics import METRICS
 from segbench.report.tables.numbers import interval, p_value, percent, shown_classes, signed
 from segbench.report.tables.speed import ms
@@ -37,9 +39,9 @@ class Show:
     ceiling: Ceiling | None = None
 
 
-def compare_and_print(a: Path, b: Path, groups: str | None, show: Show, gates: Sequence[Gate] = ()) -> bool:
+def compare_and_print(a: Path, b: Path, draws: Draws, show: Show, gates: Sequence[Gate] = ()) -> bool:
     """Print what differs: every metric, every class, and the images that changed most. Return whether every gate is open."""
-    compared = compare_records(a, b, groups)
+    compared = compare_records(a, b, draws.groups, draws.replicates)
     judgements = [judge(gate, compared) for gate in gates]
     noise = [label_noise(compared, show.ceiling)] if show.ceiling else []
     if show.form == "json":
@@ -92,7 +94,7 @@ def facts(compared: Compared, images: int) -> dict[str, Any]:
         "classes": {field: list(map(asdict, found)) for field in OF_CLASSES.values() if (found := compared.classes(field))},
         **{called: list(map(asdict, rows)) for called, _, rows in differences_beside(compared)},
         "images": [{"id": compared.ids[i], "a": x[i], "b": y[i], "difference": x[i] - y[i]} for i in compared.changed_most(images)],
-        "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed")},
+        "intervals": {key: getattr(intervals, key) for key in ("level", "units", "unit", "replicates", "seed", "method")},
         "exchanges": "all" if exact else intervals.replicates,
     }
 
@@ -171,10 +173,13 @@ def _row(known: Difference) -> list[str]:
 
 def _notes(compared: Compared) -> list[str]:
     intervals = compared.found.intervals
-    draws = "all" if compared.found.exact else f"{intervals.replicates} drawn"
+    if intervals.method == "bootstrap":
+        exchanges = "all" if compared.found.exact else f"{intervals.replicates} drawn"
+        how = f"({intervals.replicates} replicates, seed {intervals.seed}); p: {exchanges} exchanges of the two models on these"
+    else:
+        how = f"(nothing is drawn; {DRAWN_ALSO}); p: of a normal distribution with the same variance"
     return [
-        f"paired bootstrap over {intervals.units} {intervals.unit} ({intervals.replicates} replicates, seed {intervals.seed}); p: {draws} "
-        "exchanges of the two models on these; of classes: Holm-corrected for the number of classes, while the interval of a class is "
+        f"{paired_method(intervals)} {how}; of classes: Holm-corrected for the number of classes, while the interval of a class is "
         "of it alone: it may leave out 0 where p does not tell the two apart",
         compared.a.signature,
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,22 @@ from segbench.files.json_text import dump_json
 from segbench.metrics.per_image import kind_of
 from segbench.metrics.uncertainty import holm
 from segbench.records.gate import Gate, judge
+from segbench.records.groups import Draws
 from segbench.records.seeds import SeedsCompared, compare_seed_records
 from segbench.report.tables.beside import rows_beside
 from segbench.report.tables.comment import MARK, gates_table
 from segbench.report.tables.formats import escape, markdown_lines
+from segbench.report.tables.intervals import DRAWN_ALSO, JACKKNIFE
 from segbench.report.tables.metrics import METRICS
-from segbench.report.tables.numbers import interval, p_value, percent, signed
+from segbench.report.tables.numbers import interval, p_value, percent, shown_classes, signed
 
 SHOWN = 0.005
 """The difference that a few seeds should show: 0.5 points."""
 
 
-def compare_seeds_and_print(a: Sequence[Path], b: Sequence[Path], groups: str | None, show: Show, gates: Sequence[Gate] = ()) -> bool:
+def compare_seeds_and_print(a: Sequence[Path], b: Sequence[Path], draws: Draws, show: Show, gates: Sequence[Gate] = ()) -> bool:
     """Print the difference of two models, and how much of its variance images and seeds make. Return whether every gate is open."""
-    compared = compare_seed_records(a, b, groups)
+    compared = compare_seed_records(a, b, draws.groups, draws.replicates)
     judgements = [judge(gate, compared) for gate in gates]
     tables = [("metric", _metrics(compared)), *_beside(compared), ("class IoU", _classes(compared))]
     head = ["", *_names(compared), "difference", "95 % interval", "p"]
@@ -81,10 +84,7 @@ def facts(compared: SeedsCompared) -> dict[str, Any]:
         "scores": scores,
         "variance": shares,
         "seeds_to_show": {"difference": SHOWN, "more": found.seeds_to_show(SHOWN)},
-        "units": found.units,
-        "unit": found.unit,
-        "replicates": found.replicates,
-        "seed": found.seed,
+        **asdict(found.drawn),
     }
 
 
@@ -114,14 +114,16 @@ def _notes(compared: SeedsCompared) -> Iterator[str]:
     more = found.seeds_to_show(SHOWN)
     points = f"a difference of {100 * SHOWN:g} points"
     if more is None:
-        yield f"no number of seeds would show {points} on these {found.units} {found.unit}"
+        yield f"no number of seeds would show {points} on these {found.drawn.units} {found.unit}"
     elif more:
         yield f"{more} more seeds of each would show {points}"
     else:
         yield f"these seeds are enough to show {points}"
+    drawn = found.drawn
+    how = f"bootstrap of {drawn.replicates} replicates, seed {drawn.seed}" if drawn.method == "bootstrap" else f"{JACKKNIFE}, {DRAWN_ALSO}"
     yield (
-        f"{found.numbers[0]} and {found.numbers[1]} seeds crossed with {found.units} {found.unit} (bootstrap of {found.replicates} "
-        f"replicates, seed {found.seed}; Welch's t over seeds); ± is the deviation between seeds; p of classes is Holm-corrected"
+        f"{found.numbers[0]} and {found.numbers[1]} seeds crossed with {drawn.units} {drawn.unit} ({how}; Welch's t over seeds); "
+        "± is the deviation between seeds; p of classes is Holm-corrected"
     )
     yield compared.records[0][0].signature
 
@@ -149,8 +151,9 @@ def _beside(compared: SeedsCompared) -> list[tuple[str, list[list[str]]]]:
 
 
 def _classes(compared: SeedsCompared) -> list[list[str]]:
-    p_values = holm(compared.found.p_value("class_iou").tolist())
-    return [_row(compared, name, "class_iou", i, p_values[i]) for i, name in enumerate(compared.labels.class_names)]
+    p_values, names = holm(compared.found.p_value("class_iou").tolist()), compared.labels.class_names
+    shown = shown_classes(compared.found.difference["class_iou"].tolist())
+    return [_row(compared, names[i], "class_iou", i, p_values[i]) for i in shown]
 
 
 def _row(compared: SeedsCompared, name: str, field: str, index: Any, p: float) -> list[str]:

@@ -21,7 +21,7 @@ from segbench.records.run_record import RunRecord
 from segbench.report.tables.cautions import averaging, cautions
 from segbench.report.tables.intervals import few_groups, half_width, interval_note, without_interval
 from segbench.report.tables.metrics import ALWAYS, METRICS, OTHERWISE
-from segbench.report.tables.numbers import percent, shown_classes
+from segbench.report.tables.numbers import cut_note, percent, shown_classes
 from segbench.scoring.folder import require_scorable
 from segbench.scoring.pair_counting import count_folder
 from segbench.scoring.task import Scoring
@@ -72,8 +72,7 @@ def print_scores(record: RunRecord) -> None:
     shown = shown_classes(scores.class_iou.tolist())
     rows = list(zip(*columns.values(), strict=True))
     show.print(table(list(columns), [rows[index] for index in shown]))
-    if len(shown) < len(rows):
-        note = f"of {len(rows)} classes the {len(shown) // 2} with the lowest and the {len(shown) - len(shown) // 2} with the highest IoU"
+    if note := cut_note(len(rows), len(shown)):
         show.print(f"{note}; --json FILE has them all", style="dim", markup=False, soft_wrap=True)
     if scores.category_iou:
         categories = zip(scores.category_iou.items(), half_width(record, "category_iou"), strict=True)

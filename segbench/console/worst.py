@@ -10,7 +10,7 @@ import numpy as np
 from segbench.console.terminal import console, table
 from segbench.errors import RecordError, nearest
 from segbench.files.json_text import dump_json
-from segbench.metrics.image_scores import image_class_iou, image_miou
+from segbench.metrics.image_scores import class_iou, image_class_iou, image_miou
 from segbench.records.per_image import images_file, read_per_image
 from segbench.records.run_record import RunRecord, read_run
 from segbench.report.tables.numbers import percent
@@ -45,12 +45,14 @@ def worst(record: RunRecord, counts: Path, images: int, class_name: str | None =
     if class_name is not None and class_name not in names:
         raise RecordError(f"no class {class_name!r} in {record.labels.name}; {nearest(class_name, names)}")
     ids, counted = read_per_image(counts)
-    per_class = image_class_iou(counted.matrices)
-    chosen = image_miou(counted.matrices) if class_name is None else per_class[:, names.index(class_name)]
+    matrices = counted.matrices
+    chosen = image_miou(matrices) if class_name is None else image_class_iou(matrices, [names.index(class_name)])[:, 0]
     order = [index for index in np.argsort(chosen, kind="stable").tolist() if not np.isnan(chosen[index])]
     rows = []
     for index in order[:images]:
-        lowest = [each for each in np.argsort(per_class[index], kind="stable").tolist() if not np.isnan(per_class[index, each])]
-        classes = {names[each]: float(per_class[index, each]) for each in lowest[:CLASSES]}
+        ((_, sums),) = matrices.sums(index, index + 1)
+        iou = class_iou(sums)[0]
+        lowest = [each for each in np.argsort(iou, kind="stable")[:CLASSES].tolist() if not np.isnan(iou[each])]
+        classes = {names[each]: float(iou[each]) for each in lowest}
         rows.append({"id": ids[index], "iou": float(chosen[index]), "classes": classes})
     return rows

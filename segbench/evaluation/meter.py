@@ -20,7 +20,7 @@ from segbench.kernels.index_bytes import STRAY, VOID, index_bytes
 from segbench.kernels.upsampling import count_enlarged, kernels_run
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import id_of_byte
-from segbench.labels.space import LabelSpace, numbered_labels
+from segbench.labels.space import MAX_CLASSES, LabelSpace, numbered_labels
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.image_counts import Counted, Counting, ImageCounts
 from segbench.metrics.pair_counts import PairCounts
@@ -44,6 +44,7 @@ class Meter:
     :param labels: a label space, the name of a builtin dataset, or a number of classes.
     :param ignore_index: the value of targets that are not evaluated, as losses take it.
     :param encoding: ``index``: targets hold class indices; ``ids``: label ids of the label space, and ``ignore_index`` means nothing.
+    :raises UsageError: there are more classes than bytes tell apart, or ``ignore_index`` is a class.
 
     >>> import segbench, torch
     >>> meter = segbench.Meter(3, ignore_index=255)
@@ -54,6 +55,11 @@ class Meter:
 
     def __init__(self, labels: LabelSpace | str | int, *, ignore_index: int = 255, encoding: Encoding = "index") -> None:
         self.labels = _label_space(labels)
+        if self.labels.wide:
+            raise UsageError(
+                f"a meter counts up to {MAX_CLASSES} classes, and {self.labels.name!r} needs 16 bits a pixel; "
+                "segbench.score_folder counts class maps of 16 bits"
+            )
         if encoding == "index" and 0 <= ignore_index < len(self.labels.classes):
             raise UsageError(f"ignore_index {ignore_index} is the index of class {self.labels.class_names[ignore_index]!r}")
         self.ignore_index = ignore_index

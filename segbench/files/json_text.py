@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,36 @@ def write_text(path: Path, text: str) -> None:
 
 def dump_json(data: Mapping[str, Any] | Sequence[Any]) -> str:
     """JSON that people can read and diff: indented, a list of numbers on one line, NaN as ``null``, a newline at the end."""
-    text = json.dumps(_without_nan(data), indent=1, ensure_ascii=False, allow_nan=False)
-    text = re.sub(r"\[\n\s+(-?[\d.eE+-]+(?:,\n\s+-?[\d.eE+-]+)*)\n\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text)
-    return text + "\n"
+    text = StringIO()  # the parts of a large record would take several times its text
+    _write(data, "\n ", text.write)
+    text.write("\n")
+    return text.getvalue()
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _write(value: Any, line: str, write: Callable[[str], object]) -> None:
+    """Write a value; ``line`` begins each of its lines but the first and the last, which ends a space further left."""
+    if isinstance(value, float):
+        write(float.__repr__(value) if math.isfinite(value) else "null")
+    elif isinstance(value, Mapping) and value:
+        mark = "{"
+        for key, entry in value.items():
+            write(f"{mark}{line}{_encoded(key if isinstance(key, str) else _encoded(key))}: ")
+            _write(entry, line + " ", write)
+            mark = ","
+        write(line[:-1] + "}")
+    elif isinstance(value, list | tuple) and value and not all(map(_is_number, value)):
+        mark = "["
+        for entry in value:
+            write(mark + line)
+            _write(entry, line + " ", write)
+            mark = ","
+        write(line[:-1] + "]")
+    else:
+        write(_encoded(dict(value) if isinstance(value, Mapping) else value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

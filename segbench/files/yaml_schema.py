@@ -24,9 +24,10 @@ from segbench.errors import DataError, SegbenchError, UsageError, nearest
 from segbench.files.settings import Schema, Setting, schema_of, settings_of
 from segbench.files.text import read_text
 
-LARGEST = 2_000_000  # bytes of a file; one of 100 classes has 10 kB
+LARGEST = 8_000_000  # bytes of a file; one of 100 classes has 10 kB, one of 65 535 with ids and colours 4 MB
 DEEPEST = 50
-MOST_VALUES = 100_000
+MOST_WRITTEN = 1_000_000  # values that stand in a file; each takes a kilobyte
+MOST_VALUES = 100_000  # that aliases make of fewer
 MOST_PROBLEMS = 50  # that are listed
 LONGEST_PROBLEM = 1000  # characters
 
@@ -99,7 +100,8 @@ def parse_yaml(text: str, path: object, reader: Reader) -> Any:
         raise DataError(f"{path}: {error}") from None
     if root is None:
         raise DataError(f"{path}: the file is empty")
-    if (size := _unfolded(root, {})) > MOST_VALUES:
+    written: dict[int, float] = {}
+    if (size := _unfolded(root, written)) > max(MOST_VALUES, len(written)):
         raise DataError(f"{path}: its aliases (*name) unfold to {'no end' if math.isinf(size) else f'{size} values'}")
     problems: Problems = []
     read = _caught(reader, root, problems, str(line_of(root)))
@@ -116,16 +118,21 @@ class _TooMuch(yaml.MarkedYAMLError):
 
 
 class _Bounded(yaml.SafeLoader):
-    """Composes nodes that are nested as deep as people write them."""
+    """Composes nodes that are nested as deep as people write them, and as many as they write."""
 
-    depth = 0
+    depth = written = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
+        self.written += 1
+        if self.written > MOST_WRITTEN:
+            raise _TooMuch(problem=f"it has more than {MOST_WRITTEN} values", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         if self.depth > DEEPEST:
             raise _TooMuch(problem="it is nested too deep", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if node is not None:
+            node.end_mark = None  # a third of what a node takes, and problems are named by where it begins
         return node
 
 

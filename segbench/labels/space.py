@@ -25,8 +25,8 @@ UNKNOWN = 255
 MAX_CLASSES = 254
 """Classes that bytes tell apart, beside void and :data:`UNKNOWN`."""
 
-MAX_WIDE_CLASSES = 16_384
-"""Classes of maps with 16 bits a pixel: the confusion matrix of all images together is held whole, and takes 2 GB then."""
+MAX_WIDE_CLASSES = 65_535
+"""Classes of maps with 16 bits a pixel, beside void; their confusion matrices are held as the cells that occur."""
 
 KNOWN, ANOMALY, LEFT_OUT = 0, 1, 2
 """Entries of :attr:`LabelSpace.role_of_id`."""
@@ -134,7 +134,7 @@ class LabelSpace:
         """The ids of void that can stand in a map."""
         return tuple(i for label in self.void for i in self.ids_of(label))
 
-    @property
+    @cached_property
     def class_names(self) -> tuple[str, ...]:
         """Names of the evaluated classes, in order."""
         return tuple(label.name for label in self.classes)
@@ -149,8 +149,8 @@ class LabelSpace:
 
         :raises LabelError: there is no such class, or none is left.
         """
-        names = list(names)
-        if unknown := [name for name in names if name not in self.class_names]:
+        names, known = dict.fromkeys(names), set(self.class_names)
+        if unknown := [name for name in names if name not in known]:
             raise LabelError(f"no class {unknown[0]!r} in {self.name}; {nearest(unknown[0], self.class_names)}")
         return replace(self, classes=tuple(replace(label, averaged=label.name in names) for label in self.classes))
 
@@ -217,6 +217,12 @@ class LabelSpace:
     def categories(self) -> tuple[str, ...]:
         """Categories of the evaluated classes, in order of first appearance."""
         return tuple(dict.fromkeys(label.category for label in self.classes if label.category is not None))
+
+    @cached_property
+    def category_of_class(self) -> NDArray[np.int64]:
+        """int64[C]: where the category of each class stands in :attr:`categories`; their number for a class that has none."""
+        place: dict[str | None, int] = {name: index for index, name in enumerate(self.categories)}
+        return np.array([place.get(label.category, len(place)) for label in self.classes], np.int64)
 
     def index_from(self, other: LabelSpace) -> NDArray[Any]:
         """Class index of ``other`` to class index here, by class name; ``len(classes)`` where there is no
@@ -295,7 +301,7 @@ def numbered_labels(classes: int) -> LabelSpace:
 
     :raises LabelError: there are no or too many.
     """
-    return LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i, i, i)) for i in range(classes)))
+    return LabelSpace("numbered", tuple(LabelClass(str(i), (i,), (i % 256,) * 3) for i in range(classes)))
 
 
 def _label(entry: Any, position: int | None, space: Mapping[str, Any]) -> LabelClass:

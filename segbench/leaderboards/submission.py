@@ -131,7 +131,7 @@ def _of_matrices(path: Path, record: RunRecord) -> Iterator[str]:
         return
     if len(set(ids)) != len(ids) or len(ids) != record.dataset["images"]:
         yield f"{file.name} holds {len(set(ids))} different images, the record says {record.dataset['images']}"
-    if not np.array_equal(counted.matrices.total(), record.confusion.counts):
+    if not counted.matrices.total().equals(record.confusion.cells):
         yield f"the matrices of {file.name} do not add up to the confusion of the record"
         return
     for extra, total in record.counted.values():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import LabelError
 from segbench.labels.space import LabelSpace
+from segbench.metrics.cells import Cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,9 @@ class ConfusionMatrix:
     """int64[C, C+1]: rows are target classes, columns predicted classes; the last column holds predictions of no class.
 
     Pixels whose target is void are not in it. A prediction of no class on an evaluated pixel is a false negative of its target and a false
-    positive of nobody.
+    positive of nobody. ``held``: the matrix, or the same as the cells that occur.
+
+    :raises ValueError: it is of another shape or type, or its numbers are negative or too many to be exact.
 
     >>> import segbench
     >>> import numpy as np
@@ -28,13 +32,55 @@ class ConfusionMatrix:
     """
 
     labels: LabelSpace
-    counts: NDArray[np.int64]
+    held: NDArray[np.int64] | Cells
 
     def __post_init__(self) -> None:
-        classes = len(self.labels.classes)
-        if self.counts.shape != (classes, classes + 1) or self.counts.dtype != np.int64:
-            raise ValueError(f"counts must be int64[{classes}, {classes + 1}], not {self.counts.dtype}{list(self.counts.shape)}")
-        require_exact(self.counts)
+        classes, held = len(self.labels.classes), self.held
+        if isinstance(held, Cells):
+            if held.classes != classes:
+                raise ValueError(f"a matrix of {held.classes} classes is none of the {classes} of {self.labels.name!r}")
+        elif held.shape != (classes, classes + 1) or held.dtype != np.int64:
+            raise ValueError(f"counts must be int64[{classes}, {classes + 1}], not {held.dtype}{list(held.shape)}")
+        require_exact(held.pixels if isinstance(held, Cells) else held)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The cells that occur."""
+        return self.held if isinstance(self.held, Cells) else Cells.of(self.held)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """int64[C, C+1], the whole matrix.
+
+        :raises LabelError: there are too many classes (:data:`segbench.metrics.cells.MOST_WHOLE`).
+        """
+        return self.held.dense() if isinstance(self.held, Cells) else self.held
+
+    @cached_property
+    def hits(self) -> NDArray[np.int64]:
+        """int64[C]: pixels of each class that are predicted as it."""
+        same = self.cells.rows == self.cells.columns
+        return self._by_class(self.cells.rows[same], self.cells.pixels[same])
+
+    @cached_property
+    def targets(self) -> NDArray[np.int64]:
+        """int64[C]: target pixels of each class."""
+        return self._by_class(self.cells.rows, self.cells.pixels)
+
+    @cached_property
+    def preds(self) -> NDArray[np.int64]:
+        """int64[C]: pixels that are predicted as each class, on evaluated pixels."""
+        return self._by_class(self.cells.columns, self.cells.pixels)
+
+    @property
+    def outside(self) -> int:
+        """Evaluated pixels that are predicted as no class."""
+        return int(self.cells.pixels[self.cells.columns == self.cells.classes].sum())
+
+    def _by_class(self, index: NDArray[np.int64], pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+        sums = np.zeros(self.cells.classes + 1, np.int64)
+        np.add.at(sums, index, pixels)
+        return sums[:-1]
 
     @classmethod
     def from_pairs(cls, labels: LabelSpace, pairs: NDArray[np.int64], pred_index: NDArray[np.uint8] | None = None) -> ConfusionMatrix:
@@ -54,7 +100,7 @@ class ConfusionMatrix:
     @classmethod
     def zero(cls, labels: LabelSpace) -> ConfusionMatrix:
         """A matrix without pixels."""
-        return cls(labels, np.zeros((len(labels.classes), len(labels.classes) + 1), np.int64))
+        return cls(labels, Cells.added(len(labels.classes), ()))
 
     @classmethod
     def total(cls, matrices: Iterable[ConfusionMatrix], labels: LabelSpace) -> ConfusionMatrix:
@@ -64,7 +110,7 @@ class ConfusionMatrix:
     def __add__(self, other: ConfusionMatrix) -> ConfusionMatrix:
         if self.labels != other.labels:
             raise LabelError(f"matrices of {self.labels.name!r} and {other.labels.name!r} do not add up")
-        return ConfusionMatrix(self.labels, self.counts + other.counts)
+        return ConfusionMatrix(self.labels, self.cells + other.cells)
 
 
 EXACT = 1 << 53

@@ -10,15 +10,16 @@ Dice of the foreground: of every class beside the one called background, or besi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
+from segbench.metrics.cells import Cells
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.image_counts import Counted
-from segbench.metrics.image_scores import image_class_iou, image_miou
+from segbench.metrics.image_scores import class_iou, image_miou
 from segbench.metrics.scores import mean_of_defined, score
 
 BATCH = 8
@@ -32,22 +33,21 @@ def absent_as(counted: Counted, value: float) -> float:
 
 def of_targets(counted: Counted) -> float:
     """A class that is only predicted leaves the mean, instead of having IoU 0."""
-    return mean_of_defined(counted.scores.class_iou[counted.confusion.counts.sum(axis=1) > 0])
+    return mean_of_defined(counted.scores.class_iou[counted.confusion.targets > 0])
 
 
 def void_not_masked(counted: Counted) -> float:
     """What is predicted on void pixels is a false positive."""
-    counts, labels, pixels = counted.confusion.counts, counted.labels, counted.pred_pixels
-    hits = counts.diagonal()
+    confusion, labels, pixels = counted.confusion, counted.labels, counted.pred_pixels
     preds = np.array([int(pixels[list(labels.ids_of(label))].sum()) for label in labels.classes])
-    union = counts.sum(axis=1) + preds - hits
-    return mean_of_defined(np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0))
+    union = confusion.targets + preds - confusion.hits
+    return mean_of_defined(np.divide(confusion.hits, union, out=np.full(len(union), np.nan), where=union > 0))
 
 
 def of_batches(counted: Counted) -> float:
     """The mean over batches of images, in order, of each batch's mIoU."""
-    batches = (range(start, min(start + BATCH, len(counted))) for start in range(0, len(counted), BATCH))
-    sums = (counted.matrices.dense(images).sum(axis=0) for images in batches)
+    starts = range(0, len(counted), BATCH)
+    sums = (counted.matrices.total(start, min(start + BATCH, len(counted))) for start in starts)
     return mean_of_defined(score(ConfusionMatrix(counted.labels, each)).miou for each in sums)
 
 
@@ -58,16 +58,20 @@ def of_images(counted: Counted) -> float:
 
 def of_images_with_predictions(counted: Counted) -> float:
     """The mean over images of the mean over the classes of an image's target or prediction."""
-    hits, targets, preds = _of_images(counted)
-    union = targets + preds - hits
-    iou = np.divide(hits, union, out=np.zeros(hits.shape), where=union > 0)
-    classes = (union > 0).sum(axis=1)
-    return mean_of_defined(np.divide(iou.sum(axis=1), classes, out=np.full(len(iou), np.nan), where=classes > 0))
+    found: list[float] = []
+    for _, (hits, targets, preds) in counted.matrices.sums():
+        union = targets + preds - hits
+        iou = np.divide(hits, union, out=np.zeros(hits.shape), where=union > 0)
+        classes = (union > 0).sum(axis=1)
+        found += np.divide(iou.sum(axis=1), classes, out=np.full(len(iou), np.nan), where=classes > 0).tolist()
+    return mean_of_defined(found)
 
 
 def without_void_predictions(counted: Counted) -> float:
     """Pixels that are predicted as no class are not evaluated, instead of being wrong."""
-    return score(ConfusionMatrix(counted.labels, _without_last_column(counted.confusion.counts))).miou
+    cells = counted.confusion.cells
+    inside = cells.columns < cells.classes
+    return score(ConfusionMatrix(counted.labels, Cells(cells.classes, cells.keys[inside], cells.pixels[inside]))).miou
 
 
 def foreground(labels: LabelSpace) -> list[int]:
@@ -87,32 +91,37 @@ def foreground_dice_of_images(counted: Counted, empty: float = math.nan) -> floa
 
     :param empty: the Dice of an image without the class in target and prediction; NaN leaves it out.
     """
-    hits, targets, preds = (values[:, foreground(counted.labels)] for values in _of_images(counted))
-    dice = np.divide(2 * hits, targets + preds, out=np.full(hits.shape, empty), where=targets + preds > 0)
-    return mean_of_defined(mean_of_defined(column) for column in dice.T)
+    chosen = foreground(counted.labels)
 
+    def dice() -> Iterator[NDArray[np.float64]]:
+        for _, sums in counted.matrices.sums():
+            hits, targets, preds = (values[:, chosen] for values in sums)
+            yield np.divide(2 * hits, targets + preds, out=np.full(hits.shape, empty), where=targets + preds > 0)
 
-def _of_images(counted: Counted) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """int64[N, C] each: hits, target pixels and predicted pixels of each class in each image."""
-    hits, targets, preds = counted.matrices.class_sums()
-    return hits, targets, preds
-
-
-def _without_last_column(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.where(np.arange(counts.shape[1]) < counts.shape[1] - 1, counts, 0)
+    return mean_of_defined(_mean_of_images(dice(), len(chosen)))
 
 
 def of_images_by_class(counted: Counted) -> float:
     """The mean over classes of the mean over the images whose target holds the class."""
-    iou = image_class_iou(counted.matrices)
-    return mean_of_defined(mean_of_defined(column) for column in iou.T)
+    iou = (class_iou(sums) for _, sums in counted.matrices.sums())
+    return mean_of_defined(_mean_of_images(iou, len(counted.labels.classes)))
+
+
+def _mean_of_images(blocks: Iterable[NDArray[np.float64]], classes: int) -> NDArray[np.float64]:
+    """float64[C] of float64[n, C] of some images at a time: the mean over images of what is not NaN, added in their order."""
+    total, defined = np.zeros(classes), np.zeros(classes)
+    for block in blocks:
+        for row in block:
+            total += np.nan_to_num(row)
+            defined += ~np.isnan(row)
+    means: NDArray[np.float64] = np.divide(total, defined, out=np.full(classes, np.nan), where=defined > 0)
+    return means
 
 
 def of_all_classes_at_once(counted: Counted) -> float:
     """Hits of all classes over unions of all classes."""
-    counts = counted.confusion.counts
-    hits = int(counts.diagonal().sum())
-    union = int(counts.sum() + counts[:, :-1].sum()) - hits
+    hits, targets, preds = (int(each.sum()) for each in (counted.confusion.hits, counted.confusion.targets, counted.confusion.preds))
+    union = targets + preds - hits
     return hits / union if union else float("nan")
 
 

@@ -102,9 +102,8 @@ def error_scores(confusion: ConfusionMatrix, errors: Errors) -> dict[str, NDArra
 
     Fractions, by names such as ``gain_border``; NaN where undefined: where nothing is wrong, or a class loses its IoU with its last pixel.
     """
-    counts, none = confusion.counts.astype(np.float64), np.zeros((0, 1))
-    sums = counts.diagonal()[:, None], counts.sum(axis=1)[:, None], counts[:, :-1].sum(axis=0)[:, None]
-    pairs = Sums(confusion.labels, none, *sums, none)
+    hits, targets, preds = (each.astype(np.float64)[:, None] for each in (confusion.hits, confusion.targets, confusion.preds))
+    pairs = Sums(confusion.labels, hits, targets, preds, np.zeros((0, 1)))
     return {name: values[..., 0] for name, values in _scores(pairs, _sums(errors.counts[None]).T.astype(np.float64)).items()}
 
 

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.errors import LabelError
 from segbench.labels.space import LabelSpace
 from segbench.metrics.conventions import foreground
 from segbench.metrics.image_scores import class_iou
@@ -58,6 +59,11 @@ OF_TARGETS = "not in the target: left out"
 """The fourth convention: what is predicted there does not matter either."""
 MANY_VALUES = 1 << 21
 """IoUs of images; of more than these a tenth of the replicates is drawn."""
+MOST_VALUES = 1 << 25
+"""IoUs of images that are held at once."""
+MOST_CLASSES = 4096
+"""The worst images of each class are looked for class by class, in every replicate."""
+_NUMBERS = 1 << 22  # of each array that is made of some replicates
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,13 @@ class Asked:
         over = labels.averaged if self.over is None else self.over
         return Asked(tuple(over), tuple(foreground(labels) if self.foreground is None else self.foreground))
 
+    def apart(self) -> tuple[list[int], Asked]:
+        """The classes that are asked for at all, ascending, and the same with their places among these."""
+        over, front = self.over or (), self.foreground or ()
+        chosen = sorted({*over, *front})
+        place = {index: at for at, index in enumerate(chosen)}
+        return chosen, Asked(tuple(place[index] for index in over), tuple(place[index] for index in front))
+
 
 def fine_means(
     labels: LabelSpace,
@@ -111,14 +124,17 @@ def fine_means(
 
     :param asked: classes that are averaged. Pixels of the others still count as errors of these.
     :param groups: the group of each image: what is drawn, and what the foreground is also put together by.
+    :raises LabelError: so many classes in so many images are more than can be held.
     """
     asked = (asked or Asked()).of(labels)
     units, unit_of = _numbered(range(len(counted)) if groups is None else groups)
-    sums = counted.matrices.class_sums()
+    chosen, inner = asked.apart()
+    _refuse_many(len(counted), chosen)
+    sums = counted.matrices.class_sums(chosen)
     unit_of = _in_order([_added(sums, unit_of, units)], unit_of)
-    parts = _parts(sums, asked, unit_of, units, None if groups is None else unit)
+    parts = _parts(sums, inner, unit_of, units, None if groups is None else unit)
     replicates = _afford(replicates, len(counted) * len(asked.over or ()))
-    means = _means(parts.means, units, replicates)
+    means = _means(parts.means, units, (replicates, max(len(counted), len(chosen))))
     fine, rest = [each for each in means if each.name.startswith("mIoU")], [each for each in means if not each.name.startswith("mIoU")]
     over, front = (tuple(labels.class_names[index] for index in chosen or ()) for chosen in (asked.over, asked.foreground))
     return Means(tuple(fine), tuple(rest), over, front, units, unit, replicates)
@@ -137,20 +153,32 @@ def mean_differences(
     """``a`` minus ``b`` of every mean, in the order of :func:`fine_means`, with intervals of draws that are the same for both.
 
     :raises ValueError: the targets of the two differ.
+    :raises LabelError: as :func:`fine_means`.
     """
     refuse_other_images(a, b)
     asked = (asked or Asked()).of(labels)
     units, unit_of = _numbered(range(len(a)) if groups is None else groups)
-    both = [each.matrices.class_sums() for each in (a, b)]
+    chosen, inner = asked.apart()
+    _refuse_many(len(a), chosen)
+    both = [each.matrices.class_sums(chosen) for each in (a, b)]
     added = [_added(sums, unit_of, units) for sums in both]
     unit_of = _in_order([added[0] + added[1], *added], unit_of)
-    first, second = (_parts(sums, asked, unit_of, units, None if groups is None else unit) for sums in both)
+    first, second = (_parts(sums, inner, unit_of, units, None if groups is None else unit) for sums in both)
 
     def difference(weights: Floats) -> dict[str, Floats]:
         x, y = first.means(weights), second.means(weights)
         return {name: x[name] - y[name] for name in x}
 
-    return tuple(_means(difference, units, _afford(replicates, len(a) * len(asked.over or ()))))
+    replicates = _afford(replicates, len(a) * len(asked.over or ()))
+    return tuple(_means(difference, units, (replicates, max(len(a), len(chosen)))))
+
+
+def _refuse_many(images: int, classes: Sequence[int]) -> None:
+    if len(classes) > MOST_CLASSES or images * len(classes) > MOST_VALUES:
+        raise LabelError(
+            f"{len(classes)} classes in {images} images are more than these means are made of: {MOST_CLASSES} classes, and {MOST_VALUES} "
+            "IoUs of images; average over fewer: `segbench means` has --average-over CLASS,... and --foreground CLASS,..."
+        )
 
 
 def fine_p_value(labels: LabelSpace, a: PerImage, b: PerImage, mean: str, *, replicates: int = REPLICATES) -> float:
@@ -162,7 +190,8 @@ def fine_p_value(labels: LabelSpace, a: PerImage, b: PerImage, mean: str, *, rep
     """
     refuse_other_images(a, b)
     over = Asked().of(labels).over or ()
-    both = [_chosen(each.matrices.class_sums(), over) for each in (a, b)]
+    _refuse_many(len(a), over)
+    both = [each.matrices.class_sums(over) for each in (a, b)]
     wide = [np.concatenate(sums, axis=1) for sums in both]
     order = np.lexsort(np.concatenate([wide[0] + wide[1], abs(wide[0] - wide[1])], axis=1).T[::-1])
     sums = ClassSums(*(np.concatenate([x[order], y[order]]) for x, y in zip(*both, strict=True)))
@@ -173,7 +202,8 @@ def fine_p_value(labels: LabelSpace, a: PerImage, b: PerImage, mean: str, *, rep
 
     count = len(order)
     exact = is_exact(replicates, count)
-    drawn = [difference(chosen) for _, chosen in exchanges(replicates, count, SEED, exact=exact)]
+    parts = (part for _, chosen in exchanges(replicates, count, SEED, exact=exact) for part in _in_parts(chosen, len(over)))
+    drawn = [difference(chosen) for chosen in parts]
     return float(p_of(np.concatenate(drawn), difference(np.ones((1, count))), exact=exact))
 
 
@@ -186,14 +216,25 @@ def _afford(replicates: int, values: int) -> int:
     return replicates if values <= MANY_VALUES else max(1, replicates // 10)
 
 
-def _means(of: Callable[[Floats], dict[str, Floats]], units: int, replicates: int) -> list[Mean]:
-    """What ``of`` makes of weights float64[R, units], as it is observed and with its interval."""
+def _means(of: Callable[[Floats], dict[str, Floats]], units: int, shape: tuple[int, int]) -> list[Mean]:
+    """What ``of`` makes of weights float64[R, units], as it is observed and with its interval.
+
+    :param shape: how many replicates are drawn, and how many numbers there are of each.
+    """
+    replicates, size = shape
     observed = {name: float(values[0]) for name, values in of(np.ones((1, units))).items()}
     drawn: dict[str, list[Floats]] = {name: [] for name in observed}
     for _, weights in drawn_weights(replicates, units, SEED):
-        for name, values in of(weights).items():
-            drawn[name].append(values)
+        for part in _in_parts(weights, size):
+            for name, values in of(part).items():
+                drawn[name].append(values)
     return [_mean(name, value, np.concatenate(drawn[name]), units) for name, value in observed.items()]
+
+
+def _in_parts(weights: Floats, size: int) -> Iterator[Floats]:
+    """Some rows of weights at a time, so that so many numbers of each are never too many."""
+    at_once = max(1, _NUMBERS // max(1, size))
+    return (weights[start : start + at_once] for start in range(0, len(weights), at_once))
 
 
 def _mean(name: str, value: float, drawn: Floats, units: int) -> Mean:

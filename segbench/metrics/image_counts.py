@@ -22,6 +22,7 @@ from segbench.files.name_list import NameList
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
 from segbench.labels.space import LabelSpace
+from segbench.metrics.cells import added
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.extra import Extra
 from segbench.metrics.extras import EXTRAS, Extras, in_order
@@ -238,13 +239,7 @@ class Counted:
             flat = self.byte_pairs.reshape(-1)
             cells = np.flatnonzero(flat)
             return cells, flat[cells]
-        cells, pixels = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        for block in self.log.blocks():
-            cells, at = np.unique(np.concatenate([cells, block.cells]), return_inverse=True)
-            sums = np.zeros(len(cells), np.int64)
-            np.add.at(sums, at, np.concatenate([pixels, block.pixels]))
-            pixels = sums
-        return cells, pixels
+        return added((block.cells, block.pixels) for block in self.log.blocks())
 
     @property
     def pairs(self) -> NDArray[np.int64]:

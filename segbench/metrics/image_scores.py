@@ -6,7 +6,7 @@ Wang et al., "Revisiting Evaluation Metrics for Semantic Segmentation: Optimizat
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -22,10 +22,9 @@ Counts = NDArray[np.int64] | Matrices
 """The confusion matrices int64[N, C, C+1] of N images, or the same as the cells that occur."""
 
 
-def image_class_iou(counts: Counts) -> NDArray[np.float64]:
-    """float64[N, C] from the confusion matrices of N images; NaN where the target has no pixel of the class."""
-    parts = [class_iou(sums) for sums in _sums(counts)]
-    return np.concatenate(parts) if parts else np.zeros((0, _matrices(counts).classes))
+def image_class_iou(counts: Counts, chosen: Sequence[int] | None = None) -> NDArray[np.float64]:
+    """float64[N, C] from the confusion matrices of N images, of all classes or of some; NaN where the target has no pixel of the class."""
+    return class_iou(_matrices(counts).class_sums(chosen))
 
 
 def image_miou(counts: Counts) -> NDArray[np.float64]:
@@ -53,9 +52,8 @@ class Worst(Generic[Image]):
     _enough: dict[int, tuple[Image, float]] = field(default_factory=dict)
     _any: dict[int, tuple[Image, float]] = field(default_factory=dict)
 
-    def add(self, image: Image, confusion: NDArray[np.int64]) -> None:
-        """Look at the confusion matrix int64[C, C+1] of one more image."""
-        iou, targets = image_class_iou(confusion[None])[0], confusion.sum(axis=1)
+    def add(self, image: Image, iou: NDArray[np.float64], targets: NDArray[np.int64]) -> None:
+        """Look at one more image: the IoU float64[C] of its classes, NaN where its target has none, and its target pixels int64[C]."""
         enough = targets >= self.share * max(int(targets.sum()), 1)
         for index in np.flatnonzero(~np.isnan(iou)).tolist():
             for worst in (self._enough, self._any) if enough[index] else (self._any,):
@@ -75,8 +73,9 @@ class Worst(Generic[Image]):
 def worst_images(counts: Counts) -> list[tuple[int, float] | None]:
     """For each class the worst of N images by their confusion matrices, as :class:`Worst` has it, and the IoU there."""
     worst, matrices = Worst[int](), _matrices(counts)
-    for image in range(len(matrices)):
-        worst.add(image, matrices.dense([image])[0])
+    for block, sums in matrices.sums():
+        for place, (iou, targets) in enumerate(zip(class_iou(sums), sums.targets, strict=True)):
+            worst.add(block.first + place, iou, targets)
     return worst.classes(matrices.classes)
 
 

@@ -123,11 +123,10 @@ class InstanceScores:
 
     def class_iiou(self, confusion: ConfusionMatrix) -> dict[str, float]:
         """Class name to iIoU, NaN where the class has neither instances nor false positives in the data."""
-        preds = confusion.counts.sum(axis=0)
         result = {}
         for index, name in enumerate(self.table.labels.class_names):
             if name in self.of_class:
-                fp = int(preds[index]) - int(confusion.counts[index, index])
+                fp = int(confusion.preds[index] - confusion.hits[index])
                 result[name] = _ratio(*self.of_class[name], fp)
         return result
 

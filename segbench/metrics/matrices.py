@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.files.spilled import Spilled
+from segbench.metrics.cells import Cells, Ints, require_whole
 
-Ints = NDArray[np.int64]
 AT_ONCE = 1 << 18
 """Numbers that a block holds, roughly: cells, or entries of what is made of them."""
 
@@ -134,7 +134,11 @@ class Matrices:
                 yield block._replace(image=block.image[counted], cells=cells[counted], pixels=block.pixels[counted])
 
     def dense(self, images: Sequence[int] | None = None) -> Ints:
-        """int64[N, C, C+1] of all images, or of some."""
+        """int64[N, C, C+1] of all images, or of some.
+
+        :raises LabelError: there are too many classes for matrices that are whole.
+        """
+        require_whole(self.classes)
         chosen = range(len(self)) if images is None else images
         out = np.zeros((len(chosen), self.classes * (self.classes + 1)), np.int64)
         parts = self.blocks() if images is None else (each for i in chosen for each in self.blocks(first=i, last=i + 1))
@@ -144,22 +148,20 @@ class Matrices:
             place += block.number
         return out.reshape(len(chosen), self.classes, self.classes + 1)
 
-    def total(self) -> Ints:
-        """int64[C, C+1]: the matrix of all images together."""
-        total = np.zeros(self.classes * (self.classes + 1), np.int64)
-        for block in self.blocks():
-            np.add.at(total, block.cells, block.pixels)
-        return total.reshape(self.classes, self.classes + 1)
+    def total(self, first: int = 0, last: int | None = None) -> Cells:
+        """The matrix of all images together, or of those from ``first`` to before ``last``."""
+        return Cells.added(self.classes, ((block.cells, block.pixels) for block in self.blocks(first=first, last=last)))
 
-    def sums(self) -> Iterator[tuple[Block, ClassSums]]:
-        """The sums by class of the images, a block of them at a time."""
-        for block in self.blocks(most=AT_ONCE // self.classes):
+    def sums(self, first: int = 0, last: int | None = None) -> Iterator[tuple[Block, ClassSums]]:
+        """The sums by class of the images from ``first`` to before ``last``, a block of them at a time."""
+        for block in self.blocks(AT_ONCE // self.classes, first, last):
             yield block, sums_of(block, self.classes)
 
-    def class_sums(self) -> ClassSums:
-        """The sums by class of all images."""
-        parts = [sums for _, sums in self.sums()]
-        none = np.zeros((0, self.classes), np.int64)
+    def class_sums(self, chosen: Sequence[int] | None = None) -> ClassSums:
+        """The sums by class of all images, of all classes or of some."""
+        wanted = slice(None) if chosen is None else list(chosen)
+        parts = [ClassSums(*(each[:, wanted] for each in sums)) for _, sums in self.sums()]
+        none = np.zeros((0, self.classes), np.int64)[:, wanted]
         return ClassSums(*(np.concatenate(each) for each in zip(*parts, strict=True))) if parts else ClassSums(none, none, none)
 
     def equals(self, other: Matrices) -> bool:

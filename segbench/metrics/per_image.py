@@ -124,18 +124,17 @@ def units_of(labels: LabelSpace, counted: NDArray[np.int64] | PerImage, groups: 
     return units
 
 
-def unit_blocks(labels: LabelSpace, counted: PerImage) -> Iterator[tuple[int, Floats]]:
-    """The columns of :func:`units_of` of every image, some of them at once: the first of them, and float64[S, n]."""
+def unit_blocks(labels: LabelSpace, counted: PerImage, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Floats]]:
+    """The columns of :func:`units_of` of the images from ``first`` to before ``last``, some at a time: the first, and float64[S, n]."""
     _refuse_misshapen(labels, counted)
-    inside, matrices = _members(labels), counted.matrices
-    classes = matrices.classes
-    category = np.where(inside.any(axis=0), inside.argmax(axis=0), len(inside)) if len(inside) else np.zeros(classes, np.int64)
-    for block, sums in matrices.sums():
-        category_hits = np.zeros((block.number, len(inside) + 1), np.int64)
-        if len(inside):
-            rows, columns = np.divmod(block.cells, classes + 1)
-            of_column = np.append(category, len(inside))[columns]
-            hit = (category[rows] == of_column) & (of_column < len(inside))
+    matrices, categories = counted.matrices, len(labels.categories)
+    category = np.append(labels.category_of_class, categories)
+    for block, sums in matrices.sums(first, last):
+        category_hits = np.zeros((block.number, categories + 1), np.int64)
+        if categories:
+            rows, columns = np.divmod(block.cells, matrices.classes + 1)
+            of_column = category[columns]
+            hit = (category[rows] == of_column) & (of_column < categories)
             np.add.at(category_hits, (block.image[hit], of_column[hit]), block.pixels[hit])
         images = slice(block.first, block.first + block.number)
         parts = [*sums, category_hits[:, :-1], *(STATISTICS[name].sums(counted.beside[name][images]) for name in counted.extras)]
@@ -166,17 +165,10 @@ def _refuse_misshapen(labels: LabelSpace, counted: PerImage) -> None:
             raise ValueError(f"{name} must be {expected}, not {shape}")
 
 
-def _members(labels: LabelSpace) -> NDArray[np.int64]:
-    """int64[K, C]: 1 where the class is of the category."""
-    rows = [[label.category == category for label in labels.classes] for category in labels.categories]
-    return np.array(rows, np.int64).reshape(len(rows), len(labels.classes))
-
-
 def scores_of(labels: LabelSpace, sums: Floats, extras: Sequence[str] = ()) -> dict[str, Floats]:
     """Every score of R columns float64[S, R], by the names of :data:`KINDS`; those of the extras too."""
-    inside = _members(labels).astype(np.float64)
     hits, targets, preds, category_hits, *more = np.split(sums, np.cumsum(_sizes(labels, extras))[:-1])
-    of_pairs = Sums(labels, inside, hits, targets, preds, category_hits)
+    of_pairs = Sums(labels, hits, targets, preds, category_hits)
     scores = _scores_of_pairs(of_pairs)
     for name, own in zip(extras, more, strict=True):
         scores |= STATISTICS[name].scores(of_pairs, own)
@@ -199,8 +191,10 @@ def _scores_of_pairs(sums: Sums) -> dict[str, Floats]:
         "dice": mean_of_classes(sums.labels, class_dice),
         "precision": mean_of_classes(sums.labels, class_precision),
     }
-    if len(sums.inside):
-        category_iou = divide(sums.category_hits, sums.inside @ (targets + preds) - sums.category_hits)
+    if len(sums.category_hits):
+        both = np.zeros((len(sums.category_hits) + 1, hits.shape[1]))
+        np.add.at(both, sums.labels.category_of_class, targets + preds)
+        category_iou = divide(sums.category_hits, both[:-1] - sums.category_hits)
         scores |= {"category_miou": mean_of_rows(category_iou), "category_iou": category_iou}
     return scores
 

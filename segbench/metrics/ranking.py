@@ -1,7 +1,7 @@
 """Ranks that are shared where a paired test sees no difference between two models.
 
 The best model leads the first rank. From the best to the worst, a model shares the rank of the leader above it unless the two differ beyond
-chance; then it leads the next rank, which is its place. Two models differ where the permutation test of :mod:`segbench.metrics.uncertainty`
+chance; then it leads the next rank, which is its place. Two models differ where the test of :mod:`segbench.metrics.paired`
 says so at the 5 % level. All pairs are tested, and the p-values are adjusted for having made all these tests (Holm). Models of one rank are
 alike with its leader, not always with each other: being alike is not transitive.
 
@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.paired import paired_p_value
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.scores import score
-from segbench.metrics.uncertainty import LEVEL, REPLICATES, SEED, holm, score_p_value
+from segbench.metrics.uncertainty import LEVEL, REPLICATES, holm
 
 
-def shared_ranks(
-    labels: LabelSpace, models: Sequence[NDArray[np.int64] | PerImage], *, level: float = LEVEL, seed: int = SEED
-) -> list[int]:
+def shared_ranks(labels: LabelSpace, models: Sequence[NDArray[np.int64] | PerImage], *, level: float = LEVEL) -> list[int]:
     """The rank of each model by its mIoU, from 1. One whose mIoU is undefined comes after all that have one.
 
     :param models: for each the confusion matrices of the same images in the same order, int64[N, C, C+1] or what holds them.
@@ -36,7 +35,7 @@ def shared_ranks(
     mious = [score(ConfusionMatrix(labels, each.matrices.total())).miou for each in counted]
 
     def p_value(i: int, j: int, draws: int) -> float:
-        return score_p_value(labels, counted[i], counted[j], replicates=draws, seed=seed)
+        return paired_p_value(labels, counted[i], counted[j], replicates=draws)
 
     return ranks_by(mious, p_value, level=level)
 

@@ -69,10 +69,7 @@ def score(cm: ConfusionMatrix) -> Scores:
     >>> segbench.score(segbench.ConfusionMatrix(labels, np.array([[4, 0, 0], [2, 2, 0]]))).class_iou.tolist()
     [0.6666666666666666, 0.5]
     """
-    counts = cm.counts
-    hits = counts.diagonal()
-    targets = counts.sum(axis=1)
-    preds = counts[:, :-1].sum(axis=0)
+    hits, targets, preds = cm.hits, cm.targets, cm.preds
     class_iou = _divide(hits, targets + preds - hits)
     class_acc = _divide(hits, targets)
     class_precision, class_dice = _divide(hits, preds), _divide(2 * hits, targets + preds)
@@ -99,14 +96,14 @@ def score(cm: ConfusionMatrix) -> Scores:
 
 def category_iou(cm: ConfusionMatrix) -> dict[str, float]:
     """IoU by category: confusing two classes of one category is a hit. Empty if the label space has no categories."""
-    result = {}
-    for category in cm.labels.categories:
-        inside = np.array([label.category == category for label in cm.labels.classes])
-        tp = int(cm.counts[inside][:, :-1][:, inside].sum())
-        fn = int(cm.counts[inside].sum()) - tp
-        fp = int(cm.counts[~inside][:, :-1][:, inside].sum())
-        result[category] = _fraction(tp, tp + fp + fn)
-    return result
+    names, cells = cm.labels.categories, cm.cells
+    category = np.append(cm.labels.category_of_class, len(names))
+    rows, columns = category[cells.rows], category[cells.columns]
+    sums = np.zeros((3, len(names) + 1), np.int64)
+    for place, (index, chosen) in enumerate(((rows, rows == columns), (rows, ...), (columns, ...))):
+        np.add.at(sums[place], index[chosen], cells.pixels[chosen])
+    hits, targets, preds = sums
+    return {name: _fraction(int(hits[i]), int(targets[i] + preds[i] - hits[i])) for i, name in enumerate(names)}
 
 
 def mean_of_defined(values: Iterable[float]) -> float:

@@ -16,17 +16,20 @@ three seeds of each model, and this one in 93 to 97 %. Owen, "The pigeonhole boo
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
+from segbench.metrics.influence import Units, are_many, influences
 from segbench.metrics.matrices import different_targets
-from segbench.metrics.per_image import PerImage, scores_of, units_of
+from segbench.metrics.per_image import PerImage, scores_of
 from segbench.metrics.statistic import Floats
 from segbench.metrics.student import t_cdf, t_quantile
-from segbench.metrics.uncertainty import LEVEL, SEED, in_order, resampled
+from segbench.metrics.uncertainty import LEVEL, SEED, Method, common_extras, in_order, resampled
 
 REPLICATES = 2000  # a variance needs fewer than the ends of an interval
 MOST_SEEDS = 1000
@@ -44,22 +47,35 @@ class Spread:
         return np.asarray(self.images + self.seeds[0] / numbers[0] + self.seeds[1] / numbers[1])
 
 
+@dataclass(frozen=True)
+class Draws:
+    """``units`` of ``unit`` (images, cities) in ``replicates`` from a ``seed``; none by the ``method`` jackknife."""
+
+    units: int
+    unit: str
+    replicates: int
+    seed: int
+    method: Method
+
+
 @dataclass(frozen=True, eq=False)
 class Crossed:
     """Two models with several seeds each. By field name of ``Scores``: ``means`` of either model, ``deviations`` between its seeds, and the
     ``spread`` of the difference.
 
-    ``numbers`` of seeds; ``units`` were drawn, and ``unit`` says what.
+    ``numbers`` of seeds; ``drawn`` says how images were.
     """
 
     means: tuple[Mapping[str, Floats], Mapping[str, Floats]]
     deviations: tuple[Mapping[str, Floats], Mapping[str, Floats]]
     spread: Mapping[str, Spread]
     numbers: tuple[int, int]
-    units: int
-    unit: str
-    replicates: int
-    seed: int
+    drawn: Draws
+
+    @property
+    def unit(self) -> str:
+        """What is drawn: images, cities."""
+        return self.drawn.unit
 
     @property
     def difference(self) -> Mapping[str, Floats]:
@@ -110,7 +126,7 @@ class Crossed:
     def _degrees(self, metric: str, numbers: tuple[int, int]) -> tuple[Floats, Floats]:
         """The variance of a difference, and its degrees of freedom."""
         spread = self.spread[metric]
-        parts = [(spread.images, self.units - 1), *((var / k, k - 1) for var, k in zip(spread.seeds, numbers, strict=True))]
+        parts = [(spread.images, self.drawn.units - 1), *((var / k, k - 1) for var, k in zip(spread.seeds, numbers, strict=True))]
         total = spread.total(numbers)
         below = sum(np.square(part) / freedom for part, freedom in parts)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -124,45 +140,81 @@ def compare_seeds(
     *,
     groups: Sequence[Hashable] | None = None,
     unit: str = "images",
-    replicates: int = REPLICATES,
+    replicates: int | None = None,
     seed: int = SEED,
 ) -> Crossed:
     """Compare two models with several seeds each, all on the same images in the same order.
 
     What was counted for some of them alone is left out.
 
+    :param replicates: insists on a bootstrap of so many, where images or classes are too many to be drawn.
     :raises ValueError: a model has fewer than two seeds, or these are not the same images.
     """
-    sides, extras = (list(a), list(b)), tuple(name for name in a[0].extras if all(name in each.extras for each in (*a, *b)))
-    _check(*sides)
-    pruned = [each.only(extras) for each in (*a, *b)]
-    units = [units_of(labels, each, groups) for each in pruned]
-    ordered = in_order(np.concatenate([sum(units, np.zeros_like(units[0])), *units]))[len(units[0]) :]
-    observed = [scores_of(labels, one.sum(axis=1, keepdims=True), extras) for one in units]
-    drawn = [scores_of(labels, one, extras) for one in np.split(resampled(ordered, replicates, seed), len(units))]
-    defined = [scores_of(labels, one, extras) for one in units]
-    first = slice(0, len(a)), slice(len(a), None)
-    means, deviations, spread = [], [], {}
-    for part in first:
-        scores = {name: np.stack([each[name][..., 0] for each in observed[part]]) for name in observed[0]}
+    _check(list(a), list(b))
+    extras = common_extras(*a, *b)
+    units = Units(labels, [each.only(extras) for each in (*a, *b)], groups)
+    pulled = replicates is None and are_many(labels, extras, len(units), REPLICATES * len(units.sides))
+    replicates = 0 if pulled else replicates or REPLICATES
+    of = partial(_scores_of_seeds, labels, len(units.sides), extras)
+    images = _pulled(of, units, len(a)) if pulled else _drawn(of, units, len(a), (replicates, seed))
+    means, deviations = [], []
+    for part in (slice(0, len(a)), slice(len(a), None)):
+        scores = {name: values[part, ..., 0] for name, values in of(units.total).items()}
         means.append({name: values.mean(axis=0) for name, values in scores.items()})
         deviations.append({name: values.std(axis=0, ddof=1) for name, values in scores.items()})
-    for name in observed[0]:
-        enough = np.all([(~np.isnan(each[name])).sum(axis=-1) >= 2 for each in defined], axis=0)
-        images = _variance_of_images(*(np.stack([each[name] for each in drawn[part]]) for part in first))
-        seeds = (np.square(deviations[0][name]), np.square(deviations[1][name]))
-        spread[name] = Spread(np.where(enough, images, np.nan), seeds)
-    numbers = len(a), len(b)
-    return Crossed((means[0], means[1]), (deviations[0], deviations[1]), spread, numbers, units[0].shape[1], unit, replicates, seed)
+    spread = {name: Spread(images[name], (np.square(deviations[0][name]), np.square(deviations[1][name]))) for name in images}
+    drawn = Draws(len(units), unit, replicates, 0 if pulled else seed, "jackknife" if pulled else "bootstrap")
+    return Crossed((means[0], means[1]), (deviations[0], deviations[1]), spread, (len(a), len(b)), drawn)
 
 
-def _variance_of_images(a: Floats, b: Floats) -> Floats:
-    """float64[...] of the scores of each seed in each replicate, float64[k, ..., R]: without what seeds disagree about."""
-    total = _variance(a.mean(axis=0) - b.mean(axis=0))
-    for side in (a, b):
-        apart = _variance(side - side.mean(axis=0)).mean(axis=0) * len(side) / (len(side) - 1)
-        total = total - apart / len(side)
-    return np.asarray(np.maximum(total, 0))
+def _scores_of_seeds(labels: LabelSpace, seeds: int, extras: Sequence[str], sums: Floats) -> dict[str, Floats]:
+    """By score float64[k, ..., R] of sums float64[k S, R], those of each seed below the other's."""
+    each = [scores_of(labels, one, extras) for one in np.split(sums, seeds)]
+    return {name: np.stack([scores[name] for scores in each]) for name in each[0]}
+
+
+def _drawn(of: Callable[[Floats], dict[str, Floats]], units: Units, first: int, draws: tuple[int, int]) -> dict[str, Floats]:
+    """Of each score the variance of images, NaN where a seed has fewer than two that define it: of so many replicates of a seed."""
+    columns = np.concatenate(list(units.blocks()), axis=1)
+    defined = of(columns)
+    size = len(columns) // len(units.sides)
+    both = columns.reshape(len(units.sides), size, -1).sum(axis=0)
+    drawn = of(resampled(in_order(np.concatenate([both, columns]))[size:], *draws))
+    found = {}
+    for name, values in drawn.items():
+        total, *apart = (_variance(each) for each in _deviations(values, first))
+        found[name] = _of_images(total, apart, _enough((~np.isnan(defined[name])).sum(axis=-1)))
+    return found
+
+
+def _pulled(of: Callable[[Floats], dict[str, Floats]], units: Units, first: int) -> dict[str, Floats]:
+    """The same by the jackknife: a variance is the sum of the squares of what every unit moves."""
+    sums: dict[str, list[Floats]] = {}
+    defined: dict[str, NDArray[np.int64]] = {}
+    for moved, alone in influences(of, units):
+        for name, values in moved.items():
+            squares = [np.square(each).sum(axis=-1) for each in _deviations(values, first)]
+            sums[name] = [x + y for x, y in zip(sums[name], squares, strict=True)] if name in sums else squares
+            there = (~np.isnan(alone[name])).sum(axis=-1)
+            defined[name] = defined[name] + there if name in defined else there
+    return {name: _of_images(total, apart, _enough(defined[name])) for name, (total, *apart) in sums.items()}
+
+
+def _deviations(values: Floats, first: int) -> tuple[Floats, Floats, Floats]:
+    """Of float64[k, ..., R], whose first so many are of a: the difference of the means of both, and what each seed has beside its mean."""
+    a, b = values[:first], values[first:]
+    return a.mean(axis=0) - b.mean(axis=0), a - a.mean(axis=0), b - b.mean(axis=0)
+
+
+def _of_images(total: Floats, apart: Sequence[Floats], enough: NDArray[np.bool_]) -> Floats:
+    """The variance without what seeds disagree about, of that of each seed, float64[k, ...] of either side; NaN where there are too few."""
+    for side in apart:
+        total = total - side.mean(axis=0) / (len(side) - 1)
+    return np.where(enough, np.maximum(total, 0), np.nan)
+
+
+def _enough(defined: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray((defined >= 2).all(axis=0))
 
 
 def _variance(values: Floats) -> Floats:

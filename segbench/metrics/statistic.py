@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segbench.labels.space import LabelSpace
 
 Floats = NDArray[np.float64]
+_AT_ONCE = 1 << 17  # numbers that are added before the next are looked at
 Kind = Literal["one", "class", "category"]
 """Of what a score is: of the data set, float64[R] for R columns; of each class, float64[C, R]; of each category, float64[K, R]."""
 
@@ -24,12 +25,10 @@ Kind = Literal["one", "class", "category"]
 class Sums:
     """What scores are made of, of R data sets: ``hits``, ``targets`` and ``preds`` are pixels of each class, float64[C, R].
 
-    ``category_hits`` float64[K, R]: pixels of a category that are predicted as one of it. ``inside`` float64[K, C]: 1 where a class is of
-    the category.
+    ``category_hits`` float64[K, R]: pixels of a category that are predicted as one of it.
     """
 
     labels: LabelSpace
-    inside: Floats
     hits: Floats
     targets: Floats
     preds: Floats
@@ -68,11 +67,11 @@ def mean_of_classes(labels: LabelSpace, rows: Floats) -> Floats:
 
 def mean_of_rows(rows: Floats) -> Floats:
     """float64[R] of float64[C, R]: the mean of what is not NaN, added from the first row to the last as for a single matrix."""
-    total, defined = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-    for row in rows:
-        total += np.nan_to_num(row)
-        defined += ~np.isnan(row)
-    return divide(total, defined)
+    total = np.zeros((1, rows.shape[1]))
+    for start in range(0, len(rows), at_once := max(1, _AT_ONCE // max(1, rows.shape[1]))):
+        some = np.nan_to_num(rows[start : start + at_once])
+        total = np.add.accumulate(np.concatenate([total, some]))[-1:]  # one after the other, where a sum may take them in pairs
+    return divide(total[0], (~np.isnan(rows)).sum(axis=0).astype(np.float64))
 
 
 def harmonic(x: Floats) -> Floats:

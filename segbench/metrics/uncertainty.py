@@ -24,7 +24,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -32,8 +33,9 @@ from numpy.typing import NDArray
 
 from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
+from segbench.metrics.cells import Ints
 from segbench.metrics.extras import STATISTICS
-from segbench.metrics.matrices import Ints, different_targets
+from segbench.metrics.matrices import different_targets
 from segbench.metrics.per_image import PerImage, kind_of, mious_of, score_names, scores_of, units_of
 from segbench.metrics.statistic import Floats
 
@@ -98,7 +100,8 @@ class Comparison(Shown):
     """Two models on the same images. By field name of ``Scores``: ``difference`` a - b, its interval, and ``p_value``, two-sided.
 
     ``exact``: the p-values are from all exchanges, not from ``intervals.replicates`` drawn ones. ``drawn``: the difference in every
-    replicate, float64[..., R], from which :meth:`interval` takes those of other levels.
+    replicate, float64[..., R], from which :meth:`interval` takes those of other levels; or, where ``intervals.method`` is the jackknife and
+    nothing was drawn, ``deviation``, the standard deviation of the difference.
     """
 
     difference: Mapping[str, Floats]
@@ -106,6 +109,7 @@ class Comparison(Shown):
     p_value: Mapping[str, Floats]
     exact: bool
     drawn: Mapping[str, Floats]
+    deviation: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -114,6 +118,8 @@ class Comparison(Shown):
 
     def interval(self, metric: str, level: float) -> Floats:
         """The interval of a difference at another level, float64[..., 2]; NaN where :attr:`intervals` has none."""
+        if self.intervals.method == "jackknife":
+            return normal_interval(self.difference[metric], self.deviation[metric], level)
         return np.where(np.isnan(self.intervals.bounds[metric]), np.nan, quantiles(self.drawn[metric], level))
 
 
@@ -190,11 +196,22 @@ def _paired_units(
     """The units of both, sorted by the sum of both, so that comparing b with a draws the same units; and the extras that both have."""
     a, b = (x if isinstance(x, PerImage) else PerImage(x) for x in (a, b))
     refuse_other_images(a, b)
-    extras = tuple(name for name in a.extras if name in b.extras)
+    extras = common_extras(a, b)
     first, second = (units_of(labels, side.only(extras), groups) for side in (a, b))
     both = in_order(np.concatenate([first + second, first, second]))[len(first) :]
     first, second = np.split(both, 2)
     return first, second, extras
+
+
+def common_extras(*sides: PerImage) -> tuple[str, ...]:
+    """What was counted beside pairs on every side."""
+    return tuple(name for name in sides[0].extras if all(name in side.extras for side in sides))
+
+
+def normal_interval(values: Floats, deviation: Floats, level: float) -> Floats:
+    """float64[..., 2]: where the middle ``level`` of a normal distribution around values begins and ends."""
+    half = NormalDist().inv_cdf((1 + level) / 2) * deviation
+    return np.stack([values - half, values + half], axis=-1)
 
 
 def refuse_other_images(a: PerImage, b: PerImage) -> None:

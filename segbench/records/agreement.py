@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.metrics.cells import Cells, added
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.matrices import Matrices
 from segbench.metrics.per_image import PerImage
@@ -60,7 +61,9 @@ def agree_by_image(record: RunRecord, recorded: Counts, again: Counts) -> Agreem
     own = [name for name in recorded[1].extras if len(ids) == len(recorded[0]) or name not in _together(record)]
     extras = [name for name in own if _differ(recorded[1].beside[name], counted.beside.get(name), chosen)]
     totals = [score(ConfusionMatrix(record.labels, each)).miou for each in sums]
-    return Agreement(tuple(problems), len(ids), int(sums[0].sum()), int(moved.sum()), tuple(apart), totals[0], totals[1], tuple(extras))
+    return Agreement(
+        tuple(problems), len(ids), int(sums[0].pixels.sum()), int(moved.sum()), tuple(apart), totals[0], totals[1], tuple(extras)
+    )
 
 
 def _together(record: RunRecord) -> set[str]:
@@ -70,12 +73,12 @@ def _together(record: RunRecord) -> set[str]:
 
 def agree_in_total(record: RunRecord, again: Counts) -> Agreement:
     """The same of a record without matrices: only the sums over all images can be held against each other."""
-    before, after = record.confusion.counts, again[1].matrices.total()
-    other = bool((before.sum(axis=1) != after.sum(axis=1)).any())
+    before, after = record.confusion, ConfusionMatrix(record.labels, again[1].matrices.total())
+    other = not np.array_equal(before.targets, after.targets)
     problems = ("the record counts other target pixels than these targets have",) if other else ()
-    totals = [score(ConfusionMatrix(record.labels, each)).miou for each in (before, after)]
-    moved = int(np.abs(before - after).sum()) // 2
-    return Agreement(problems, len(again[0]), int(before.sum()), moved, (), totals[0], totals[1])
+    moved = int(np.abs((before.cells - after.cells).pixels).sum()) // 2
+    pixels = int(before.cells.pixels.sum())
+    return Agreement(problems, len(again[0]), pixels, moved, (), score(before).miou, score(after).miou)
 
 
 def machine_differs(record: RunRecord, here: RunRecord) -> list[str]:
@@ -85,20 +88,18 @@ def machine_differs(record: RunRecord, here: RunRecord) -> list[str]:
     return [f"{key}: {then.get(key)} then, {now.get(key)} now" for key in keys if then.get(key) != now.get(key)]
 
 
-def _moved(before: Matrices, after: Matrices, chosen: Sequence[int]) -> tuple[list[bool], NDArray[np.int64], list[NDArray[np.int64]]]:
+def _moved(before: Matrices, after: Matrices, chosen: Sequence[int]) -> tuple[list[bool], NDArray[np.int64], list[Cells]]:
     """Of each image whether its targets differ, and how many pixels moved; and the sum of all matrices on either side.
 
     ``chosen``: where the images of ``after`` are in ``before``.
     """
     other, moved = [], np.zeros(len(chosen), np.int64)
-    sums = [np.zeros((before.classes, before.classes + 1), np.int64) for _ in range(2)]
     for place, index in enumerate(chosen):
-        x, y = before.dense([index])[0], after.dense([place])[0]
-        other.append(bool((x.sum(axis=1) != y.sum(axis=1)).any()))
-        moved[place] = np.abs(x - y).sum() // 2
-        sums[0] += x
-        sums[1] += y
-    return other, moved, sums
+        apart = before.total(index, index + 1) - after.total(place, place + 1)
+        other.append(bool(added([(apart.rows, apart.pixels)])[0].size))
+        moved[place] = np.abs(apart.pixels).sum() // 2
+    recorded = Cells.added(before.classes, ((block.cells, block.pixels) for i in chosen for block in before.blocks(first=i, last=i + 1)))
+    return other, moved, [recorded, after.total()]
 
 
 def _differ(recorded: NDArray[np.generic] | None, again: NDArray[np.generic] | None, chosen: Sequence[int]) -> bool:

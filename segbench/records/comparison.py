@@ -1,6 +1,6 @@
 """Two run records of the same images, held against each other.
 
-What differs is told apart from chance on the images themselves (:func:`segbench.metrics.uncertainty.compare`), so both records need the
+What differs is told apart from chance on the images themselves (:mod:`segbench.metrics.paired`), so both records need the
 matrices of their images beside them. Records of different signatures are refused: their numbers mean different things.
 """
 
@@ -19,8 +19,9 @@ from segbench.files.notebook import Shown
 from segbench.labels.space import LabelSpace
 from segbench.metrics.extras import counted_unlike
 from segbench.metrics.image_scores import image_miou
+from segbench.metrics.paired import paired_differences
 from segbench.metrics.per_image import PerImage, totals
-from segbench.metrics.uncertainty import Comparison, compare, holm
+from segbench.metrics.uncertainty import Comparison, holm
 from segbench.records.groups import groups_of
 from segbench.records.per_image import images_file, read_per_image
 from segbench.records.run_record import RunRecord, read_run
@@ -91,10 +92,11 @@ class Compared(Shown):
         return [i for i in order[:count] if change[i] > 0]
 
 
-def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> Compared:
+def compare_records(a: Path | str, b: Path | str, groups: str | None = None, replicates: int | None = None) -> Compared:
     """Compare two records, given as their JSON files.
 
     :param groups: what is drawn and exchanged, by a rule of :mod:`segbench.records.groups`; images by default.
+    :param replicates: insists on drawing so many, where images or classes are too many to be drawn by default.
     :raises RecordError: a record or its matrices cannot be read or do not fit together, or the two are not comparable.
     :raises DataError: the images' names have no such groups.
 
@@ -115,7 +117,7 @@ def compare_records(a: Path | str, b: Path | str, groups: str | None = None) -> 
     y = y.without(counted_unlike([first, second]))
     grouped = None if groups is None else groups_of(ids, groups)
     named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
-    found = compare(first.labels, x, y, **named)
+    found = paired_differences(first.labels, x, y, replicates=replicates, **named)
     scores_a, scores_b = totals(first.labels, x), totals(first.labels, y)
     image_mious = np.stack([image_miou(x.matrices), image_miou(y.matrices)])
     return Compared(first, second, (scores_a, scores_b), found, tuple(ids), image_mious)
@@ -139,6 +141,6 @@ def read_matrices(path: Path, record: RunRecord) -> tuple[list[str], PerImage]:
     if not file.is_file():
         raise RecordError(f"{file} is missing: a comparison needs what was counted in every image; `run` and `score --json` write it")
     ids, counted = read_per_image(file)
-    if not np.array_equal(counted.matrices.total(), record.confusion.counts):
+    if not counted.matrices.total().equals(record.confusion.cells):
         raise RecordError(f"{file}: these matrices do not add up to {path.name} beside them")
     return ids, counted

@@ -135,7 +135,7 @@ def matrices_of(record: RunRecord, path: Path) -> PerImage:
     :raises RecordError: the file is missing or holds something else, or what does not add up to the record.
     """
     _, counted = read_per_image(path)
-    if not np.array_equal(counted.matrices.total(), record.confusion.counts):
+    if not counted.matrices.total().equals(record.confusion.cells):
         raise RecordError(f"{path}: these matrices do not add up to the record beside them; remove the file or run again")
     return counted
 

@@ -26,6 +26,7 @@ from segbench.errors import RecordError, SegbenchError
 from segbench.files.json_text import dump_json
 from segbench.files.notebook import Shown, drawn
 from segbench.labels.space import MAX_CLASSES, LabelSpace
+from segbench.metrics.cells import Cells
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.extras import EXTRAS, Extras, scores_told
 from segbench.metrics.image_counts import Counted
@@ -241,14 +242,13 @@ def _intervals(data: Any, labels: LabelSpace) -> Intervals | None:
 
 def _told(confusion: ConfusionMatrix) -> Any:
     """The rows of a matrix; of more classes than bytes tell apart the cells that occur: [row, column, pixels] of each."""
-    counts = confusion.counts
-    if len(counts) <= MAX_CLASSES:
-        return counts.tolist()
-    rows, columns = counts.nonzero()
-    return {"cells": np.stack([rows, columns, counts[rows, columns]], axis=1).tolist()}
+    cells = confusion.cells
+    if cells.classes <= MAX_CLASSES:
+        return confusion.counts.tolist()
+    return {"cells": np.stack([cells.rows, cells.columns, cells.pixels], axis=1).tolist()}
 
 
-def _matrix(data: Any, classes: int) -> NDArray[np.int64]:
+def _matrix(data: Any, classes: int) -> NDArray[np.int64] | Cells:
     """What :func:`_told` gave.
 
     :raises KeyError, TypeError, ValueError, IndexError: it is something else.
@@ -259,9 +259,7 @@ def _matrix(data: Any, classes: int) -> NDArray[np.int64]:
     rows, columns, pixels = cells.reshape(-1, 3).T
     if len(cells) and not (0 <= rows.min() <= rows.max() < classes and 0 <= columns.min() <= columns.max() <= classes):
         raise ValueError(f"the confusion matrix has cells outside of its {classes} classes")
-    counts = np.zeros((classes, classes + 1), np.int64)
-    np.add.at(counts, (rows, columns), pixels)
-    return counts
+    return Cells.added(classes, [(rows * (classes + 1) + columns, pixels)])
 
 
 def _plain(value: Any) -> str:

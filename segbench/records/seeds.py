@@ -52,10 +52,11 @@ def records_of(pattern: str) -> list[Path]:
     return found
 
 
-def compare_seed_records(a: Sequence[Path], b: Sequence[Path], groups: str | None = None) -> SeedsCompared:
+def compare_seed_records(a: Sequence[Path], b: Sequence[Path], groups: str | None = None, replicates: int | None = None) -> SeedsCompared:
     """Compare the records of two models' seeds.
 
     :param groups: what is drawn, by a rule of :mod:`segbench.records.groups`; images by default.
+    :param replicates: insists on drawing so many, where images or classes are too many to be drawn by default.
     :raises RecordError: a record or its matrices cannot be read, they are not comparable, a model has a single seed, or two records hold
         the same counts, so that one training would count twice. Every one is named.
     """
@@ -81,7 +82,7 @@ def compare_seed_records(a: Sequence[Path], b: Sequence[Path], groups: str | Non
     named: dict[str, Any] = {} if grouped is None else {"groups": grouped.of_images, "unit": grouped.unit}
     unlike = counted_unlike(records)
     counted = [each.without(unlike) for _, each in matrices]
-    found = compare_seeds(records[0].labels, counted[: len(a)], counted[len(a) :], **named)
+    found = compare_seeds(records[0].labels, counted[: len(a)], counted[len(a) :], replicates=replicates, **named)
     return SeedsCompared((tuple(records[: len(a)]), tuple(records[len(a) :])), found)
 
 

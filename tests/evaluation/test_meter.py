@@ -296,3 +296,8 @@ def test_a_record_of_other_images_or_without_ids_is_refused(tmp_path: Path) -> N
         nameless.record(dataset, "mine")
     with pytest.raises(UsageError, match="counts the classes of"):
         Meter(4).record(dataset, "mine")
+
+
+def test_a_meter_of_more_classes_than_bytes_tell_apart_says_so() -> None:
+    with pytest.raises(UsageError, match="a meter counts up to 254 classes, and 'numbered' needs 16 bits a pixel"):
+        Meter(300)

@@ -26,7 +26,7 @@ from segbench.benchmark import run_suite
 from segbench.cli.main import main
 from segbench.datasets.cityscapes import LABELS as CITY
 from segbench.errors import DataError, ImageError, MissingPackageError, SegbenchError
-from segbench.files import remote
+from segbench.files import stores as module
 from segbench.files.remote import RemotePath, locate, read_ahead
 from segbench.images.files import read_labels
 from segbench.images.folders import files_below
@@ -72,7 +72,7 @@ class Shaky(MemoryFileSystem):
 
 @pytest.fixture(autouse=True)
 def stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(remote, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
     for store in (MemoryFileSystem, Shaky):
         monkeypatch.setattr(store, "store", {})
         monkeypatch.setattr(store, "pseudo_dirs", [""])
@@ -114,7 +114,7 @@ def test_label_maps_behind_urls_give_the_record_of_a_folder(
         archive = zipped(cityscapes_set, tmp_path / "all.zip")
         preds, data = f"zip://results::{archive}", f"zip://::{archive}"
     else:
-        monkeypatch.setattr(Shaky, "failures", remote.ATTEMPTS - 1)
+        monkeypatch.setattr(Shaky, "failures", module.ATTEMPTS - 1)
         preds, data = upload(cityscapes_set, kind) + "results", f"{kind}://"
     there = type_in("score", preds, "--data", data, "--dataset", "cityscapes", "--json", tmp_path / "b.json")
     assert there.exit_code == 0, there.output
@@ -188,13 +188,13 @@ def test_a_folder_is_listed_once_and_read_ahead(cityscapes_set: Path, monkeypatc
 
 def test_what_fails_for_good_is_named_by_its_url(cityscapes_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     top = upload(cityscapes_set, "shaky")
-    monkeypatch.setattr(Shaky, "failures", remote.ATTEMPTS)
+    monkeypatch.setattr(Shaky, "failures", module.ATTEMPTS)
     done = type_in("score", f"{top}results", f"{top}gtFine/val")
     assert done.exit_code == 2
     assert "3 of 3 pairs cannot be scored" in done.stderr
     assert "shaky://results/" in done.stderr
     assert "the file cannot be read (connection reset by peer)" in done.stderr
-    assert set(Shaky.reads.values()) == {remote.ATTEMPTS}
+    assert set(Shaky.reads.values()) == {module.ATTEMPTS}
 
 
 def test_what_is_missing_or_forbidden_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli.main import main
-from segbench.files import remote
+from segbench.files import stores as module
 
 pytest.importorskip("s3fs", reason="tox -e s3 brings it")
 pytest.importorskip("moto", reason="tox -e s3 brings it")
@@ -67,7 +67,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shaky]:
         "AWS_MAX_ATTEMPTS": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(remote, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     import s3fs
 
     s3fs.S3FileSystem.clear_instance_cache()

@@ -13,6 +13,7 @@ import pytest
 from segbench.benchmark.suite import read_suite
 from segbench.datasets.opening import open_dataset
 from segbench.errors import SegbenchError, UsageError
+from segbench.files import yaml_schema
 from segbench.files.yaml_schema import DEEPEST, LARGEST, read_value
 from segbench.labels.files import read_label_space
 from segbench.labels.mapping import read_mapping
@@ -102,3 +103,13 @@ def test_a_value_that_was_typed_is_what_yaml_has(text: str, value: object) -> No
 def test_a_value_that_is_no_yaml_is_refused_with_itself(text: str) -> None:
     with pytest.raises(UsageError, match="is no value"):
         read_value(text)
+
+
+def test_as_many_classes_as_there_can_be_are_read_with_ids_and_colours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(yaml_schema, "MOST_VALUES", 100)  # what aliases may make; nothing here is an alias
+    path = tmp_path / "labels.yaml"
+    path.write_text("classes:\n" + "".join(f"- {{name: c{i}, ids: [{i}], color: [1, 2, 3]}}\n" for i in range(50)))
+    assert len(read_label_space(path).classes) == 50
+    monkeypatch.setattr(yaml_schema, "MOST_WRITTEN", 500)
+    with pytest.raises(SegbenchError, match="it has more than 500 values"):
+        read_label_space(path)

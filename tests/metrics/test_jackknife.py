@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segbench.metrics import jackknife as module
+from segbench.metrics import influence
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.jackknife import intervals, jackknife
 from segbench.metrics.per_image import PerImage
@@ -50,7 +50,7 @@ def test_groups_are_the_units_and_classes_of_one_unit_have_no_interval() -> None
 def test_more_units_than_a_bootstrap_is_good_for_are_not_drawn_unless_somebody_insists(
     images: int, replicates: int | None, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MANY_UNITS", 20)
+    monkeypatch.setattr(influence, "MANY_UNITS", 20)
     per_image = PerImage(street(np.random.default_rng(0), images))
     found = intervals(THREE, per_image, replicates=replicates)
     assert found.method == method

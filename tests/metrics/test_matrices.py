@@ -23,7 +23,7 @@ def test_sums_and_totals_are_those_of_the_whole_arrays(seed: int, images: int, c
         found = Matrices.of(whole)
         hits, targets, preds = found.class_sums()
         assert np.array_equal(found.dense(), whole)
-        assert np.array_equal(found.total(), whole.sum(axis=0))
+        assert np.array_equal(found.total().dense(), whole.sum(axis=0))
         assert np.array_equal(hits, whole.diagonal(axis1=1, axis2=2))
         assert np.array_equal(targets, whole.sum(axis=2))
         assert np.array_equal(preds, whole[:, :, :-1].sum(axis=1))

@@ -134,7 +134,7 @@ def test_json_holds_the_facts_that_are_printed_as_plain_numbers(tmp_path: Path) 
     assert [each["name"] for each in facts["classes"]["class_iou"]] == list(LABELS.class_names)
     assert [each["id"] for each in facts["images"]] == [found.ids[i] for i in found.changed_most(3)]
     assert facts["images"][0]["difference"] == facts["images"][0]["a"] - facts["images"][0]["b"]
-    assert facts["intervals"] == {"level": 0.95, "units": 12, "unit": "images", "replicates": 10000, "seed": 0}
+    assert facts["intervals"] == {"level": 0.95, "units": 12, "unit": "images", "replicates": 10000, "seed": 0, "method": "bootstrap"}
     assert facts["exchanges"] == "all"
     assert json.loads(segbench(b, a, "--json").stdout)["better"] == "b"
 

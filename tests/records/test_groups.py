@@ -82,7 +82,7 @@ def test_few_groups_and_classes_without_an_interval_are_said() -> None:
     counts[1:, 4], counts[1:, :, 4] = 0, 0  # of one image alone
     groups = list("xxyyzz")
     one = record(intervals=bootstrap(record().labels, counts, groups=groups, unit="cities", replicates=20))
-    one = replace(one, confusion=replace(one.confusion, counts=counts.sum(axis=0)))
+    one = replace(one, confusion=replace(one.confusion, held=counts.sum(axis=0)))
     assert few_groups(one).startswith("intervals over 3 cities are too narrow")
     assert "segbench shift" not in few_groups(one)
     assert one.intervals is not None

@@ -1,22 +1,14 @@
 """The memory of a scoring does not grow with the number of its images."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-SCORE = """
-import resource
-from segbench.cli.main import main
-try:
-    main(["score", "preds", "gts", "--labels", "labels.yaml", "--encoding", "ids", "--workers", "2", "--quiet"])
-finally:
-    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
+from tests.scoring.peak_memory import score_alone
+
 FILES = 60
 
 
@@ -35,8 +27,7 @@ def peak_of(root: Path, pairs: int, classes: int) -> int:
             os.link(root / "maps" / f"{folder}-{at % FILES}.png", root / folder / f"{at:07}.png")
     names = ", ".join(f"c{i}" for i in range(classes))
     (root / "labels.yaml").write_text(f"name: some\nclasses: [{names}]\n")
-    done = subprocess.run([sys.executable, "-c", SCORE], cwd=root, capture_output=True, text=True, check=True)
-    return int(done.stdout.rpartition("peak ")[2]) * (1 if sys.platform == "darwin" else 1024)
+    return score_alone(root, "--encoding", "ids", "--workers", "2", "--quiet")[1]
 
 
 @pytest.mark.slow

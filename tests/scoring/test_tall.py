@@ -1,7 +1,5 @@
 """Maps that are too large to be held whole: read in windows, and counted as the whole maps are."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,10 @@ from segbench.images import tall
 from segbench.images.tall import open_tall
 from segbench.kernels.counting import count_pairs
 from segbench.labels.space import LabelClass, LabelSpace
+from segbench.records.run_record import read_run
 from segbench.scoring.folder import score_folder
 from tests.images.large_tiffs import DEFLATE, LZW, write_tiled
+from tests.scoring.peak_memory import score_alone
 from tests.tiffs import tiff
 
 LABELS = LabelSpace("few", tuple(LabelClass(f"c{i}", (i,), (0, 0, 0)) for i in range(6)), (LabelClass("void", (255,), (0, 0, 0)),))
@@ -127,16 +127,6 @@ def test_tiles_that_are_left_out_are_empty(tmp_path: Path) -> None:
     assert counted.confusion.counts[0, 0] == 6400 - 256
 
 
-SCORE = """
-import resource, sys
-from segbench.cli.main import main
-try:
-    main(["score", "preds", "gts", "--labels", "labels.yaml", "--encoding", "ids", "--json", "r.json"])
-finally:
-    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
 def peak_of_large(root: Path, side: int, tile: int, compression: int) -> int:
     """Score a pair of so many pixels a side in a process of its own. Returns its peak in bytes; the record is the sum of the tiles."""
     rng, across = np.random.default_rng(0), -(-side // tile)
@@ -159,12 +149,9 @@ def peak_of_large(root: Path, side: int, tile: int, compression: int) -> int:
             cut = (np.ascontiguousarray(kinds[index][:rows, :columns]) for index in (target, pred))
             counts += number * count_pairs(*cut)
     (root / "labels.yaml").write_text("name: few\nclasses: [c0, c1, c2, c3, c4, c5]\n")
-    done = subprocess.run([sys.executable, "-c", SCORE], cwd=root, capture_output=True, text=True, check=True)
-    from segbench.records.run_record import read_run
-
+    _, peak = score_alone(root, "--encoding", "ids", "--json", "r.json")
     assert np.array_equal(read_run(root / "r.json").confusion.counts[:, :6], counts[:6, :6])
-    peak = int(done.stdout.rpartition("peak ")[2])
-    return peak * (1 if sys.platform == "darwin" else 1024)
+    return peak
 
 
 @pytest.mark.large

@@ -29,6 +29,7 @@ from segbench.report.plots.speed import latency_dots
 from segbench.report.tables.board_rows import rows_of
 from segbench.report.tables.formats import to_csv
 from segbench.report.tables.frames import Group, by_setting, file_names, group_table, row_labels
+from segbench.report.tables.numbers import MOST_DRAWN
 
 INDEX = "README.md"
 PAGE = "index.html"
@@ -152,10 +153,12 @@ def _pictures(group: Group, board: Board) -> list[_Picture]:
     for (setting, measured), ending in zip(settings.items(), endings, strict=False):
         draw = partial(accuracy.miou_against_latency, records, measured, seeds=group.seeds)
         pictures.append(_Picture(f"mIoU over latency: {setting}", f"plots/miou-latency{group.suffix}{ending}.svg", draw))
-    pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(accuracy.class_iou_heatmap, records)))
+    drawn = len(records[0].labels.classes) <= MOST_DRAWN
+    if drawn:
+        pictures.append(_Picture("IoU of each class", f"plots/class_iou{group.suffix}.svg", partial(accuracy.class_iou_heatmap, records)))
     if spreads := _spreads(group, board):
         pictures.append(_Picture("From image to image", f"plots/images{group.suffix}.svg", partial(per_image_iou, spreads)))
-    for record, name, file in zip(records, names, file_names(names), strict=True):
+    for record, name, file in zip(records, names, file_names(names), strict=True) if drawn else ():
         draw = partial(accuracy.confusion_heatmap, record)
         pictures.append(_Picture(name, f"plots/confusion-{file}{group.suffix}.svg", draw, shown=False))
     return pictures

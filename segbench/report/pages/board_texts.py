@@ -18,7 +18,7 @@ from segbench.report.tables.seeds import seeds_note
 from segbench.report.tables.speed import busy_note
 
 RANKS = (
-    "Ranks: a model shares the rank of the leader above it unless a paired permutation test of the {score} on the same images tells the "
+    "Ranks: a model shares the rank of the leader above it unless a paired {test} of the {score} on the same images tells the "
     "two apart at the 5 % level, Holm-corrected for all pairs of the table; then it leads the next rank, which is its place."
 )
 UNRANKED = "Rows are in the order of the {score}. No test tells them apart: its records hold no counts of single images."
@@ -67,7 +67,7 @@ def notes_of(group: Group, speed: str, profiles: Sequence[Profile]) -> list[str]
     busy = busy_note(profiles)
     runs = " or ".join(map(str, sorted({profile.repeats for profile in profiles})))
     notes = {
-        RANKS.format(score=group.rank): group.ranks,
+        RANKS.format(score=group.rank, test=group.test): group.ranks,
         UNRANKED.format(score=group.rank): BOARD_SCORES[group.rank].source == "corruptions",
         **dict.fromkeys(group.notes, True),
         seeds: seeds,

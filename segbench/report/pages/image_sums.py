@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.metrics.influence import MANY_UNITS
 from segbench.metrics.matrices import Matrices, different_targets
 from segbench.records.per_image import read_per_image
 
@@ -43,7 +44,8 @@ class ImageSums:
 def image_sums(files: Sequence[Path | None]) -> ImageSums:
     """Of the matrices of comparable models; ``None`` for a model that has none, or whose sums are not to be shown.
 
-    Models with other images than the first are left out. Where all would be more than :data:`LARGEST`, there is nothing.
+    Models with other images than the first are left out. Where all would be more than :data:`LARGEST`, or
+    images so many that intervals draw none, there is nothing.
 
     :raises RecordError: a file holds something else.
     """
@@ -52,7 +54,9 @@ def image_sums(files: Sequence[Path | None]) -> ImageSums:
     if not known:
         return _nothing(len(files))
     ids, first = known[0]
-    if len(ids) * first.classes * (1 + 2 * len(known)) > LARGEST:
+    if len(ids) > MANY_UNITS:  # which the page would draw
+        return _nothing(len(files))
+    if first.classes * max(len(ids) * (1 + 2 * len(known)), (first.classes + 1) * len(known)) > LARGEST:
         return _nothing(len(files))
     alike = [each is not None and each[0] == ids and not different_targets(first, each[1].matrices) for each in read]
     shown = [each[1].matrices if fits and each is not None else None for each, fits in zip(read, alike, strict=True)]

@@ -26,6 +26,7 @@ from segbench.report.tables.frames import (
     per_class,
     row_labels,
 )
+from segbench.report.tables.numbers import cut_note, shown_classes
 from segbench.report.tables.seeds import all_seeds, score_of_row
 
 
@@ -95,6 +96,9 @@ def _section(group: Group, profiles: Sequence[Profile], plots: Plots) -> dict[st
     of_every = [name for record, name in zip(records, names, strict=True) for _ in group.seeds.get(record, (record,))]
     settings = by_setting(records, profiles)
     (setting, fastest), *others = list(settings.items()) or [("", [])]
+    of_classes = per_class(records)
+    shown = shown_classes(records[0].scores.class_iou.tolist())
+    cut = cut_note(len(of_classes), len(shown))
     return {
         "difference": escape(group.difference),
         "evaluated": escape(evaluated(group)),
@@ -102,7 +106,8 @@ def _section(group: Group, profiles: Sequence[Profile], plots: Plots) -> dict[st
         "board": to_markdown(group_table(group, fastest), widths=group_widths(group)),
         "notes": list(map(escape, notes_of(group, setting, fastest))),
         "other_speeds": [(escape(name), _speeds(group, measured)) for name, measured in others],
-        "per_class": to_markdown(per_class(records), best_in="row"),
+        "per_class": to_markdown(of_classes.iloc[shown], best_in="row"),
+        "cut": f"Classes by the first model: {cut}. The records have them all." if cut else "",
         "shown": [(escape(caption), path) for caption, path in plots.shown],
         "linked": [(escape(caption), path) for caption, path in plots.linked],
         "models": [line for record, name in zip(records, names, strict=True) if (line := _origin(record, name))],

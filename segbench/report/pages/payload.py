@@ -27,7 +27,7 @@ from segbench.report.plots.pareto import pareto_front
 from segbench.report.tables.frames import SCORES, Group, by_setting, mean_of, row_labels, speeds_of
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.metrics import ALWAYS, METRICS
-from segbench.report.tables.numbers import count
+from segbench.report.tables.numbers import MOST_DRAWN, count, shown_classes
 from segbench.report.tables.seeds import score_of_row
 from segbench.report.tables.speed import row_names
 
@@ -44,18 +44,23 @@ class Images:
 def model_data(group: Group, ids: Sequence[str], table: Table, images: Images) -> dict[str, Any]:
     """Comparable models: their classes and images, and what each model's view shows.
 
+    Of more than :data:`~segbench.report.tables.numbers.MOST_DRAWN` classes those that the first model does worst and best, without what one
+    is taken for.
+
     :param table: the measured table of the group, whose rows are in the group's order.
     """
     labels = group.records[0].labels
-    iou = np.array([record.scores.class_iou for record in group.records])
+    whole = len(labels.classes) <= MOST_DRAWN
+    shown = list(range(len(labels.classes))) if whole else shown_classes(group.records[0].scores.class_iou.tolist())
+    iou = np.array([record.scores.class_iou[shown] for record in group.records])
     best = np.where(np.isnan(iou), -math.inf, iou).max(axis=0)
     names = row_labels(group.records)
     places = _places(images.sums.ids)
     columns = [position for position, column in enumerate(table.columns) if column.kind == "number"]
     return {
-        "classes": list(labels.class_names),
-        "averaged": list(labels.averaged),
-        "colors": ["#{:02x}{:02x}{:02x}".format(*each.color) for each in labels.classes],
+        "classes": [labels.class_names[index] for index in shown],
+        "averaged": list(labels.averaged) if whole else [],
+        "colors": ["#{:02x}{:02x}{:02x}".format(*labels.classes[index].color) for index in shown],
         "best": tenths(np.where(np.isinf(best), math.nan, best)),
         "images": list(images.sums.ids),
         "targets": images.sums.targets,
@@ -68,9 +73,9 @@ def model_data(group: Group, ids: Sequence[str], table: Table, images: Images) -
                 "seeds": len(group.seeds.get(record, ())),
                 "facts": _facts(record),
                 "scores": [_score(table.columns[column].name, row.cells[column]) for column in columns],
-                **_classes(record),
+                **_classes(record, shown),
                 "gallery": [{**strip, "image": places.get(strip["id"])} for strip in images.strips[i]],
-                **images.sums.of_model(i),
+                **(_matrix(record) | images.sums.of_model(i) if whole else _NO_MATRIX),
                 **({} if record in group.seeds else counted_beside(record)),
             }
             for i, (record, row) in enumerate(zip(group.records, table.rows, strict=True))
@@ -199,19 +204,25 @@ def _score(name: str, cell: Cell) -> list[Any]:
     return [name, f"{cell.text} {cell.more}".strip(), tenth]
 
 
-def _classes(record: RunRecord) -> dict[str, Any]:
+def _classes(record: RunRecord, shown: Sequence[int]) -> dict[str, Any]:
+    classes = len(record.labels.classes)
+    bounds = record.intervals.bounds["class_iou"] if record.intervals else np.full((classes, 2), math.nan)
+    return {
+        "iou": tenths(record.scores.class_iou[shown]),
+        "half": tenths(half_width(record, "class_iou")[shown]),
+        "low": tenths(bounds[shown, 0]),
+        "high": tenths(bounds[shown, 1]),
+    }
+
+
+_NO_MATRIX = dict.fromkeys(("counts", "shares", "sums", "most"))
+
+
+def _matrix(record: RunRecord) -> dict[str, Any]:
     counts = record.confusion.counts
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, math.nan), where=totals > 0)
-    bounds = record.intervals.bounds["class_iou"] if record.intervals else np.full((len(counts), 2), math.nan)
-    return {
-        "iou": tenths(record.scores.class_iou),
-        "half": tenths(half_width(record, "class_iou")),
-        "low": tenths(bounds[:, 0]),
-        "high": tenths(bounds[:, 1]),
-        "counts": counts.tolist(),
-        "shares": tenths(shares),
-    }
+    return {"counts": counts.tolist(), "shares": tenths(shares)}
 
 
 def _facts(record: RunRecord) -> list[list[str]]:

@@ -22,7 +22,7 @@ from segbench.report.plots.pareto import pareto_front
 from segbench.report.plots.placing import place_labels
 from segbench.report.plots.style import BLUE, EMPTY, HEAT, INK, MUTED, ON_DEEP, ON_PALE, PAPER, SKY, drawing
 from segbench.report.tables.frames import NO_SEEDS, SCORES, Seeds, mean_of, ranked, row_labels, setting, speeds_of
-from segbench.report.tables.numbers import count
+from segbench.report.tables.numbers import MOST_DRAWN, count
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,11 @@ def miou_against_macs(records: Sequence[RunRecord], svg: Path | BinaryIO, png: P
 
 
 def class_iou_heatmap(records: Sequence[RunRecord], svg: Path | BinaryIO, png: Path | None = None) -> None:
-    """A row a model, best first, a column a class and one for the mean; the best model of each is in bold. No IoU is a dash."""
+    """A row a model, best first, a column a class and one for the mean; the best model of each is in bold. No IoU is a dash.
+
+    :raises RecordError: there are more than :data:`~segbench.report.tables.numbers.MOST_DRAWN` classes.
+    """
+    _refuse_many(records[0])
     rows = ranked(records)
     names = [*rows[0].labels.class_names, "mIoU"]
     iou = np.array([[*record.scores.class_iou, record.scores.miou] for record in rows])
@@ -112,7 +116,11 @@ def _write_values(axes: Axes, values: NDArray[np.float64]) -> None:
 
 
 def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None = None) -> None:
-    """Where the pixels of each target class went, in per cent of its row; a class without pixels is an empty row."""
+    """Where the pixels of each target class went, in per cent of its row; a class without pixels is an empty row.
+
+    :raises RecordError: there are more than :data:`~segbench.report.tables.numbers.MOST_DRAWN` classes.
+    """
+    _refuse_many(record)
     counts = record.confusion.counts
     totals = counts.sum(axis=1, keepdims=True)
     share = np.divide(100.0 * counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
@@ -132,6 +140,14 @@ def confusion_heatmap(record: RunRecord, svg: Path | BinaryIO, png: Path | None 
         bar = figure.colorbar(mesh, ax=axes, shrink=0.75, pad=0.02, aspect=30, ticks=[0, 1, 5, 10, 25, 50, 75, 100])
         bar.outline.set_visible(False)
         bar.set_label("pixels of the target class (%)")
+
+
+def _refuse_many(record: RunRecord) -> None:
+    if (classes := len(record.labels.classes)) > MOST_DRAWN:
+        raise RecordError(
+            f"classes are drawn up to {MOST_DRAWN}, and {record.labels.name} has {classes}; "
+            "record.scores has the IoU of each, and record.confusion.cells what was taken for what"
+        )
 
 
 def _scatter(figure: Figure, records: Sequence[RunRecord], across: _Across, seeds: Seeds) -> None:

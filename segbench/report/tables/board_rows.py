@@ -16,14 +16,14 @@ from segbench.labels.space import LabelSpace
 from segbench.leaderboards.board import Board, Measured
 from segbench.leaderboards.board_scores import BOARD_SCORES, MIOU, ORDINARY, BoardScore
 from segbench.metrics.fine_means import Mean, fine_means, fine_p_value
+from segbench.metrics.paired import by_jackknife, paired_p_value
 from segbench.metrics.per_image import PerImage, score_names
 from segbench.metrics.ranking import ranks_by
-from segbench.metrics.uncertainty import score_p_value
 from segbench.records.corruption_record import CORRUPTED, CorruptionRecord, read_corruptions
 from segbench.records.per_image import read_per_image
 from segbench.records.run_record import RunRecord, scores_dict
 from segbench.report.tables.frames import Group, Valued, ranked
-from segbench.report.tables.intervals import half_width
+from segbench.report.tables.intervals import JACKKNIFE, half_width
 from segbench.report.tables.seeds import board_groups
 
 NOTHING: Valued = (math.nan, math.nan)
@@ -69,9 +69,8 @@ class _Files:
         if not path.is_file():
             return None
         found = read_corruptions(path)
-        if found.run_signature != self.measured.record.signature or not np.array_equal(
-            found.clean.counts, self.measured.record.confusion.counts
-        ):
+        record = self.measured.record
+        if found.run_signature != record.signature or not found.clean.cells.equals(record.confusion.cells):
             raise RecordError(f"{path} is not of the run {self.measured.path.name} beside it")
         return found
 
@@ -98,7 +97,15 @@ class _Rows:
         more = {name: {record: self._value(record, name) for record in self.ungrouped.records} for name in names}
         ordered = ranked(self.ungrouped.records, self.ungrouped.seeds, None if rules.rank == MIOU else self._better)
         group = replace(self.ungrouped, records=ordered, more=more, rank=rules.rank)
-        return replace(group, ranks=tuple(self._ranks(group)), notes=tuple(self._notes(names)))
+        return replace(group, ranks=tuple(self._ranks(group)), test=self._tested, notes=tuple(self._notes(names)))
+
+    @property
+    def _tested(self) -> str:
+        """What tells two rows apart."""
+        score, labels = BOARD_SCORES[self.board.rules.rank], self.ungrouped.records[0].labels
+        images = next((files.images for files in self.beside.values() if files.images is not None), None)
+        pulled = score.source == "record" and images is not None and by_jackknife(labels, images, score.field)
+        return f"test by the {JACKKNIFE}" if pulled else "permutation test"
 
     def _better(self, record: RunRecord) -> float:
         """What rows are ranked by, so that more is better."""
@@ -202,6 +209,6 @@ def _test(images: Sequence[PerImage], labels: LabelSpace, score: BoardScore) -> 
     def p_value(i: int, j: int, draws: int) -> float:
         if score.source == "images":
             return fine_p_value(labels, images[i], images[j], score.field, replicates=draws)
-        return score_p_value(labels, images[i], images[j], score=score.field, replicates=draws)
+        return paired_p_value(labels, images[i], images[j], score=score.field, replicates=draws)
 
     return p_value

@@ -16,10 +16,10 @@ MOST_NAMES = 12
 
 def averaging(record: RunRecord) -> str:
     """Which pixels and classes the mIoU is a mean of; absent classes by name."""
-    counts, names = record.confusion.counts, np.array(record.labels.class_names)
-    if not counts.any():
+    confusion, names = record.confusion, np.array(record.labels.class_names)
+    in_targets, in_preds = confusion.targets > 0, confusion.preds > 0
+    if not in_targets.any():
         return "mIoU: undefined, no pixel was evaluated"
-    in_targets, in_preds = counts.sum(axis=1) > 0, counts[:, :-1].sum(axis=0) > 0
     chosen = np.isin(np.arange(len(names)), record.labels.averaged)
     averaged = int(((in_targets | in_preds) & chosen).sum())
     parts = [f"mIoU: one confusion matrix over the pixels of all images, mean of {averaged} of {len(names)} classes"]
@@ -34,8 +34,8 @@ def averaging(record: RunRecord) -> str:
 
 def cautions(record: RunRecord) -> list[str]:
     """Why the scores may mean less than they seem to; usually nothing."""
-    counts = record.confusion.counts
-    evaluated = int(counts.sum())
+    targets, outside = record.confusion.targets, record.confusion.outside
+    evaluated = int(targets.sum())
     pixels = int(record.dataset.get("pixels", evaluated))
     if not evaluated and any(label.role for label in record.labels.void):
         way_out = "" if record.ood else "; `run --ood` says how well anomalies are found"
@@ -62,11 +62,11 @@ def cautions(record: RunRecord) -> list[str]:
             f"{_percent(pixels - evaluated, pixels)} of the target pixels are void and are not evaluated, whatever is predicted there: "
             "is a class that should count, the background for instance, among the void ids?"
         )
-    present = np.flatnonzero(counts.sum(axis=1))
+    present = np.flatnonzero(targets)
     if len(present) == 1 and len(record.labels.classes) > 1:
         name = record.labels.class_names[present[0]]
         said.append(f"the targets hold one class only, {name!r}: nothing can be taken for it by mistake, so its IoU is its recall")
-    if (outside := int(counts[:, -1].sum())) > MUCH_OUTSIDE * evaluated:
+    if outside > MUCH_OUTSIDE * evaluated:
         said.append(
             f"{_percent(outside, evaluated)} of the evaluated pixels are predicted as no class (void, for instance); they count as wrong"
         )

@@ -10,7 +10,7 @@ from segbench.records.comparison import Compared, Difference
 from segbench.records.gate import Judgement
 from segbench.report.tables.beside import rows_beside
 from segbench.report.tables.formats import escape, markdown_lines
-from segbench.report.tables.intervals import FEW_GROUPS
+from segbench.report.tables.intervals import FEW_GROUPS, paired_method
 from segbench.report.tables.metrics import METRICS
 from segbench.report.tables.numbers import interval, p_value, percent, signed
 
@@ -97,8 +97,9 @@ def _notes(compared: Compared) -> list[str]:
     found = compared.found.intervals
     few = f"; {found.units} are few, and intervals over fewer than {FEW_GROUPS} are too narrow" if found.units < FEW_GROUPS else ""
     before, after = (escape(record.name) for record in (compared.a, compared.b))
+    method = paired_method(found)
     return [
-        f"Before: {before}; after: {after}. Paired bootstrap over {found.units} {found.unit}{few}; p of classes is Holm-corrected.",
+        f"Before: {before}; after: {after}. {method[0].upper()}{method[1:]}{few}; p of classes is Holm-corrected.",
         f"<code>{escape(compared.a.signature)}</code>",
     ]
 

@@ -50,7 +50,8 @@ class Group:
     """Records of one signature, best first. ``difference`` says what sets them apart from the other groups; empty if they are alone.
 
     ``suffix`` goes into file names; the largest group has none. ``seeds``: rows that are several trainings. Of a board there are the
-    columns that it asks for, ``more``, with ``notes`` on them, the score ``rank`` by which rows are in order, and the ``ranks`` of rows.
+    columns that it asks for, ``more``, with ``notes`` on them, the score ``rank`` by which rows are in order, and their ``ranks`` by a
+    ``test``.
     """
 
     signature: str
@@ -62,6 +63,7 @@ class Group:
     notes: tuple[str, ...] = ()
     rank: str = "mIoU"
     ranks: tuple[int | None, ...] = ()
+    test: str = "permutation test"
 
 
 def comparable(records: Iterable[RunRecord]) -> list[Group]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.metrics.per_image import kind_of
+from segbench.metrics.uncertainty import Intervals
 from segbench.records.run_record import RunRecord
 
 
@@ -24,6 +25,16 @@ def half_width(record: RunRecord, metric: str) -> NDArray[np.float64]:
 def plus_minus(half_width: float) -> str:
     """What stands behind a per cent whose interval is known; nothing behind one whose interval is not."""
     return "" if math.isnan(half_width) else f" ± {100 * half_width:.1f}"
+
+
+JACKKNIFE = "infinitesimal jackknife"
+DRAWN_ALSO = "--replicates N draws a bootstrap instead"
+"""What commands with such an option say beside it."""
+
+
+def paired_method(found: Intervals) -> str:
+    """By which method the interval of a difference was made, and over what."""
+    return f"paired {'bootstrap' if found.method == 'bootstrap' else JACKKNIFE} over {found.units} {found.unit}"
 
 
 FEW_GROUPS = 20

@@ -13,7 +13,7 @@ from segbench.records.comparison import Compared, Difference
 from segbench.records.profile import Profile
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.frames import setting
-from segbench.report.tables.intervals import half_width, interval_note
+from segbench.report.tables.intervals import half_width, interval_note, paired_method
 from segbench.report.tables.metrics import ALWAYS, CLASS_SCORES, METRICS
 from segbench.report.tables.numbers import count, interval, p_value, percent, signed
 from segbench.report.tables.speed import row_name
@@ -60,8 +60,7 @@ def _compared(compared: Compared) -> str:
     metrics = [(name, known) for name, metric in METRICS.items() if (known := compared.metric(metric.field))]
     tables = [("metric", metrics), ("class IoU", [(each.name, each) for each in compared.classes("class_iou")])]
     parts = [_table([first, *names, *OF_DIFFERENCES], [_difference(name, each) for name, each in rows]) for first, rows in tables]
-    units = compared.found.intervals
-    return "".join(parts) + _notes(f"paired bootstrap over {units.units} {units.unit}", compared.a.signature)
+    return "".join(parts) + _notes(paired_method(compared.found.intervals), compared.a.signature)
 
 
 def _difference(name: str, each: Difference) -> list[str]:
@@ -79,9 +78,8 @@ def _comparison(found: Comparison) -> str:
     p_values = holm(found.p_value["class_iou"].tolist())
     differences = enumerate(zip(found.difference["class_iou"], found.intervals.bounds["class_iou"], p_values, strict=True))
     classes = [[str(index), signed(float(each)), interval(*bounds), p_value(p)] for index, (each, bounds, p) in differences]
-    units = found.intervals
     tables = _table(["metric", *OF_DIFFERENCES], rows) + _table(["class IoU", *OF_DIFFERENCES], classes)
-    return tables + _notes(f"paired bootstrap over {units.units} {units.unit}")
+    return tables + _notes(paired_method(found.intervals))
 
 
 def _profile(profile: Profile) -> str:

@@ -31,6 +31,16 @@ MANY_CLASSES = 254
 SHOWN_CLASSES = 20
 
 
+MOST_DRAWN = 1000
+"""Classes of a picture, and of a page that shows them one by one."""
+
+
+def cut_note(classes: int, shown: int) -> str:
+    """Which classes a table shows, where :func:`shown_classes` cut it; else empty."""
+    lowest = shown // 2
+    return f"of {classes} classes the {lowest} with the lowest and the {shown - lowest} with the highest IoU" if shown < classes else ""
+
+
 def shown_classes(values: Sequence[float]) -> list[int]:
     """Which classes a table shows: all in their order, or of very many those with the lowest and the highest values, ascending."""
     if len(values) <= MANY_CLASSES:

@@ -64,7 +64,7 @@ def write_corrupted(root: Path, name: str, mious: list[float], **other: str) -> 
     for severity, miou in enumerate(mious, 1):
         wrong = round(1000 * (1 - miou) / (1 + miou))
         counts = np.array([[1000 - wrong, wrong, 0, 0], [wrong, 1000 - wrong, 0, 0], [0, 0, 0, 0]], np.int64)
-        conditions["fog", severity] = replace(own.confusion, counts=counts)
+        conditions["fog", severity] = replace(own.confusion, held=counts)
     found = CorruptionRecord(facts, other.get("signature", own.signature), own.confusion, conditions)
     found.write(root / "records" / f"{name}{CORRUPTED}")
 

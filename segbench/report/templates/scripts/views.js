@@ -17,22 +17,22 @@ function modelView(board, group, model) {
   ]);
   const columns = [["class", ""], ["IoU", "number", "descending"], ["±", "number", "descending"], ["", "plain"]];
   const single = viewer(board, group, [model]);
-  const confusion = heat(board, group, model, single.open);
+  const confusion = model.counts ? heat(board, group, model, single.open) : null; // null: there are too many classes
   const classes = el("section", { class: "block" }, el("h3", null, "IoU of each class (%)"), scrolling("IoU of each class", columns, rows),
-    el("p", { class: "note" }, "Bar: IoU; thin line: its interval; upright mark: the best of the table."));
+    el("p", { class: "note" }, `Bar: IoU; thin line: its interval; upright mark: the best of the table.${confusion ? "" : " Of very many classes those that the first model of the table does worst and best."}`));
   const pictures = model.gallery.map(({ caption, src }) => el("figure", null, el("img", { src, alt: caption }), el("figcaption", { class: "note" }, caption)));
   view.append(
     el("p", { class: "crumbs" }, el("a", { href: `#${board.id}`, "data-back": "" }, `← ${board.title}`), to(before, "↑"), to(after, "↓"), versus),
     el("h2", { tabindex: -1 }, model.name),
     el("dl", { class: "tiles" }, ...model.scores.map(([name, text]) => el("div", null, el("dt", null, name), el("dd", null, text)))),
     el("dl", null, ...facts),
-    el("div", { class: "columns" }, classes, confusion.block),
+    el("div", { class: "columns" }, classes, ...(confusion ? [confusion.block] : [])),
     ...besideBlocks([model]),
     single.block,
     ...[worstImages(board, group, model, single.open)].filter(Boolean),
   );
   if (pictures.length) view.append(el("section", { class: "block" }, el("h3", null, "Gallery"), el("div", { class: "gallery" }, ...pictures)));
-  confusion.paint();
-  view.redraw = confusion.paint;
+  confusion?.paint();
+  view.redraw = () => confusion?.paint();
   return model.name;
 }
