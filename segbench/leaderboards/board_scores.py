@@ -9,11 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from segbench.kernels.anomaly_bins import SCORES as ANOMALIES
 from segbench.metrics.error_causes import CAUSES, SIZES
 from segbench.metrics.fine_means import WORST
+from segbench.metrics.ood import MEASURES
+from segbench.metrics.surface import DAVIS, in_words, told
 from segbench.metrics.trimap import WIDTHS
 
 MIOU = "mIoU"
+TOLERANCES = (1, 2, 3, 5, 10, DAVIS)
+"""Those of surface Dice and boundary F that boards can show."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,21 @@ MORE = {
     **{
         f"mIoU within {width} px": BoardScore(f"trimap_miou_{width}", f"mIoU of the pixels within {width} px of an edge", needs="--trimap")
         for width in WIDTHS
+    },
+    **{
+        f"{name} within {in_words(tolerance)}": BoardScore(f"{field}_{told(tolerance)}", said, needs=f"--surface {told(tolerance)}")
+        for field, name, said in (
+            ("nsd", "NSD", "mean over classes of the surface Dice, the share of boundary pixels that are so near"),
+            ("boundary_f", "boundary F", "mean over classes of the boundary F"),
+        )
+        for tolerance in TOLERANCES
+    },
+    **{
+        f"{measure.upper()} by {score.replace('_', ' ')}": BoardScore(
+            f"ood_{score}_{measure}", f"{measure.upper()} of anomalies, pooled over pixels", needs="run --ood", less=measure == "fpr95"
+        )
+        for score in ANOMALIES
+        for measure in MEASURES
     },
     "ECE": BoardScore("ece", "expected calibration error over 15 bins", needs=_CALIBRATION, less=True),
     "class-wise ECE": BoardScore("classwise_ece", "mean over classes of the ECE of each", needs=_CALIBRATION, less=True),
