@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from segbench.metrics.error_causes import error_scores
 from segbench.records.comparison import Compared, Difference, compare_records
 from segbench.records.run_record import read_run
+from segbench.records.seeds import compare_seed_records
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
 MINICITY, CAMVID = (BOARDS / name / "records" for name in ("minicity-val", "camvid-equal-budget"))
@@ -77,6 +79,24 @@ def test_a_difference_is_as_it_is_told(a: str, b: str, field: str, points: float
 )
 def test_a_difference_at_equal_budgets_is_as_it_is_told(a: str, b: str, points: float, certain: bool) -> None:
     require_told(compared(CAMVID, a, b).metric("miou"), points, certain)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "points", "p"), [("fcn8s", "segnet", 5.8, 0.012), ("fcn8s", "enet", 5.1, 0.023), ("enet", "segnet", 0.7, 0.54)]
+)
+def test_a_difference_over_seeds_is_as_it_is_told(a: str, b: str, points: float, p: float) -> None:
+    found = compare_seed_records(*(sorted(CAMVID.glob(f"{name}*.json")) for name in (a, b)))
+    assert [len(records) for records in found.records] == [3, 3]
+    assert 100 * found.found.difference["miou"] == pytest.approx(points, abs=0.06)
+    assert float(found.found.p_value("miou")) == pytest.approx(p, abs=0.006)
+    if (a, b) == ("fcn8s", "segnet"):
+        assert found.found.shares()[0] < 0.02
+
+
+def test_seeds_spread_as_it_is_told() -> None:
+    for name, mean, spread in (("fcn8s", 26.7, 1.6), ("enet", 21.6, 0.3), ("segnet", 20.9, 1.6)):
+        mious = [100 * read_run(path).scores.miou for path in CAMVID.glob(f"{name}*.json")]
+        assert (round(statistics.mean(mious), 1), round(statistics.stdev(mious), 1)) == (mean, spread)
 
 
 def test_deconvnet_has_learned_next_to_nothing() -> None:

@@ -17,7 +17,8 @@ from segbench.report.tables.frames import Group, by_setting, comparable, mean_of
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent
 
-WEIGHTS = "weights_sha256"
+CAME_OF_IT = ("weights_sha256", "best_val_miou", "seconds")
+"""What a training gave, and not how it was done."""
 
 
 def board_groups(records: Iterable[RunRecord], profiles: Sequence[Profile] = ()) -> list[Group]:
@@ -69,12 +70,14 @@ def _together(group: Group, profiles: Sequence[Profile]) -> Group:
 
 
 def _without(facts: Any) -> Any:
-    """What a record says of its model, without seeds and checksums of weights at any depth."""
+    """What a record says of its model, without seeds and what came of them, at any depth: the steps too of a training that stops early."""
     if isinstance(facts, list | tuple):
         return [_without(each) for each in facts]
     if not isinstance(facts, dict):
         return facts
-    return {name: _without(value) for name, value in facts.items() if name not in ("seed", WEIGHTS)}
+    recipe = facts.get("recipe")
+    early = ("steps",) if isinstance(recipe, dict) and recipe.get("patience") else ()
+    return {name: _without(value) for name, value in facts.items() if name not in ("seed", *CAME_OF_IT, *early)}
 
 
 def _stated(facts: Any) -> Iterator[str]:

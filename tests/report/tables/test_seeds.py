@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,18 @@ def test_a_row_of_seeds_holds_means_their_number_and_their_standard_deviation() 
     assert shown.scores.miou == sorted(mious)[1], "in pictures it is the one in the middle"
     assert score_of_row(shown, group).endswith("(3 seeds)")
     assert "draws images and seeds" in seeds_note(group)
+
+
+def test_what_a_training_gave_tells_no_seeds_apart() -> None:
+    records = []
+    for seed, steps in ((0, 400), (1, 300)):
+        facts = {"dataset": "toy", "seconds": 900 + seed, "best_val_miou": 0.2 + seed / 100, "steps": steps}
+        recipe = {"steps": 500, "patience": 100, "seed": seed}
+        records.append(run_record("net", GOOD, weights_sha256=f"{seed}" * 64, trained_on=facts | {"recipe": recipe}))
+    (group,) = board_groups(records)
+    assert len(group.seeds) == 1
+    without = [replace(each, model=json.loads(json.dumps(each.model).replace('"patience": 100', '"patience": 0'))) for each in records]
+    assert not board_groups(without)[0].seeds, "those that had other steps by themselves are trainings of two kinds"
 
 
 def test_rows_are_in_the_order_of_their_means() -> None:
