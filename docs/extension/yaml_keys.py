@@ -33,10 +33,11 @@ which one it is, `# yaml-language-server: $schema=suite.schema.json`.
 FORMS = {"text": "text", "names": "a list of names, or text with commas", "parse_size": "`HxW`", "parse_input_size": "`HxW`, or a number"}
 FORMS |= {
     "parse_scales": "a list of numbers",
-    "group_rule": "`city`, `sequence`, `folder`, a pattern with parentheses around the group, or a CSV of images and groups",
+    "group_rule": "`city`, `sequence`, `condition`, `folder`, a pattern with parentheses around the group, or a CSV of images and groups",
     "weight_files": "a mapping of models to files",
     "corruption_names": "`all`, or a list of names, or text with commas",
     "temperature_source": "a number above 0, or a file that `segbench temperature` wrote",
+    "tolerances": "pixels, or below 1 a share of the diagonal; or a list of them",
     "severities": "a number from 1 to 5, a list of them, or a range such as `1-5`",
     "titles": "a mapping of models to text",
     "arguments": "a mapping of models to mappings",

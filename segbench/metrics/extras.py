@@ -60,6 +60,7 @@ _SEGMENTS = Extra(
     arrays={"segments": Array(SEGMENTS, lambda scores: np.array(astuple(scores)))},
     tell=asdict,
     scores=lambda confusion, scores: asdict(scores),
+    title="segments",
 )
 
 

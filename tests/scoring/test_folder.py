@@ -113,7 +113,7 @@ def test_a_folder_can_be_counted_in_parts(street: Path) -> None:
     assert_same(merged, whole)
     assert merged.per_image.extras == whole.per_image.extras == ("boundary", "instances")
     for name in merged.per_image.extras:
-        assert np.array_equal(getattr(merged.per_image, name), getattr(whole.per_image, name), equal_nan=True)
+        assert np.array_equal(merged.per_image.beside[name], whole.per_image.beside[name], equal_nan=True)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
