@@ -17,6 +17,7 @@ RUN: Shape = {
     "model": {
         "name": TEXT,
         "arguments": FACTS,
+        "changed": MAYBE_FACTS,
         **SIZES,
         "weights_sha256": MAYBE_TEXT,
         "extra_data": TEXT,

@@ -188,6 +188,7 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
         {"iiou": 3},
         {"model": {}},
         {"model": "fcn8s"},
+        {"model": {"name": "a", "changed": "1e999"}},
         {"dataset": {"name": "minicity"}},
         {"protocol": []},
     ],
