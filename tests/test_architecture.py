@@ -27,7 +27,8 @@ DIRECTION = {
         border_weights filtering watershed index_bytes enlarged_rows < confidence_rows anomaly_rows tempered_rows
         < counting boundary_counting upsampling_cuda dense_crf
         < counting_wide instance_counting error_counting surface_counting upsampling < confidence anomaly tempered""",
-    "files": "atomic names text shapes notebook spilled name_list stores < remote < settings < foreign yaml_schema json_text < json_schema",
+    "files": """atomic names text shapes notebook spilled made stores < name_list remote < settings < foreign yaml_schema json_text
+        < json_schema""",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """cells < confusion pair_counts matrices latency statistic student tempering < image_scores scores instance_iou
         region_scores < boundary_iou error_causes trimap calibration ood surface size_strata extra < extras < per_image

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from segbench.datasets.base import Dataset, Sample
 from segbench.datasets.folder_samples import FolderSamples
 from segbench.datasets.wildcards import files_named
 from segbench.errors import DataError
+from segbench.files.made import Made
 from segbench.files.name_list import NameList, StemIndex, stem_of
 from segbench.files.names import bare, composed
 from segbench.files.remote import FILES, same_file
@@ -85,7 +85,7 @@ def pair_predictions(preds: Path, dataset: Dataset, names: str | None = None) ->
     return Pairing(tuple(pairs), unpaired, tuple(files), way_out)
 
 
-class _SameNames(Sequence[tuple[Sample, Path]]):
+class _SameNames(Made[tuple[Sample, Path]]):
     """Samples of a folder, and of each the file that is called the same below another."""
 
     def __init__(self, samples: FolderSamples, preds: Path, names: NameList, places: NDArray[np.int32]) -> None:
@@ -94,19 +94,12 @@ class _SameNames(Sequence[tuple[Sample, Path]]):
     def __len__(self) -> int:
         return len(self.places)
 
-    @overload
-    def __getitem__(self, index: int) -> tuple[Sample, Path]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[tuple[Sample, Path]]: ...
-
-    def __getitem__(self, index: int | slice) -> tuple[Sample, Path] | list[tuple[Sample, Path]]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(len(self)))]
-        return self.samples[index], self.preds / self.names[int(self.places[index])]
+    def made(self, place: int) -> tuple[Sample, Path]:
+        """The sample at a place, and its file."""
+        return self.samples[place], self.preds / self.names[int(self.places[place])]
 
 
-class _Files(Sequence[Path]):
+class _Files(Made[Path]):
     """Names below a folder as paths."""
 
     def __init__(self, root: Path, names: NameList) -> None:
@@ -115,15 +108,9 @@ class _Files(Sequence[Path]):
     def __len__(self) -> int:
         return len(self.names)
 
-    @overload
-    def __getitem__(self, index: int) -> Path: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Path]: ...
-
-    def __getitem__(self, index: int | slice) -> Path | list[Path]:
-        found = self.names[index]
-        return self.root / found if isinstance(found, str) else [self.root / name for name in found]
+    def made(self, place: int) -> Path:
+        """The path at a place."""
+        return self.root / self.names[place]
 
 
 def _by_same_names(preds: Path, samples: FolderSamples) -> Pairing | None:
