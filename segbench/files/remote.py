@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from io import BytesIO
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from segbench.errors import DataError
-from segbench.files.stores import ARCHIVES, FETCHERS, State, Store
+from segbench.files.stores import ARCHIVES, FETCHERS, MOST_HELD, State, Store
 
 Item = TypeVar("Item")
 
@@ -237,6 +237,18 @@ def head_of(file: Path, size: int) -> bytes:
         return opened.read(size)
 
 
+def open_parts(file: Path) -> BinaryIO:
+    """A file opened for reading some of it. A small one behind a URL lies in memory then, where reading it all finds it.
+
+    :raises OSError: it cannot be read.
+    """
+    if not isinstance(file, RemotePath):
+        return file.open("rb")
+    if file.state.size > MOST_HELD:
+        return file.store.open(file.key)
+    return BytesIO(file.store.hold_once(file.key))
+
+
 def same_file(first: Path, second: Path) -> bool:
     """Whether two paths that exist lead to one file or folder."""
     if isinstance(first, RemotePath) or isinstance(second, RemotePath):
@@ -255,7 +267,7 @@ def read_ahead(items: Sequence[Item], files: Callable[[Item], Iterable[object]])
 
     def fetch(item: Item) -> Item:
         for file in files(item):
-            if isinstance(file, RemotePath):
+            if isinstance(file, RemotePath) and (not file.is_file() or file.state.size <= MOST_HELD):
                 file.store.hold(file.key)
         return item
 

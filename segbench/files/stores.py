@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import re
 import threading
 import time
@@ -26,6 +27,7 @@ _SCHEME = re.compile(r"(?:^|(?<=::))[A-Za-z][A-Za-z0-9+.-]+(?=://|::)")
 ATTEMPTS, FIRST_PAUSE = 5, 0.2  # seconds; each pause is twice the one before
 FETCHERS = 16  # threads that read ahead: they wait for the network, and take no core
 HELD = 8 * FETCHERS  # files that may lie in memory, read ahead
+MOST_HELD = 1 << 25  # bytes of a file that lies in memory: larger ones are read where they are wanted, and in parts if they can be
 PACKAGES = {
     **dict.fromkeys(("s3", "s3a"), "s3fs"),
     **dict.fromkeys(("gs", "gcs"), "gcsfs"),
@@ -38,6 +40,7 @@ PACKAGES = {
 """What pip calls the package that speaks to a store."""
 ARCHIVES = ("zip", "tar")
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, TypeError, ImportError)
+_PART = 1 << 20  # bytes that are asked for at once
 _WILL_NOT_DO = {400, 401, 403, 404, 405, 410}  # of HTTP
 
 
@@ -152,6 +155,21 @@ class Store:
             raise content
         return content
 
+    def hold_once(self, key: str) -> bytes:
+        """What a file holds, which stays in memory until :meth:`read` asks for it; see there for errors."""
+        with self._lock:
+            held = self._held.get(key)
+        if held is None:
+            self.hold(key)
+            return self.hold_once(key)
+        if isinstance(held, OSError):
+            raise held
+        return held
+
+    def open(self, key: str) -> io.BufferedReader:
+        """A file that is read in parts, each of them patiently; reading says why it cannot be, as :meth:`read` does."""
+        return io.BufferedReader(_Parts(self, key), _PART)
+
     def read_head(self, key: str, size: int) -> bytes:
         """The first bytes of a file; see :meth:`read` for errors."""
         path, system = self.path_of(key), self.system
@@ -171,6 +189,68 @@ class Store:
 
         with _as_os_error():
             return _patiently(fetch)
+
+
+class _Parts(io.RawIOBase):
+    """A file of a store, opened anew after every failure."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store, self._path, self._at = store, store.path_of(key), 0
+        self._file: Any = None
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes; where the store's files are not, reading says so."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next bytes are."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place; it is counted from the beginning, or from where the next bytes are.
+
+        :raises ValueError: it is counted from the end.
+        """
+        if whence > 1:
+            raise ValueError("places are not counted from the end")
+        self._at = offset + whence * self._at
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes.
+
+        :raises OSError: the store does not give them.
+        """
+        with _as_os_error():
+            data = _patiently(lambda: self._next(len(buffer)))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._let_go()
+        super().close()
+
+    def _next(self, size: int) -> bytes:
+        try:
+            if self._file is None:
+                self._file = self._store.system.open(self._path, "rb")
+            if self._file.tell() != self._at:
+                self._file.seek(self._at)
+            return bytes(self._file.read(size))
+        except Exception:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
 
 def _open(url: str) -> Any:

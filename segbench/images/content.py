@@ -47,6 +47,14 @@ def read_content(path: Picture) -> bytes:
     return content
 
 
+def not_in_parts(path: Path, error: OSError) -> ImageError:
+    """What is said of a file behind a URL whose store does not give some of it."""
+    reason = error.strerror or str(error)
+    return ImageError(
+        path, f"it is too large to be held, and cannot be read in parts ({reason})", "copy it to a local folder, and name that"
+    )
+
+
 def _plain_content(path: Path) -> bytes:
     """What a file holds. Opening waits for nobody, so a pipe without a writer is refused at once."""
     descriptor = os.open(path, _FLAGS)

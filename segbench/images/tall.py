@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from segbench.files.remote import FILES, RemotePath, open_parts
 from segbench.images import png, tiff
-from segbench.images.content import Picture
+from segbench.images.content import Picture, not_in_parts
 from segbench.images.tall_png import open_rows
 from segbench.images.tall_tiff import open_tiles
 
@@ -56,16 +57,29 @@ def open_tall(path: Picture) -> Tall | None:
 
     :raises ImageError: it is damaged.
     """
-    if not isinstance(path, Path):
+    if not isinstance(path, FILES):
         return None
     try:
-        state = os.stat(path)
-        if not stat.S_ISREG(state.st_mode) or (state.st_size < SMALL and path.suffix.lower() not in (".tif", ".tiff")):
+        size = path.state.size if isinstance(path, RemotePath) else _size(path)
+        if size is None or (size < SMALL and path.suffix.lower() not in (".tif", ".tiff")):
             return None
-        with path.open("rb") as file:
+        with open_parts(path) as file:
             head = file.read(64)
     except OSError:
         return None  # reading says why
+    try:
+        return _opened(path, head)
+    except OSError as error:
+        raise not_in_parts(path, error) from None
+
+
+def _size(path: Path) -> int | None:
+    """The bytes of a file; ``None`` if it is a device, or a pipe."""
+    state = os.stat(path)
+    return state.st_size if stat.S_ISREG(state.st_mode) else None
+
+
+def _opened(path: Path, head: bytes) -> Tall | None:
     if head.startswith(png.SIGNATURE):
         width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
         return open_rows(path) if width * height > TALL else None

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import ImageError
+from segbench.files.remote import open_parts
 from segbench.images import png
+from segbench.images.content import not_in_parts
 from segbench.images.inflate import DAMAGED
 from segbench.images.unfilter import SLACK, unfilter
 
@@ -48,6 +50,8 @@ class Rows:
             self._row = bottom
             if bottom == self.height:
                 self._finish()
+        except OSError as error:
+            raise not_in_parts(self.path, error) from None
         except (ValueError, zlib.error, struct.error) as error:
             raise ImageError(self.path, f"the file is damaged ({error})") from None
         self._above = values[-1].copy()
@@ -104,7 +108,7 @@ class Rows:
 
 def open_rows(path: Path) -> Rows | None:
     """A PNG file whose rows can be read one after the other; ``None`` if it is read whole."""
-    file = path.open("rb")
+    file = open_parts(path)
     head = file.read(33)
     if len(head) == 33 and head[12:16] == b"IHDR":
         width, height, depth, color, *methods = struct.unpack(">IIBBBBB", head[16:29])

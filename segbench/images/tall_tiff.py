@@ -9,15 +9,18 @@ import io
 import mmap
 import struct
 from collections import OrderedDict
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from segbench.errors import ImageError
+from segbench.files.remote import open_parts
 from segbench.images import tiff
+from segbench.images.content import not_in_parts
 from segbench.images.library import UPRIGHT
 
 _COMPRESSIONS = {1, 5, 8, 32773, 32946, 50000}
@@ -35,12 +38,45 @@ _STRIP_OFFSETS, _ROWS, _STRIP_SIZES, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TIL
 _BLACK_IS_ZERO = 1
 
 
+class _Closed(tiff.Content, Protocol):
+    """Bytes of a file that is closed in the end."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class _Parts:
+    """The bytes of a file that is read in parts."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getitem__(self, some: slice) -> bytes:
+        start = some.start or 0
+        self._file.seek(start)
+        return self._file.read(some.stop - start)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _mapped(path: Path) -> _Closed:
+    """The bytes of a file: mapped into memory, or in parts of one behind a URL."""
+    with ExitStack() as opened:
+        file = opened.enter_context(open_parts(path))
+        if isinstance(path, Path):
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        opened.pop_all()
+        return _Parts(file)
+
+
 class Tiles:
     """A TIFF file in strips, or in tiles of ``grid`` (rows, columns)."""
 
     in_order = False
 
-    def __init__(self, path: Path, content: mmap.mmap, page: tiff.Page, tags: tiff.Tags) -> None:
+    def __init__(self, path: Path, content: _Closed, page: tiff.Page, tags: tiff.Tags) -> None:
         self.path, self.height, self.width = path, page.height, page.width
         self._content, self._page = content, page
         self._order = tags.order
@@ -99,7 +135,10 @@ class Tiles:
         offset, size = int(self._offsets[index]), int(self._sizes[index])
         if not size:
             return np.full((rows, columns), self._empty, self._dtype.newbyteorder("="))
-        data = self._content[offset : offset + size]
+        try:
+            data = self._content[offset : offset + size]
+        except OSError as error:  # of a file behind a URL
+            raise not_in_parts(self.path, error) from None
         try:
             if len(data) < size:
                 raise ValueError("the file ends too soon")
@@ -134,9 +173,7 @@ def open_tiles(path: Path, more_than: int) -> Tiles | None:
 
     :raises ImageError: its directory cannot be read.
     """
-    with path.open("rb") as file:
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    tiles = None
+    tiles, content = None, _mapped(path)
     try:
         page, tags = tiff.first_page(path, content)
         usual = page.bands == 1 and page.kind == "uint" and page.bits[0] in (8, 16) and page.photometric == _BLACK_IS_ZERO

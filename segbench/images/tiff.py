@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from mmap import mmap
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,13 @@ _JPEG_2000 = {33003, 33005, 34712}
 LOSSY = {6: "JPEG", 7: "JPEG", 34892: "JPEG", 50002: "JPEG XL", 52546: "JPEG XL"} | dict.fromkeys(_JPEG_2000, "JPEG 2000")
 WEBP = 50001
 KINDS = {1: "uint", 2: "int", 3: "float", 4: "uint", 5: "complex int", 6: "complex"}
+
+
+class Content(Protocol):
+    """Bytes of which some are taken at a time: those of a file that is mapped into memory, or of one that is read in parts."""
+
+    def __getitem__(self, some: slice, /) -> bytes:
+        """Some of them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Page:
         return bool(self.subfile & _MASK)
 
 
-def read_pages(path: Picture, content: bytes | mmap) -> list[Page]:
+def read_pages(path: Picture, content: Content) -> list[Page]:
     """The pages of a TIFF file in their order.
 
     :raises ImageError: the file is cut short, or its directory makes no sense.
@@ -90,7 +97,7 @@ def read_pages(path: Picture, content: bytes | mmap) -> list[Page]:
         raise ImageError(path, "the file is damaged (its directory of pages cannot be read)") from None
 
 
-def first_page(path: Picture, content: bytes | mmap) -> tuple[Page, Tags]:
+def first_page(path: Picture, content: Content) -> tuple[Page, Tags]:
     """The first page of a TIFF file, and the entries of its directory.
 
     :raises ImageError: as :func:`read_pages`.
@@ -99,30 +106,35 @@ def first_page(path: Picture, content: bytes | mmap) -> tuple[Page, Tags]:
     return page, next(_directories(content))
 
 
-def _directories(content: bytes | mmap) -> Iterator[Tags]:
+def _unpacked(form: str, content: Content, place: int) -> tuple[Any, ...]:
+    """The numbers at a place; raises struct.error behind the end."""
+    return struct.unpack(form, content[place : place + struct.calcsize(form)])
+
+
+def _directories(content: Content) -> Iterator[Tags]:
     order = "<" if content[:2] == b"II" else ">"
     big = 43 in content[2:4]
     count_type, entry, inline = ("Q", 20, 8) if big else ("H", 12, 4)
     offset_type = "Q" if big else "I"
-    (offset,) = struct.unpack_from(order + offset_type, content, 8 if big else 4)
+    (offset,) = _unpacked(order + offset_type, content, 8 if big else 4)
     seen: set[int] = set()
     while offset and offset not in seen and len(seen) < _MOST_PAGES:
         seen.add(offset)
-        (count,) = struct.unpack_from(order + count_type, content, offset)
+        (count,) = _unpacked(order + count_type, content, offset)
         start = offset + struct.calcsize(count_type)
         tags = {}
         for position in range(start, start + count * entry, entry):
-            tag, kind, number = struct.unpack_from(f"{order}HH{offset_type}", content, position)
+            tag, kind, number = _unpacked(f"{order}HH{offset_type}", content, position)
             tags[tag] = (kind, number, position + entry - inline)
         yield Tags(content, order, offset_type, inline, tags)
-        (offset,) = struct.unpack_from(order + offset_type, content, start + count * entry)
+        (offset,) = _unpacked(order + offset_type, content, start + count * entry)
 
 
 @dataclass(frozen=True)
 class Tags:
     """The entries of a directory: ``entries`` are type, number of values, and where they or their place are."""
 
-    content: bytes | mmap
+    content: Content
     order: str
     offset_type: str
     inline: int
@@ -135,8 +147,8 @@ class Tags:
         kind, count, place = self.entries[tag]
         code = _TYPES.get(kind, "B")
         if count * struct.calcsize("=" + code) > self.inline:
-            (place,) = struct.unpack_from(self.order + self.offset_type, self.content, place)
-        return struct.unpack_from(f"{self.order}{min(count, 16)}{code}", self.content, place)
+            (place,) = _unpacked(self.order + self.offset_type, self.content, place)
+        return _unpacked(f"{self.order}{min(count, 16)}{code}", self.content, place)
 
     def array(self, tag: int, count: int) -> NDArray[np.int64]:
         """So many whole numbers of a tag.
@@ -148,7 +160,7 @@ class Tags:
             raise ValueError(f"tag {tag} has {there} values, not {count}")
         code = _TYPES[kind]
         if count * struct.calcsize("=" + code) > self.inline:
-            (place,) = struct.unpack_from(self.order + self.offset_type, self.content, place)
+            (place,) = _unpacked(self.order + self.offset_type, self.content, place)
         return np.frombuffer(self.content[place : place + count * struct.calcsize("=" + code)], self.order + code, count).astype(np.int64)
 
     def number(self, tag: int, default: int) -> int:
@@ -161,7 +173,7 @@ class Tags:
             return ""
         _, count, place = self.entries[tag]
         if count > self.inline:
-            (place,) = struct.unpack_from(self.order + self.offset_type, self.content, place)
+            (place,) = _unpacked(self.order + self.offset_type, self.content, place)
         return self.content[place : place + min(count, 4096)].rstrip(b"\0 ").decode("latin-1")
 
 
