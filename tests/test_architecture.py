@@ -32,7 +32,7 @@ DIRECTION = {
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """cells < confusion pair_counts matrices latency statistic student tempering < image_scores scores instance_iou
         region_scores < boundary_iou error_causes trimap calibration ood surface size_strata extra < extras < per_image
-        < uncertainty image_counts < influence counting conventions shift < jackknife seeds < paired < ranking fine_means""",
+        < uncertainty image_counts < influence counting conventions < jackknife seeds < paired shift < ranking fine_means""",
     "images": """folders corruptions buffers content signatures inflate unfilter unfilter_photographs < color_ids tiff arrays pnm
         whole_numbers < png jpeg library < stored photographs tall_png tall_tiff < files colors tall < label_maps""",
     "images.corruptions": "filters < * < corrupting",

@@ -15,7 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.errors import LabelError
 from segbench.labels.space import LabelSpace
+from segbench.metrics.jackknife import MOST_NUMBERS
 from segbench.metrics.per_image import PerImage, numbers_of, scores_of, units_of
 from segbench.metrics.statistic import Floats
 from segbench.metrics.uncertainty import LEVEL, REPLICATES, defining_units, in_order, quantiles, resampled
@@ -83,9 +85,16 @@ def conditions_of(
     :param names: the condition of each image.
     :param units: the group of each image that is drawn as one; images by default.
     :raises ValueError: the shapes do not fit together.
+    :raises LabelError: so many classes in so many conditions are more than can be drawn.
     """
     if len(names) != len(counted):
         raise ValueError(f"{len(names)} conditions for {len(counted)} images")
+    numbers = numbers_of(labels, counted.extras) * (len(counted) + len(set(names)) * replicates)
+    if numbers > MOST_NUMBERS:
+        raise LabelError(
+            f"replicates of {len(set(names))} conditions and {len(labels.classes)} classes would take {25 * numbers / 1e9:.0f} GB; "
+            "score each condition by itself, whose intervals draw nothing where classes are so many"
+        )
     columns, given = units_of(labels, counted, None), np.array(names)
     found = []
     for name in sorted(set(names)):

@@ -10,8 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli.main import main
-from segbench.labels.space import LabelClass, LabelSpace
+from segbench.errors import LabelError
+from segbench.labels.space import LabelClass, LabelSpace, numbered_labels
 from segbench.metrics.confusion import ConfusionMatrix
+from segbench.metrics.matrices import CellLog, Matrices
 from segbench.metrics.per_image import PerImage
 from segbench.metrics.scores import score
 from segbench.metrics.shift import Condition, conditions_of, shift_of
@@ -151,3 +153,10 @@ def test_what_is_no_condition_is_refused(tmp_path: Path) -> None:
     assert "--groups takes city, sequence, condition" in refused.stderr
     (tmp_path / "r" / "net.npz").unlink()
     assert "a comparison needs what was counted in every image" in segbench("shift", path).stderr
+
+
+def test_more_classes_than_replicates_can_hold_are_refused() -> None:
+    log = CellLog.of(np.array([1, 2]), np.array([0, 0]), np.array([1, 1]))
+    counted = PerImage(Matrices(log, 60_000, 60_001))
+    with pytest.raises(LabelError, match="replicates of 2 conditions and 60000 classes would take 90 GB; score each condition by itself"):
+        conditions_of(numbered_labels(60_000), counted, ["fog", "night"])
