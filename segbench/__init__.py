@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from segbench.labels.space import LabelSpace as LabelSpace
     from segbench.leaderboards.board import read_boards as read_boards
     from segbench.metrics.confusion import ConfusionMatrix as ConfusionMatrix
+    from segbench.metrics.image_counts import Beside as Beside
     from segbench.metrics.scores import Scores as Scores
     from segbench.metrics.scores import score as score
     from segbench.metrics.uncertainty import bootstrap as bootstrap
@@ -64,6 +65,7 @@ _PLACES = {
     "evaluate": "evaluation.inference:evaluate",
     "run": "evaluation.run:run",
     "score_folder": "scoring.folder:score_folder",
+    "Beside": "metrics.image_counts:Beside",
     "Meter": "evaluation.meter:Meter",
     "count_pairs": "kernels.counting:count_pairs",
     "ConfusionMatrix": "metrics.confusion:ConfusionMatrix",

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 
 
@@ -118,8 +118,10 @@ def nearest(name: object, names: Iterable[str], otherwise: str = "known:", *, nu
 
     Where ``otherwise`` is empty there are too many to list, and the answer is empty too.
     """
-    spelt = {each.casefold(): each for each in names}
-    near = [repr(spelt[each]) for each in get_close_matches(str(name).casefold(), spelt, number, 0.5)]
+    wanted, spelt = str(name).casefold(), {each.casefold(): each for each in names}
+    matches = get_close_matches(wanted, spelt, number, 0.5)
+    alike = [SequenceMatcher(None, each, wanted).ratio() for each in matches]
+    near = [repr(spelt[each]) for each, ratio in zip(matches, alike, strict=True) if ratio > alike[0] - 0.25]  # else it is plain which one
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"{otherwise} {', '.join(spelt.values())}" if otherwise else ""

@@ -18,7 +18,7 @@ from segbench.errors import DataError, UsageError
 from segbench.files.remote import locate
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
-from segbench.metrics.image_counts import Counted, Counting, ImageCounts
+from segbench.metrics.image_counts import NOTHING, Beside, Counted, Counting, ImageCounts
 from segbench.scoring.folder import require_scorable
 from segbench.scoring.pair_counting import count_pairs_of
 
@@ -31,12 +31,11 @@ def counting_of(
     *,
     encoding: Encoding = "auto",
     target_encoding: Encoding = "auto",
-    boundary: float | None = None,
-    errors: int | None = None,
+    beside: Beside = NOTHING,
 ) -> Counting:
     """What is counted of label maps against a dataset; see :func:`segbench.score_folder` for the arguments."""
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding)
-    return Counting(decoding, boundary=boundary, instances=dataset.instances, segments=dataset.segments, errors=errors)
+    return Counting(decoding, instances=dataset.instances, segments=dataset.segments, **beside.of_label_maps())
 
 
 def count(pairs: Iterable[tuple[str, Path | str]], dataset: Dataset, *, counting: Counting | None = None) -> list[Row]:

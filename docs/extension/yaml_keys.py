@@ -38,7 +38,6 @@ FORMS |= {
     "corruption_names": "`all`, or a list of names, or text with commas",
     "tolerances": "a number, or a list of them: pixels, or below 1 shares of the diagonal",
     "temperature_source": "a number above 0, or a file that `segbench temperature` wrote",
-    "tolerances": "pixels, or below 1 a share of the diagonal; or a list of them",
     "severities": "a number from 1 to 5, a list of them, or a range such as `1-5`",
     "titles": "a mapping of models to text",
     "arguments": "a mapping of models to mappings",

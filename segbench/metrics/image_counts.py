@@ -10,14 +10,14 @@ be counted anywhere, in any order, and put together afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import LabelError
+from segbench.errors import LabelError, UsageError
 from segbench.files.name_list import NameList
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import pairs_to_ids, to_ids
@@ -42,18 +42,36 @@ IMAGE_EXTRAS = {name: IMAGE_EXTRAS[name] for name in in_order(IMAGE_EXTRAS, "bou
 class Beside:
     """What is counted beside pairs because somebody asked for it, in class maps of a network too.
 
-    ``errors``: wrong pixels by their cause, where an edge is near within so many pixels. ``trimap``: pixels by their distance from an edge
-    of the target. ``surface``: boundary pixels by how near they are to those of the other map, within tolerances
-    (:mod:`segbench.metrics.surface`). ``strata``: segments of the target, cut into so many strata by quantiles of their size
-    (:mod:`segbench.metrics.size_strata`). ``calibration``: a network's confidence; ``ood``: its scores of anomaly. Label maps have neither.
+    ``boundary``: pixels near the edges of classes, within this share of an image's diagonal (Boundary IoU). ``errors``: wrong pixels by
+    their cause, where an edge is near within so many pixels. ``trimap``: pixels by their distance from an edge of the target.
+    ``surface``: boundary pixels by how near they are to those of the other map, within tolerances (:mod:`segbench.metrics.surface`).
+    ``strata``: segments of the target, cut into so many strata by quantiles of their size (:mod:`segbench.metrics.size_strata`).
+    ``calibration``: a network's confidence; ``ood``: its scores of anomaly. Label maps have neither.
+
+    >>> import segbench
+    >>> asked = segbench.Beside(errors=3, surface=(2, 0.008))
+    >>> counted = segbench.score_folder("preds", segbench.open_dataset("mydata.yaml"), beside=asked)
+    >>> sorted(counted.total.counted)
+    ['errors', 'surface']
     """
 
+    boundary: float | None = None
     errors: int | None = None
     trimap: bool = False
     calibration: bool = False
     surface: tuple[float, ...] | None = None
     strata: int | None = None
     ood: bool = False
+
+    def of_label_maps(self) -> dict[str, Any]:
+        """The same by name, for label maps.
+
+        :raises UsageError: it asks for what only networks have.
+        """
+        asked = {each.name: getattr(self, each.name) for each in fields(Beside)}
+        if of_networks := [name for name in ("calibration", "ood") if asked[name]]:
+            raise UsageError(f"label maps have no {' and no '.join(of_networks)}; `segbench.run` counts them of a network")
+        return asked
 
 
 NOTHING = Beside()
@@ -63,13 +81,11 @@ NOTHING = Beside()
 class Counting(Beside):
     """What is counted in every image beside pairs, and what bytes stand for; by the fields of :class:`ImageCounts`.
 
-    ``boundary``: pixels near the edges of classes, within this share of an image's diagonal. ``instances``: those of an instance map.
-    ``segments``: regions of the class of this name.
+    ``instances``: those of an instance map. ``segments``: regions of the class of this name.
     """
 
     decoding: Decoding
     _: KW_ONLY
-    boundary: float | None = None
     instances: InstanceRule | None = None
     segments: str | None = None
 

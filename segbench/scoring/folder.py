@@ -10,7 +10,7 @@ from segbench.files.remote import locate
 from segbench.labels.decoding import Decoding
 from segbench.labels.encodings import Encoding
 from segbench.labels.mapping import LabelMapping
-from segbench.metrics.image_counts import Counted, Counting
+from segbench.metrics.image_counts import NOTHING, Beside, Counted, Counting
 from segbench.scoring.encoding_check import WAY_OUT, refuse_misreading, refuse_suspects, way_out_of
 from segbench.scoring.pair_counting import count_folder
 from segbench.scoring.selection import select
@@ -23,7 +23,7 @@ def score_folder(
     encoding: Encoding = "auto",
     target_encoding: Encoding = "auto",
     mapping: LabelMapping | None = None,
-    boundary: float | None = None,
+    beside: Beside = NOTHING,
     workers: int = 2,
 ) -> Counted:
     """Score a folder of label maps, or a single one, against a dataset.
@@ -31,7 +31,7 @@ def score_folder(
     :param encoding: of the predictions; ``auto`` is label ids, and refuses what looks like something else.
     :param target_encoding: of the targets.
     :param mapping: the predictions are in its source's label ids, and stand for classes of the dataset as it says.
-    :param boundary: also count the pixels near the edges of classes, within this share of an image's diagonal (for Boundary IoU).
+    :param beside: what else is counted; :attr:`~segbench.metrics.image_counts.Counted.total` holds it.
     :raises DataError: naming every file that is missing, ambiguous, unreadable or of the wrong kind, and every foreign id.
 
     >>> import segbench
@@ -44,7 +44,8 @@ def score_folder(
     preds = locate(preds)
     dataset = select(dataset, preds)
     decoding = Decoding.of_files(dataset.labels, encoding=encoding, target_encoding=target_encoding, mapping=mapping)
-    counting = Counting(decoding, boundary=boundary, instances=dataset.instances, segments=dataset.segments)
+    more = beside.of_label_maps()
+    counting = Counting(decoding, instances=dataset.instances, segments=dataset.segments, **more)
     counted = Counted.of(counting, count_folder(preds, dataset, counting, workers=workers))
     require_scorable(counted)
     return counted

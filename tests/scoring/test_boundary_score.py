@@ -14,6 +14,7 @@ from segbench.errors import RecordError
 from segbench.images.files import read_labels, write_labels
 from segbench.kernels.boundary_counting import count_boundaries
 from segbench.metrics.boundary_iou import boundary_sums
+from segbench.metrics.image_counts import Beside
 from segbench.metrics.uncertainty import bootstrap
 from segbench.records.per_image import read_per_image
 from segbench.records.run_record import read_run
@@ -82,8 +83,8 @@ def test_the_encoding_of_the_maps_makes_no_difference(root: Path) -> None:
     index[index == 3] = 255
     for path in (root / "preds").iterdir():
         write_labels(root / "train" / path.name, index[read_labels(path)])
-    ids = score_folder(root / "preds", dataset, boundary=0.05, workers=1)
-    train = score_folder(root / "train", dataset, boundary=0.05, encoding="train-ids", workers=2)
+    ids = score_folder(root / "preds", dataset, beside=Beside(boundary=0.05), workers=1)
+    train = score_folder(root / "train", dataset, beside=Beside(boundary=0.05), encoding="train-ids", workers=2)
     assert len(ids) == 6
     for image, same in zip(ids.extras["boundary"], train.extras["boundary"], strict=True):
         assert image.to_dict() == same.to_dict()

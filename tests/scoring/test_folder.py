@@ -22,7 +22,7 @@ from segbench.kernels.counting import count_pairs
 from segbench.labels.decoding import Decoding
 from segbench.labels.mapping import MappingRule
 from segbench.labels.space import LabelClass, LabelSpace
-from segbench.metrics.image_counts import Counted, Counting
+from segbench.metrics.image_counts import Beside, Counted, Counting
 from segbench.metrics.scores import score
 from segbench.scoring.folder import score_folder
 from segbench.scoring.pair_counting import TOGETHER, count_folder
@@ -108,7 +108,7 @@ def test_a_folder_can_be_counted_in_parts(street: Path) -> None:
     counting = Counting(Decoding.of_files(CITY), boundary=0.05, instances=dataset.instances)
     parts = [replace(dataset, samples=samples) for samples in (dataset.samples[2:], dataset.samples[:2])]
     last, first = ([*count_folder(street / "preds", part, counting, workers=1)] for part in parts)
-    whole = score_folder(street / "preds", dataset, boundary=0.05)
+    whole = score_folder(street / "preds", dataset, beside=Beside(boundary=0.05))
     merged = Counted.of(counting, [*first, *last])
     assert_same(merged, whole)
     assert merged.per_image.extras == whole.per_image.extras == ("boundary", "instances")

@@ -7,9 +7,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from segbench import partials
+from segbench.datasets.target_folder import target_folder
+from segbench.errors import UsageError
+from segbench.images.files import write_labels
+from segbench.labels.space import LabelClass, LabelSpace
+from segbench.metrics.image_counts import Beside
 from segbench.records.run_record import read_run
 from segbench.report.tables.surface import FIELDS
+from segbench.scoring.folder import score_folder
 from tests.scoring.test_errors_score import root, score, segbench
 
 __all__ = ["root"]  # a fixture
@@ -77,3 +85,20 @@ def test_what_is_no_tolerance_and_records_without_are_refused(root: Path) -> Non
     lacking = segbench("surface", root / "r.json")
     assert lacking.exit_code == 2
     assert "no surface Dice is in 1 of 1 records: preds" in lacking.stderr
+
+
+def test_label_maps_are_asked_for_more_from_python_and_not_for_what_networks_have(tmp_path: Path) -> None:
+    target = np.zeros((6, 8), np.uint8)
+    target[2:4, 2:6] = 1
+    labels = LabelSpace("two", tuple(LabelClass(name, (i,), (i, 0, 0)) for i, name in enumerate(("ground", "house"))))
+    for folder in ("gts", "preds"):
+        write_labels(tmp_path / folder / "a.png", target)
+    dataset = target_folder(tmp_path / "gts", labels)
+    asked = Beside(errors=3, trimap=True, surface=(1.0,))
+    counted = score_folder(tmp_path / "preds", dataset, beside=asked)
+    assert sorted(counted.total.counted) == ["errors", "surface", "trimap"]
+    rows = partials.count([("a", tmp_path / "preds" / "a.png")], dataset, counting=partials.counting_of(dataset, beside=asked))
+    assert "surface" in json.loads(rows[0]["counts"])
+    for of_network in (Beside(calibration=True), Beside(ood=True)):
+        with pytest.raises(UsageError, match=r"label maps have no (calibration|ood); `segbench\.run`"):
+            score_folder(tmp_path / "preds", dataset, beside=of_network)
