@@ -54,8 +54,8 @@ DIRECTION = {
     "profiling": "timing backends device_state < profiler < fresh_process",
     "integrations": "scores < *",
     "report": "tables < plots < pages",
-    "report.tables": """cautions intervals macs metrics beside < numbers frames < formats seeds causes calibration ood trimap surface
-        corruptions < board_rows speed comment publication < notebook every_eval""",
+    "report.tables": """cautions intervals macs metrics beside holding < numbers frames < formats seeds causes calibration ood trimap
+        surface corruptions < board_rows speed comment publication < notebook every_eval""",
     "report.plots": "fonts < style pareto < placing samples < gallery < *",
     "report.pages": "board_texts speed image_sums tenths < markdown html_tables counted_beside < payload < html < board_files < viewing",
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
@@ -121,6 +121,7 @@ PACKAGES = {
     "integrations.mmengine_metric": "torch",
     "integrations.torchmetrics_metric": "torch",
     "report.tables": "pandas rich",
+    "report.tables.holding": "",
     "report.tables.intervals": "",
     "report.tables.macs": "",
     "report.tables.numbers": "",

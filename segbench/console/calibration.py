@@ -16,8 +16,8 @@ from segbench.report.tables.calibration import (
     calibration_note,
     calibration_row,
     class_table,
-    require_calibration,
 )
+from segbench.report.tables.holding import require_counted
 
 
 def print_calibration(paths: Sequence[Path], *, per_class: bool, plot: Path | None, as_json: bool) -> None:
@@ -31,7 +31,7 @@ def print_calibration(paths: Sequence[Path], *, per_class: bool, plot: Path | No
 
     require_format(plot)
     records = ranked(each.record for each in read_runs(paths, "segbench run --calibration writes run records"))
-    require_calibration(records)
+    require_counted(records, "calibration")
     if plot is not None:
         from segbench.report.plots.reliability import reliability
 

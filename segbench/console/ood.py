@@ -12,7 +12,8 @@ from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json, write_text
 from segbench.records.run_record import RunRecord
-from segbench.report.tables.ood import HEADER, best_first, ood_facts, ood_note, ood_rows, ood_table, require_ood
+from segbench.report.tables.holding import require_counted
+from segbench.report.tables.ood import HEADER, best_first, ood_facts, ood_note, ood_rows, ood_table
 
 
 def print_ood(paths: Sequence[Path], *, plot: Path | None, csv_file: Path | None, as_json: bool) -> None:
@@ -26,7 +27,7 @@ def print_ood(paths: Sequence[Path], *, plot: Path | None, csv_file: Path | None
 
     require_format(plot)
     records = [each.record for each in read_runs(paths, "segbench run --ood writes run records")]
-    require_ood(records)
+    require_counted(records, "ood")
     records = best_first(records)
     if plot is not None:
         from segbench.report.plots.anomalies import anomaly_curves

@@ -10,7 +10,8 @@ from pathlib import Path
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json, write_text
 from segbench.records.run_record import RunRecord
-from segbench.report.tables.surface import FIELDS, class_table, require_surface, surface_note, surface_of, surface_rows, surface_table
+from segbench.report.tables.holding import require_counted
+from segbench.report.tables.surface import FIELDS, class_table, surface_note, surface_of, surface_rows, surface_table
 
 
 def print_surface(paths: Sequence[Path], *, per_class: bool, csv_file: Path | None, as_json: bool) -> None:
@@ -22,7 +23,7 @@ def print_surface(paths: Sequence[Path], *, per_class: bool, csv_file: Path | No
     from segbench.report.tables.frames import ranked
 
     records = ranked(each.record for each in read_runs(paths, "segbench run --surface and score --surface --json write run records"))
-    require_surface(records)
+    require_counted(records, "surface")
     rows = [row for record in records for row in surface_rows(record)]
     if csv_file is not None:
         text = io.StringIO()

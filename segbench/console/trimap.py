@@ -9,7 +9,8 @@ from pathlib import Path
 from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json
-from segbench.report.tables.trimap import HEADER, require_trimap, trimap_facts, trimap_row
+from segbench.report.tables.holding import require_counted
+from segbench.report.tables.trimap import HEADER, trimap_facts, trimap_row
 
 
 def print_trimaps(paths: Sequence[Path], *, plot: Path | None, as_json: bool) -> None:
@@ -23,7 +24,7 @@ def print_trimaps(paths: Sequence[Path], *, plot: Path | None, as_json: bool) ->
 
     require_format(plot)
     records = ranked(each.record for each in read_runs(paths, "segbench run --trimap and score --trimap --json write run records"))
-    require_trimap(records)
+    require_counted(records, "trimap")
     if plot is not None:
         from segbench.report.plots.trimap import trimap_curves
 

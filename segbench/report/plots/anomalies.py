@@ -13,8 +13,9 @@ from segbench.kernels.anomaly_bins import SCORES
 from segbench.records.run_record import RunRecord
 from segbench.report.plots.style import BLUE, FRAME, GREEN, INK, MUTED, ORANGE, PAPER, RULE, VERMILLION, drawing
 from segbench.report.tables.frames import comparable, row_labels
+from segbench.report.tables.holding import require_counted
 from segbench.report.tables.numbers import percent
-from segbench.report.tables.ood import NAMES, best_first, ood_of, require_ood
+from segbench.report.tables.ood import NAMES, best_first, ood_of
 
 COLOURS = {"max_softmax": BLUE, "max_logit": ORANGE, "entropy": GREEN, "energy": VERMILLION}
 POINTS = 500
@@ -26,7 +27,7 @@ def anomaly_curves(records: Sequence[RunRecord], svg: Path | BinaryIO | None, pn
 
     :raises RecordError: a record has no scores of anomaly, or their signatures differ.
     """
-    require_ood(records)
+    require_counted(records, "ood")
     if len(groups := comparable(records)) > 1:
         apart = [f"{group.records[0].name}: {group.signature}" for group in groups]
         raise RecordError("\n  ".join(["records of different signatures do not belong in one picture; draw each alone:", *apart]))

@@ -12,8 +12,9 @@ import numpy as np
 from segbench.kernels.confidence_bins import BINS
 from segbench.records.run_record import RunRecord
 from segbench.report.plots.style import BLUE, FRAME, INK, MUTED, ORANGE, RULE, drawing
-from segbench.report.tables.calibration import calibration_of, require_calibration
+from segbench.report.tables.calibration import calibration_of
 from segbench.report.tables.frames import ranked, require_one_signature, row_labels
+from segbench.report.tables.holding import require_counted
 from segbench.report.tables.numbers import percent
 
 COLUMNS = 4
@@ -24,7 +25,7 @@ def reliability(records: Sequence[RunRecord], svg: Path | BinaryIO | None, png: 
 
     :raises RecordError: a record has no calibration, or their signatures differ.
     """
-    require_calibration(records)
+    require_counted(records, "calibration")
     require_one_signature(records)
     found = ranked(records)
     columns = min(COLUMNS, len(found))

@@ -12,8 +12,9 @@ from segbench.metrics.trimap import WIDTHS
 from segbench.records.run_record import RunRecord
 from segbench.report.plots.style import BLUE, GREEN, MUTED, ORANGE, SKY, VERMILLION, drawing
 from segbench.report.tables.frames import ranked, require_one_signature, row_labels
+from segbench.report.tables.holding import require_counted
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.trimap import require_trimap, trimap_of
+from segbench.report.tables.trimap import trimap_of
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, SKY)
 DASHES = ("-", "--", ":", "-.")
@@ -25,7 +26,7 @@ def trimap_curves(records: Sequence[RunRecord], svg: Path | BinaryIO | None, png
 
     :raises RecordError: a record has no trimap, or their signatures differ.
     """
-    require_trimap(records)
+    require_counted(records, "trimap")
     require_one_signature(records)
     found = ranked(records)
     places = np.arange(len(WIDTHS) + 1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from segbench.errors import RecordError
 from segbench.metrics.calibration import Calibration
 from segbench.records.run_record import RunRecord
+from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent, shown_classes
 
@@ -22,19 +21,8 @@ def calibration_of(record: RunRecord) -> Calibration:
 
     :raises RecordError: nobody asked for it when it was made.
     """
-    if record.calibration is None:
-        raise RecordError(f"{record.name} has no calibration; `run --calibration` counts it")
-    return record.calibration
-
-
-def require_calibration(records: Sequence[RunRecord]) -> None:
-    """Check that all records have it.
-
-    :raises RecordError: naming every one that has none.
-    """
-    if lacking := [record.name for record in records if record.calibration is None]:
-        names = ", ".join(lacking)
-        raise RecordError(f"no calibration is in {len(lacking)} of {len(records)} records: {names}; `run --calibration` counts it")
+    counted: Calibration = counted_in(record, "calibration")
+    return counted
 
 
 def calibration_row(record: RunRecord) -> list[str]:

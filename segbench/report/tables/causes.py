@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import RecordError
 from segbench.metrics.error_causes import CAUSES, Cause, Errors, error_scores, size_scores
 from segbench.records.run_record import RunRecord
+from segbench.report.tables.holding import counted_in, require_counted
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent, shown_classes
 
@@ -33,9 +33,8 @@ class Causes:
     @cached_property
     def errors(self) -> Errors:
         """What was counted."""
-        if self.record.errors is None:
-            raise RecordError(f"{self.record.name} has no errors by cause; `run --errors` and `score --errors` count them")
-        return self.record.errors
+        counted: Errors = counted_in(self.record, "errors")
+        return counted
 
     @cached_property
     def scores(self) -> dict[str, NDArray[np.float64]]:
@@ -122,11 +121,7 @@ def causes_of(records: Sequence[RunRecord]) -> list[Causes]:
 
     :raises RecordError: naming every record that has none.
     """
-    if lacking := [record.name for record in records if record.errors is None]:
-        raise RecordError(
-            f"no errors by cause are in {len(lacking)} of {len(records)} records: {', '.join(lacking)}; "
-            "`run --errors` and `score --errors` count them"
-        )
+    require_counted(records, "errors")
     return [Causes(record) for record in records]
 
 

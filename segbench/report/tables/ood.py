@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from segbench.errors import RecordError
 from segbench.kernels.anomaly_bins import SCORES
 from segbench.metrics.ood import MEASURES, Ood
 from segbench.records.run_record import RunRecord
+from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent
 
@@ -22,19 +22,8 @@ def ood_of(record: RunRecord) -> Ood:
 
     :raises RecordError: nobody asked for it when it was made.
     """
-    require_ood([record])
-    assert record.ood is not None
-    return record.ood
-
-
-def require_ood(records: Sequence[RunRecord]) -> None:
-    """Check that all records have it.
-
-    :raises RecordError: naming every one that has none.
-    """
-    if lacking := [record.name for record in records if record.ood is None]:
-        names = ", ".join(lacking)
-        raise RecordError(f"no scores of anomaly are in {len(lacking)} of {len(records)} records: {names}; `run --ood` counts them")
+    counted: Ood = counted_in(record, "ood")
+    return counted
 
 
 def best_first(records: Sequence[RunRecord]) -> list[RunRecord]:

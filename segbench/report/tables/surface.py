@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from segbench.errors import RecordError
 from segbench.metrics.surface import SCORES, Surfaces, in_words, told
 from segbench.records.run_record import RunRecord
+from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent, shown_classes
 
@@ -22,21 +21,8 @@ def surface_of(record: RunRecord) -> Surfaces:
 
     :raises RecordError: nobody asked for it when it was made.
     """
-    if record.surface is None:
-        raise RecordError(f"{record.name} has no surface Dice; `run --surface PIXELS` and `score --surface PIXELS` count it")
-    return record.surface
-
-
-def require_surface(records: Sequence[RunRecord]) -> None:
-    """Check that all records have it.
-
-    :raises RecordError: naming every one that has none.
-    """
-    if lacking := [record.name for record in records if record.surface is None]:
-        raise RecordError(
-            f"no surface Dice is in {len(lacking)} of {len(records)} records: {', '.join(lacking)}; "
-            "`run --surface PIXELS` and `score --surface PIXELS` count it"
-        )
+    counted: Surfaces = counted_in(record, "surface")
+    return counted
 
 
 def surface_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from segbench.errors import RecordError
 from segbench.metrics.trimap import WIDTHS, Trimap
 from segbench.records.run_record import RunRecord
+from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
 from segbench.report.tables.numbers import percent
 
@@ -16,25 +15,12 @@ HEADER = ["mIoU within px of an edge", *map(str, WIDTHS), "all"]
 
 
 def trimap_of(record: RunRecord) -> Trimap:
-    """What was counted of a record.
+    """What was counted of a record near edges.
 
     :raises RecordError: nobody asked for it when it was made.
     """
-    require_trimap([record])
-    assert record.trimap is not None
-    return record.trimap
-
-
-def require_trimap(records: Sequence[RunRecord]) -> None:
-    """Check that all records have it.
-
-    :raises RecordError: naming every one that has none.
-    """
-    if lacking := [record.name for record in records if record.trimap is None]:
-        raise RecordError(
-            f"no trimap curve is in {len(lacking)} of {len(records)} records: {', '.join(lacking)}; "
-            "`run --trimap` and `score --trimap` count it"
-        )
+    counted: Trimap = counted_in(record, "trimap")
+    return counted
 
 
 def trimap_row(record: RunRecord, name: str) -> list[str]:
