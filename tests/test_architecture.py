@@ -62,7 +62,7 @@ DIRECTION = {
     "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
         < evaluating shared_scoring merge_partials < run_suite < temperatures""",
     "console": "terminal registered < pictures < code_note parts errors calibration ood surface corruptions < score run < compare < *",
-    "cli": "options numba_start memory < data evaluation networks results speed targets < verification < main",
+    "cli": "options numba_start memory listing < data evaluation networks results speed targets < verification < main",
 }
 
 # Packages beyond the standard library and numpy that are imported when a module is; a module's row is the longest that begins its name.

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import click
 
 from segbench import __version__
+from segbench.cli.listing import write_commands
 from segbench.cli.memory import too_little_memory
 from segbench.errors import SegbenchError
 from segbench.files.atomic import refusal
@@ -47,6 +48,9 @@ class _Main(click.Group):
         if cmd_name not in COMMANDS:
             return None
         return getattr(import_module(f"segbench.cli.{COMMANDS[cmd_name]}"), cmd_name)  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_commands(self, ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         _write_any_letter()

@@ -13,7 +13,8 @@ import torch
 from click.testing import CliRunner, Result
 from sklearn.metrics import confusion_matrix
 
-from segbench.cli.main import main
+from segbench.cli.listing import SECTIONS
+from segbench.cli.main import COMMANDS, main
 from segbench.cli.options import dataset_named
 from segbench.datasets import minicity
 from segbench.images.files import read_labels, write_labels
@@ -334,6 +335,14 @@ def test_score_and_leaderboard_load_no_torch(gts: Path, label_file: Path, tmp_pa
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_lists_every_command_once_with_a_whole_sentence() -> None:
+    listed = [name for names in SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(COMMANDS)
+    result = segbench("--help")
+    assert all(f"\n  {name} " in result.output for name in COMMANDS)
+    assert "..." not in result.output.partition("Evaluate:")[2]
 
 
 def test_help_imports_nothing_heavy() -> None:
