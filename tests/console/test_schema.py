@@ -18,13 +18,14 @@ from segbench.console.schema import SCHEMAS, schema_text
 from segbench.errors import DataError, RecordError
 from segbench.files.settings import settings_of
 from segbench.leaderboards.rules import KEYS, read_rules
+from segbench.records.corruption_record import CORRUPTED
 from segbench.records.profile import read_profile
 from segbench.records.run_record import read_run
 from segbench.records.shape import NAMED, PROFILE, REQUIRED, RUN
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "segbench" / "files" / "schemas"
-RECORDS = sorted((ROOT / "leaderboards").glob("*/records/*.json"))
+RECORDS = [path for path in sorted((ROOT / "leaderboards").glob("*/records/*.json")) if not path.name.endswith(CORRUPTED)]
 BOARDS = sorted((ROOT / "leaderboards").glob("*/board.yaml"))
 PRESETS = sorted((ROOT / "segbench" / "benchmark" / "presets").glob("*.yaml"))
 ENET = json.loads((ROOT / "leaderboards/minicity-val/records/enet.json").read_text())

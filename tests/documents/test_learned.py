@@ -10,6 +10,7 @@ import pytest
 
 from segbench.metrics.error_causes import error_scores
 from segbench.records.comparison import Compared, Difference, compare_records
+from segbench.records.corruption_record import CORRUPTED, read_corruptions
 from segbench.records.run_record import read_run
 from segbench.records.seeds import compare_seed_records
 
@@ -23,7 +24,7 @@ def compared(records: Path, a: str, b: str) -> Compared:
 
 
 def test_missed_and_invented_segments_cost_more_than_twice_what_outlines_do() -> None:
-    records = [read_run(path) for path in MINICITY.glob("*.json") if not path.name.endswith(".profile.json")]
+    records = [read_run(path) for path in MINICITY.glob("*.json") if not path.name.endswith((".profile.json", CORRUPTED))]
     assert len(records) == 15
     for record in records:
         assert record.errors is not None
@@ -97,6 +98,13 @@ def test_seeds_spread_as_it_is_told() -> None:
     for name, mean, spread in (("fcn8s", 26.7, 1.6), ("enet", 21.6, 0.3), ("segnet", 20.9, 1.6)):
         mious = [100 * read_run(path).scores.miou for path in CAMVID.glob(f"{name}*.json")]
         assert (round(statistics.mean(mious), 1), round(statistics.stdev(mious), 1)) == (mean, spread)
+
+
+def test_depth_that_nothing_corrupts_keeps_rednet_up() -> None:
+    told = {"unet": (54, 22), "rednet": (56, 39)}
+    found = {name: read_corruptions(MINICITY / f"{name}.corruptions.json") for name in told}
+    assert {name: (round(100 * each.clean_miou), round(100 * each.mean)) for name, each in found.items()} == told
+    assert {len(each.names) for each in found.values()} == {4}
 
 
 def test_deconvnet_has_learned_next_to_nothing() -> None:

@@ -14,6 +14,7 @@ from docs.extension.example_folder import write_example_folder
 from docs.extension.text import first_sentence
 from segbench.datasets import DATASETS
 from segbench.models import MODELS
+from segbench.records.corruption_record import CORRUPTED
 from tests.documents.pages import DOCS, ROOT
 
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
@@ -51,7 +52,7 @@ def test_messages_name_no_folder_of_the_machine_that_built_them(messages: list[t
 
 
 def test_every_key_of_a_record_has_a_meaning(tmp_path: Path) -> None:
-    files = [path for path in (ROOT / "leaderboards").glob("*/records/*.json") if not path.name.endswith(".profile.json")]
+    files = [path for path in (ROOT / "leaderboards").glob("*/records/*.json") if not path.name.endswith((".profile.json", CORRUPTED))]
     write_example_folder(tmp_path)
     dataset = segbench.open_dataset(str(tmp_path / "mydata.yaml"))
     outcome = segbench.run([segbench.build_model("enet", dataset.labels, width=0.125)], dataset)[0]

@@ -11,6 +11,7 @@ from segbench.labels.space import numbered_labels
 from segbench.models import MODELS
 from segbench.models.facts import changed_arguments
 from segbench.models.segmenter import Segmenter
+from segbench.records.corruption_record import CORRUPTED, read_corruptions
 from segbench.records.profile import is_profile, read_profile
 from segbench.records.run_record import read_run
 
@@ -39,4 +40,6 @@ def test_a_committed_record_says_which_arguments_are_changed_and_is_written_as_i
     text = path.read_text(encoding="utf-8")
     data = json.loads(text)
     assert "changed" in (data if is_profile(data) else data["model"])
-    assert (read_profile(path) if is_profile(data) else read_run(path)).to_json() == text
+    corrupted = path.name.endswith(CORRUPTED)
+    read = read_corruptions if corrupted else read_profile if is_profile(data) else read_run
+    assert read(path).to_json() == text

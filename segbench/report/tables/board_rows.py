@@ -183,7 +183,8 @@ class _Rows:
             lacking = sum(math.isnan(self._value(record, name)[0]) for record in rows)
             needs = f"; {score.needs} makes it" if score.needs else ""
             none = f" ({lacking} of {len(rows)} rows have none{needs})" if lacking else ""
-            yield f"{name}: {score.said}{self._how(name, score)}{none}."
+            said = score.said.replace("the board's reference", self.board.rules.reference)
+            yield f"{name}: {said}{self._how(name, score)}{none}."
 
     def _how(self, name: str, score: BoardScore) -> str:
         """How it was counted, where that can differ from record to record."""

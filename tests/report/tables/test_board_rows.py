@@ -151,6 +151,7 @@ def test_corruption_errors_are_by_those_of_the_reference(tmp_path: Path) -> None
     page = rebuild(root)[root / "leaderboard.md"].decode()
     assert "corrupted:hd2019/1, corruptions:fog, severity:1+2" in page
     assert "Rows are in the order of the mCE." in page
+    assert "mCE: mean corruption error, by that of even, corrupted:" in page
 
 
 def test_corruptions_of_another_run_or_of_other_severities_are_refused(tmp_path: Path) -> None:
