@@ -26,7 +26,7 @@ DIRECTION = {
     "kernels": """compiling confidence_bins anomaly_bins maps < blocks bilinear counting_torch counting_cuda upsampling_cpu permutohedral
         border_weights filtering watershed index_bytes enlarged_rows < confidence_rows anomaly_rows tempered_rows
         < counting boundary_counting upsampling_cuda dense_crf
-        < counting_wide instance_counting error_counting surface_counting upsampling < confidence anomaly tempered""",
+        < counting_wide instance_counting error_counting surface_counting upsampling < by_rows < confidence anomaly tempered""",
     "files": """atomic names text shapes notebook spilled made stores < name_list remote < settings < foreign yaml_schema json_text
         < json_schema""",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
@@ -76,6 +76,7 @@ PACKAGES = {
     "kernels.bilinear": "",
     "kernels.dense_crf": "",
     "kernels.counting_torch": "torch",
+    "kernels.by_rows": "torch",
     "kernels.confidence": "torch",
     "kernels.confidence_bins": "",
     "kernels.anomaly": "torch",

@@ -6,16 +6,15 @@ The logits are those of which the class map is the argmax: enlarged to the image
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.kernels.anomaly_bins import BINS, CUT, HALF, LENGTH, LOWEST, LOWEST_SIGNED
-from segbench.kernels.bilinear import Grid, bilinear_axis
-from segbench.kernels.upsampling import Size, enlarged_logits, shared_out
+from segbench.kernels.bilinear import Grid
+from segbench.kernels.by_rows import count_by_rows
+from segbench.kernels.upsampling import Size, enlarged_logits
 
 
 def count_anomalies(
@@ -31,36 +30,15 @@ def count_anomalies(
     """
     if logits.device.type != "cpu":
         return count_with_torch(logits, enlarged, roles, grid, probabilities=probabilities, temperature=temperature)
-    planes, marks = logits.detach().float().contiguous().numpy(), roles.contiguous().numpy()
-    total = np.zeros(LENGTH, np.int64)
-    for image, own in zip(planes, marks, strict=True):
-        _count_image(image, own, enlarged, grid, (probabilities, temperature), total)
-    return torch.from_numpy(total)
-
-
-def _count_image(
-    planes: NDArray[np.float32],
-    roles: NDArray[np.uint8],
-    enlarged: Size,
-    grid: Grid,
-    how: tuple[bool, float],
-    total: NDArray[np.int64],
-) -> None:
     from segbench.kernels.anomaly_rows import count_anomaly_rows  # numba: only where it is asked for
 
-    rows, columns = (bilinear_axis(*lengths, grid) for lengths in zip(planes.shape[1:], enlarged, roles.shape, strict=True))
-    vertical = rows.before, rows.after, rows.weight, rows.next_weight
-    horizontal = columns.step, columns.before, columns.weight, columns.next_weight
-
-    def work(piece: tuple[int, int]) -> NDArray[np.int64]:
-        counts = np.zeros(LENGTH, np.int64)
-        count_anomaly_rows(planes, *vertical, *horizontal, roles, *how, *piece, counts)
-        return counts
-
-    threads, height = torch.get_num_threads(), len(roles)  # whole numbers: how the rows are shared out does not matter
-    edges = [height * part // threads for part in range(threads + 1)]
-    for counts in shared_out(work, list(pairwise(edges)), threads):
-        total += counts
+    planes, marks = logits.detach().float().contiguous().numpy(), roles.contiguous().numpy()
+    total, sizes = np.zeros(LENGTH, np.int64), (enlarged, marks.shape[1:])
+    rows = -(-marks.shape[1] // torch.get_num_threads())  # a piece for each thread, as each takes 4 MB; whole numbers add up in any way
+    for image, own in zip(planes, marks, strict=True):
+        arguments = (own, probabilities, temperature)
+        total += count_by_rows(count_anomaly_rows, image, arguments, sizes, grid, lambda: np.zeros(LENGTH, np.int64), rows)
+    return torch.from_numpy(total)
 
 
 def count_with_torch(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from segbench.kernels.bilinear import Grid, bilinear_axis
+from segbench.kernels.bilinear import Grid
+from segbench.kernels.by_rows import count_by_rows
 from segbench.kernels.confidence_bins import (
     BINS,
     FINE,
@@ -25,9 +25,7 @@ from segbench.kernels.confidence_bins import (
     STEPS,
     length,
 )
-from segbench.kernels.upsampling import Size, enlarged_logits, shared_out
-
-ROWS_PER_PIECE = 64  # whatever the threads: sums are rounded in the same order
+from segbench.kernels.upsampling import Size, enlarged_logits
 
 
 def count_confidence(
@@ -53,35 +51,15 @@ def count_confidence(
     indices = table[targets.int()]
     if logits.device.type != "cpu":
         return count_with_torch(logits, enlarged, (classes, indices), grid, probabilities=probabilities, temperature=temperature)
-    planes, preds, wanted = logits.detach().float().contiguous().numpy(), classes.contiguous().numpy(), indices.contiguous().numpy()
-    total = np.zeros(length(planes.shape[1]))
-    for image in zip(planes, preds, wanted, strict=True):
-        total += _count_image(*image, enlarged, grid, (probabilities, 1 / temperature))
-    return torch.from_numpy(total)
-
-
-def _count_image(
-    planes: NDArray[np.float32],
-    pred: NDArray[np.uint8],
-    target: NDArray[np.int32],
-    enlarged: Size,
-    grid: Grid,
-    how: tuple[bool, float],
-) -> NDArray[np.float64]:
     from segbench.kernels.confidence_rows import count_confidence_rows  # numba: only where it is asked for
 
-    rows, columns = (bilinear_axis(*lengths, grid) for lengths in zip(planes.shape[1:], enlarged, pred.shape, strict=True))
-    vertical = rows.before, rows.after, rows.weight, rows.next_weight
-    horizontal = columns.step, columns.before, columns.weight, columns.next_weight
-
-    def work(piece: tuple[int, int]) -> NDArray[np.float64]:
-        sums = np.zeros(length(len(planes)))
-        count_confidence_rows(planes, *vertical, *horizontal, pred, target, *how, *piece, sums)
-        return sums
-
-    height = len(pred)
-    pieces = [(first, min(first + ROWS_PER_PIECE, height)) for first in range(0, height, ROWS_PER_PIECE)]
-    return np.asarray(np.sum(shared_out(work, pieces, torch.get_num_threads()), axis=0))
+    planes, preds, wanted = logits.detach().float().contiguous().numpy(), classes.contiguous().numpy(), indices.contiguous().numpy()
+    number = length(planes.shape[1])
+    total = np.zeros(number)
+    for image, pred, target in zip(planes, preds, wanted, strict=True):
+        arguments = (pred, target, probabilities, 1 / temperature)
+        total += count_by_rows(count_confidence_rows, image, arguments, (enlarged, target.shape), grid, lambda: np.zeros(number))
+    return torch.from_numpy(total)
 
 
 def count_with_torch(

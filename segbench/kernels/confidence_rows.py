@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from segbench.kernels.compiling import kernel
 from segbench.kernels.confidence_bins import BINS, FINE, FINE_OCTAVES, FINE_PARTS, OCTAVES, OF_BINS, OF_CLASSES, OF_STEPS, PARTS, STEPS
-from segbench.kernels.enlarged_rows import CHUNK, exponential, mix_rows, spread_chunk
+from segbench.kernels.enlarged_rows import CHUNK, exponential, find_largest, mix_rows, spread_chunk
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -89,12 +89,8 @@ def _count_chunk(values: Floats, low: Floats, size: int, preds: Bytes, targets: 
     largest, inverse = np.empty(size, np.float32), np.empty(size, np.float32)
     for x in range(size):
         pred[x], target[x] = preds[x], targets[x]
-        largest[x] = values[0, x]
     if not probabilities:
-        for label in range(1, count):
-            value = values[label]
-            for x in range(size):
-                largest[x] = value[x] if value[x] > largest[x] else largest[x]
+        find_largest(values, size, largest)
     for label in range(count):
         value = values[label]
         if probabilities:

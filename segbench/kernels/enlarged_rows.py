@@ -50,6 +50,17 @@ def spread_chunk(
 
 
 @kernel
+def find_largest(values: Floats, size: int, largest: Floats) -> None:
+    """Write the largest of the logits float32[C, CHUNK] of each of ``size`` pixels."""
+    for x in range(size):
+        largest[x] = values[0, x]
+    for label in range(1, values.shape[0]):
+        value = values[label]
+        for x in range(size):
+            largest[x] = value[x] if value[x] > largest[x] else largest[x]
+
+
+@kernel
 def exponential(x: Any) -> Any:
     """Of a float32 that is 0 or less, good to 2^-23: 2^n times a polynomial of degree six. Below -87, where floats end, that of -87."""
     x = x if x > _LOWEST else _LOWEST

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from segbench.kernels.bilinear import Grid, bilinear_axis
-from segbench.kernels.upsampling import Size, enlarged_logits, shared_out
-
-ROWS_PER_PIECE = 64  # whatever the threads: sums are rounded in the same order
+from segbench.kernels.bilinear import Grid
+from segbench.kernels.by_rows import count_by_rows
+from segbench.kernels.upsampling import Size, enlarged_logits
 
 
 def count_tempered(logits: Tensor, enlarged: Size, indices: Tensor, inverses: Tensor, grid: Grid = "half_pixel") -> Tensor:
@@ -23,30 +21,14 @@ def count_tempered(logits: Tensor, enlarged: Size, indices: Tensor, inverses: Te
     """
     if logits.device.type != "cpu":
         return count_with_torch(logits, enlarged, indices, inverses, grid)
-    planes, wanted, by = logits.detach().float().contiguous().numpy(), indices.int().contiguous().numpy(), inverses.float().numpy()
-    total = np.zeros(1 + 3 * len(by))
-    for image, target in zip(planes, wanted, strict=True):
-        total += _count_image(image, target, by, enlarged, grid)
-    return torch.from_numpy(total)
-
-
-def _count_image(
-    planes: NDArray[np.float32], target: NDArray[np.int32], inverses: NDArray[np.float32], enlarged: Size, grid: Grid
-) -> NDArray[np.float64]:
     from segbench.kernels.tempered_rows import count_tempered_rows  # numba: only where it is asked for
 
-    rows, columns = (bilinear_axis(*lengths, grid) for lengths in zip(planes.shape[1:], enlarged, target.shape, strict=True))
-    vertical = rows.before, rows.after, rows.weight, rows.next_weight
-    horizontal = columns.step, columns.before, columns.weight, columns.next_weight
-
-    def work(piece: tuple[int, int]) -> NDArray[np.float64]:
-        sums = np.zeros(1 + 3 * len(inverses))
-        count_tempered_rows(planes, *vertical, *horizontal, target, inverses, *piece, sums)
-        return sums
-
-    height = len(target)
-    pieces = [(first, min(first + ROWS_PER_PIECE, height)) for first in range(0, height, ROWS_PER_PIECE)]
-    return np.asarray(np.sum(shared_out(work, pieces, torch.get_num_threads()), axis=0))
+    planes, wanted, by = logits.detach().float().contiguous().numpy(), indices.int().contiguous().numpy(), inverses.float().numpy()
+    number = 1 + 3 * len(by)
+    total = np.zeros(number)
+    for image, target in zip(planes, wanted, strict=True):
+        total += count_by_rows(count_tempered_rows, image, (target, by), (enlarged, target.shape), grid, lambda: np.zeros(number))
+    return torch.from_numpy(total)
 
 
 def count_with_torch(logits: Tensor, enlarged: Size, indices: Tensor, inverses: Tensor, grid: Grid = "half_pixel") -> Tensor:

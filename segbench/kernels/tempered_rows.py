@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.kernels.compiling import kernel
-from segbench.kernels.enlarged_rows import CHUNK, exponential, mix_rows, spread_chunk
+from segbench.kernels.enlarged_rows import CHUNK, exponential, find_largest, mix_rows, spread_chunk
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -64,12 +64,7 @@ def _count_chunk(values: Floats, size: int, target: Ints, inverses: Floats, sums
     count = values.shape[0]
     largest, at_target = np.empty(size, np.float32), np.zeros(size, np.float32)
     total, mean, square = np.empty(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
-    for x in range(size):
-        largest[x] = values[0, x]
-    for label in range(1, count):
-        value = values[label]
-        for x in range(size):
-            largest[x] = value[x] if value[x] > largest[x] else largest[x]
+    find_largest(values, size, largest)
     for label in range(count):
         value = values[label]
         for x in range(size):
