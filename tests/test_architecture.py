@@ -27,8 +27,8 @@ DIRECTION = {
         border_weights filtering watershed index_bytes enlarged_rows < confidence_rows anomaly_rows tempered_rows
         < counting boundary_counting upsampling_cuda dense_crf
         < counting_wide instance_counting error_counting surface_counting upsampling < by_rows < confidence anomaly tempered""",
-    "files": """atomic names text shapes notebook spilled made stores < name_list remote < settings < foreign yaml_schema json_text
-        < json_schema""",
+    "files": """atomic names text csv_text shapes notebook spilled made stores < name_list remote < settings
+        < foreign yaml_schema json_text < json_schema""",
     "labels": "space < encodings misreadings tables files < mapping palettes < decoding",
     "metrics": """cells < confusion pair_counts matrices latency statistic student tempering < image_scores scores instance_iou
         region_scores < boundary_iou error_causes trimap calibration ood surface size_strata extra < extras < per_image
@@ -61,7 +61,8 @@ DIRECTION = {
     "checks": "findings class_places label_noise suspects < dataset_contract < model_contract dataset_files",
     "benchmark": """suite events class_map_keeping ranks < corrupting pictures command journals verification
         < evaluating shared_scoring merge_partials < run_suite < temperatures""",
-    "console": "terminal registered < pictures < code_note parts errors calibration ood surface corruptions < score run < compare < *",
+    "console": """terminal registered < pictures counted < code_note parts errors calibration ood surface corruptions
+        < score run < compare < *""",
     "cli": "options numba_start memory listing < data evaluation networks results speed targets < verification < main",
 }
 

@@ -12,7 +12,8 @@ from segbench.evaluation.inference import Evaluated
 from segbench.evaluation.run import Evaluation, Outcome, record_file
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.image_counts import NOTHING, Counted
-from segbench.records.corruption_record import CORRUPTED, FACTS, Condition, CorruptionRecord, read_corruptions
+from segbench.records.corruption_record import FACTS, Condition, CorruptionRecord, read_corruptions
+from segbench.records.reading import CORRUPTED
 from segbench.records.run_record import RunRecord
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import DataError, nearest
 from segbench.evaluation.protocol import Protocol
-from segbench.files.settings import Location, Truth, Whole, names, setting, takes, text, typed_pairs
+from segbench.files.settings import Location, Truth, Whole, names, number_in, setting, takes, text, typed_pairs
 from segbench.records.groups import RULES, Draws, group_rule
 
 if TYPE_CHECKING:
@@ -300,20 +300,15 @@ def _relative_to(suite: Suite, folder: Path) -> Suite:
     """Paths as they are meant: from the folder of the suite's file. ``out`` is where the run is started."""
     from segbench.labels.mapping import BY_NAME
 
+    temperature = suite.temperature
+    is_file = temperature is not None and number_in(temperature) is None
     return replace(
         suite,
         weights={name: folder / path for name, path in suite.weights.items()},
         data=None if suite.data is None else folder / suite.data,
-        temperature=suite.temperature if _is_number(suite.temperature) else str(folder / str(suite.temperature)),
+        temperature=str(folder / str(temperature)) if is_file else temperature,
         map=suite.map if suite.map in (None, BY_NAME) else str(folder / suite.map),
     )
-
-
-def _is_number(source: str | None) -> bool:
-    try:
-        return source is None or float(source) > 0
-    except ValueError:
-        return False
 
 
 def _presets() -> Any:

@@ -42,14 +42,13 @@ def verify(record: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     from segbench.benchmark.verification import Check
     from segbench.console.terminal import be_quiet
     from segbench.console.verify import verify_and_print
+    from segbench.records.reading import is_run_file
 
     if quiet:
         be_quiet()
     paths = [record]
     if record.is_dir():
-        paths = [
-            path for path in sorted((record / "records").glob("*.json")) if not path.name.endswith((".profile.json", ".corruptions.json"))
-        ]
+        paths = sorted(filter(is_run_file, (record / "records").glob("*.json")))
         if not paths:
             raise DataError(f"{record}: no records/*.json here", way_out="name a record, or the folder of a board")
     seed = options["seed"] if options["seed"] is not None else random.SystemRandom().randrange(1 << 31)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from segbench.console.counted import records_with
 from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json
@@ -17,7 +18,6 @@ from segbench.report.tables.calibration import (
     calibration_row,
     class_table,
 )
-from segbench.report.tables.holding import require_counted
 
 
 def print_calibration(paths: Sequence[Path], *, per_class: bool, plot: Path | None, as_json: bool) -> None:
@@ -26,12 +26,10 @@ def print_calibration(paths: Sequence[Path], *, per_class: bool, plot: Path | No
     :raises UsageError: the picture's name tells no format.
     :raises RecordError: a record cannot be read or has no calibration, or is not comparable with the others of a picture.
     """
-    from segbench.leaderboards.board import read_runs
-    from segbench.report.tables.frames import comparable, ranked
+    from segbench.report.tables.frames import comparable
 
     require_format(plot)
-    records = ranked(each.record for each in read_runs(paths, "segbench run --calibration writes run records"))
-    require_counted(records, "calibration")
+    records = records_with("calibration", paths, "segbench run --calibration writes run records")
     if plot is not None:
         from segbench.report.plots.reliability import reliability
 

@@ -16,6 +16,7 @@ from segbench.records.comparison import Compared, Difference, compare_records
 from segbench.records.gate import Gate, Judgement, judge
 from segbench.records.groups import Draws
 from segbench.records.profile import Profile, read_profile
+from segbench.records.reading import PROFILED
 from segbench.report.tables.comment import comment_of, differences_beside
 from segbench.report.tables.formats import DASH
 from segbench.report.tables.frames import setting
@@ -114,7 +115,7 @@ def judgement_facts(each: Judgement) -> dict[str, Any]:
 
 def speeds_beside(a: Path, b: Path) -> tuple[Profile, Profile] | None:
     """The profiles that `run` wrote beside two records, if there are both and they were measured alike."""
-    files = [path.with_suffix(".profile.json") for path in (a, b)]
+    files = [path.with_suffix(PROFILED) for path in (a, b)]
     if not all(file.is_file() for file in files):
         return None
     first, second = map(read_profile, files)

@@ -10,7 +10,8 @@ from segbench.console.terminal import NOTE, console, table
 from segbench.errors import DataError, RecordError, UnknownNameError, nearest
 from segbench.files.json_text import dump_json
 from segbench.files.names import shown
-from segbench.records.corruption_record import CORRUPTED, CorruptionRecord, read_corruptions
+from segbench.records.corruption_record import CorruptionRecord, read_corruptions
+from segbench.records.reading import CORRUPTED
 from segbench.report.tables.corruptions import class_rows, corruption_rows, header, note, summary_rows
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from segbench.console.counted import records_with
 from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json
@@ -21,11 +22,8 @@ def print_errors(paths: Sequence[Path], *, per_class: bool, plot: Path | None, a
     :raises UsageError: the picture's name tells no format.
     :raises RecordError: a record cannot be read, has no errors by cause, or is not comparable with the others of a picture.
     """
-    from segbench.leaderboards.board import read_runs
-    from segbench.report.tables.frames import ranked
-
     require_format(plot)
-    records = ranked(each.record for each in read_runs(paths, "segbench run --errors and score --errors --json write run records"))
+    records = records_with("errors", paths, "segbench run --errors and score --errors --json write run records")
     found = causes_of(records)
     if plot is not None:
         from segbench.report.plots.causes import gains_by_cause

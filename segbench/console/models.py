@@ -7,7 +7,6 @@ classes are counted when they are asked for.
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Sequence
 from importlib.resources import files
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.console.terminal import console, progress_bar, table
+from segbench.files.csv_text import csv_of
 from segbench.models import MODELS
 from segbench.report.tables.macs import macs_text
 from segbench.report.tables.numbers import count
@@ -68,11 +68,7 @@ def read_table() -> list[Facts]:
 def refresh() -> Path:
     """Count the builtin models anew and rewrite the table; returns its file."""
     rows = count_facts(list(MODELS.table), TABLE_CLASSES)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    TABLE.write_text(text.getvalue(), encoding="utf-8")
+    TABLE.write_text(csv_of(list(rows[0]), rows), encoding="utf-8")
     return TABLE
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from segbench.console.counted import records_with
 from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
+from segbench.files.csv_text import csv_of
 from segbench.files.json_text import dump_json, write_text
 from segbench.records.run_record import RunRecord
-from segbench.report.tables.holding import require_counted
 from segbench.report.tables.ood import HEADER, best_first, ood_facts, ood_note, ood_rows, ood_table
 
 
@@ -22,24 +21,17 @@ def print_ood(paths: Sequence[Path], *, plot: Path | None, csv_file: Path | None
     :raises UsageError: the picture's name tells no format.
     :raises RecordError: a record cannot be read or has no scores of anomaly, or is not comparable with the others of a picture.
     """
-    from segbench.leaderboards.board import read_runs
     from segbench.report.tables.frames import comparable
 
     require_format(plot)
-    records = [each.record for each in read_runs(paths, "segbench run --ood writes run records")]
-    require_counted(records, "ood")
-    records = best_first(records)
+    records = best_first(records_with("ood", paths, "segbench run --ood writes run records"))
     if plot is not None:
         from segbench.report.plots.anomalies import anomaly_curves
 
         draw(plot, partial(anomaly_curves, records))
     if csv_file is not None:
         rows = ood_table(records)
-        out = io.StringIO()
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(csv_file, out.getvalue())
+        write_text(csv_file, csv_of(list(rows[0]), rows))
         console(stderr=True).print(f"wrote {csv_file}", markup=False, soft_wrap=True)
     if as_json:
         print(dump_json(list(map(ood_facts, records))), end="")

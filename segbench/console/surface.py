@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from segbench.console.counted import records_with
 from segbench.console.terminal import NOTE, console, table
+from segbench.files.csv_text import csv_of
 from segbench.files.json_text import dump_json, write_text
 from segbench.records.run_record import RunRecord
-from segbench.report.tables.holding import require_counted
 from segbench.report.tables.surface import FIELDS, class_table, surface_note, surface_of, surface_rows, surface_table
 
 
@@ -19,18 +18,10 @@ def print_surface(paths: Sequence[Path], *, per_class: bool, csv_file: Path | No
 
     :raises RecordError: a record cannot be read or has none.
     """
-    from segbench.leaderboards.board import read_runs
-    from segbench.report.tables.frames import ranked
-
-    records = ranked(each.record for each in read_runs(paths, "segbench run --surface and score --surface --json write run records"))
-    require_counted(records, "surface")
+    records = records_with("surface", paths, "segbench run --surface and score --surface --json write run records")
     rows = [row for record in records for row in surface_rows(record)]
     if csv_file is not None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(csv_file, text.getvalue())
+        write_text(csv_file, csv_of(FIELDS, rows))
     if as_json:
         print(dump_json(rows), end="")
         return

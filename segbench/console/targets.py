@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -16,6 +14,7 @@ from segbench.checks.suspects import Network, Read, Suspect, suspects
 from segbench.console.terminal import console, progress_bar, table
 from segbench.datasets.base import Dataset, Sample, read_photograph
 from segbench.errors import DataError, RecordError
+from segbench.files.csv_text import csv_of
 from segbench.files.json_text import dump_json, write_text
 from segbench.files.names import file_stem
 from segbench.images.files import read_labels
@@ -78,11 +77,7 @@ def print_suspects(
             bar.advance(task)
     found.sort(key=lambda each: -each.suspicion)
     if csv_file:
-        out = io.StringIO()
-        writer = csv.DictWriter(out, [field.name for field in fields(Suspect)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(asdict, found))
-        write_text(csv_file, out.getvalue())
+        write_text(csv_file, csv_of([field.name for field in fields(Suspect)], map(asdict, found)))
     if gallery and found[:images]:
         _draw(found[:images], dataset, networks, gallery)
     if as_json:

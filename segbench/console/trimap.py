@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from segbench.console.counted import records_with
 from segbench.console.pictures import draw, require_format
 from segbench.console.terminal import NOTE, console, table
 from segbench.files.json_text import dump_json
-from segbench.report.tables.holding import require_counted
 from segbench.report.tables.trimap import HEADER, trimap_facts, trimap_row
 
 
@@ -19,12 +19,10 @@ def print_trimaps(paths: Sequence[Path], *, plot: Path | None, as_json: bool) ->
     :raises UsageError: the picture's name tells no format.
     :raises RecordError: a record cannot be read or has no trimap, or is not comparable with the others of a picture.
     """
-    from segbench.leaderboards.board import read_runs
-    from segbench.report.tables.frames import comparable, ranked, row_labels
+    from segbench.report.tables.frames import comparable, row_labels
 
     require_format(plot)
-    records = ranked(each.record for each in read_runs(paths, "segbench run --trimap and score --trimap --json write run records"))
-    require_counted(records, "trimap")
+    records = records_with("trimap", paths, "segbench run --trimap and score --trimap --json write run records")
     if plot is not None:
         from segbench.report.plots.trimap import trimap_curves
 

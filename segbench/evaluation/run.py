@@ -33,6 +33,7 @@ from segbench.records.partial import Journal, Task, digest_of
 from segbench.records.per_image import write_run
 from segbench.records.profile import Profile
 from segbench.records.provenance import extra_data
+from segbench.records.reading import PROFILED
 from segbench.records.run_record import RunRecord
 
 
@@ -186,7 +187,7 @@ def save_outcomes(folder: Path, outcomes: Sequence[Outcome], profiles: Sequence[
     for outcome in outcomes:
         write_run(record_file(folder, outcome.record.name), outcome.record, outcome.counted)
     for measured in profiles:
-        write_text(folder / "records" / f"{file_stem(measured.model)}.profile.json", measured.to_json())
+        write_text(folder / "records" / f"{file_stem(measured.model)}{PROFILED}", measured.to_json())
 
 
 def record_file(folder: Path, name: str) -> Path:

@@ -18,6 +18,7 @@ from segbench.evaluation.inference import decoders, read_sample, refuse_unfit, r
 from segbench.evaluation.multi_view import Beneath, protocol_scores
 from segbench.evaluation.precision import arithmetic
 from segbench.evaluation.protocol import Protocol
+from segbench.files.settings import number_in
 from segbench.metrics.tempering import AROUND, GRID, Fitted, fit, guess
 from segbench.models.outputs import refuse_infinite
 from segbench.models.segmenter import Segmenter
@@ -129,11 +130,3 @@ def tempered(
     facts: Mapping[str, Any] = {"dataset": dict(file.dataset), "protocol": dict(file.protocol)}
     own = {name: dict(numbers) for name, numbers in found.items() if numbers is not None}
     return [replace(each, temperature=Temperature(own[each.title]["temperature"], {**facts, **own[each.title]})) for each in segmenters]
-
-
-def number_in(source: str) -> float | None:
-    """The number that a text is; ``None`` for the name of a file."""
-    try:
-        return float(source)
-    except ValueError:
-        return None

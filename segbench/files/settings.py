@@ -222,6 +222,14 @@ def one_of(*choices: str) -> OneOf:
     return OneOf(choices)
 
 
+def number_in(said: str) -> float | None:
+    """The number that a text is; ``None`` for any other, such as the name of a file."""
+    try:
+        return float(said)
+    except ValueError:
+        return None
+
+
 @takes({"type": "string"})
 def text(value: Any) -> str:
     """Text as it stands.

@@ -13,9 +13,9 @@ from segbench.errors import DataError, RecordError, SegbenchError
 from segbench.files.foreign import read_json
 from segbench.files.names import shown
 from segbench.leaderboards.rules import REPORTED, RULES, Reported, Rules, read_reported, read_rules
-from segbench.records.corruption_record import CORRUPTED
 from segbench.records.per_image import images_file, matrices_of, with_intervals
 from segbench.records.profile import Profile, is_profile, read_profile
+from segbench.records.reading import CORRUPTED
 from segbench.records.run_record import RunRecord, read_run
 
 

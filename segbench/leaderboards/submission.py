@@ -21,9 +21,9 @@ from segbench.leaderboards.board import Board, is_board, read_board
 from segbench.leaderboards.rules import Rules
 from segbench.metrics.per_image import totals
 from segbench.metrics.scores import METRICS_VERSION
-from segbench.records.corruption_record import CORRUPTED
 from segbench.records.per_image import images_file, read_per_image
 from segbench.records.provenance import UNKNOWN, is_of, training_sets
+from segbench.records.reading import CORRUPTED, PROFILED
 from segbench.records.run_record import RunRecord, read_run, scores_dict
 
 
@@ -60,7 +60,7 @@ def _copies(path: Path, record: RunRecord, folder: Path) -> dict[Path, Path]:
     stem = path.stem
     if (folder / path.name).exists():
         stem += f"-{record.model['weights_sha256'][:8]}"
-    beside = {ending: path.with_suffix(ending) for ending in (".profile.json", CORRUPTED)}
+    beside = {ending: path.with_suffix(ending) for ending in (PROFILED, CORRUPTED)}
     files = {".json": path, ".npz": images_file(path), **beside}
     copies = {folder / (stem + suffix): file for suffix, file in files.items() if file.is_file()}
     taken = [copy for copy, file in copies.items() if copy.suffix != ".npz" and copy.exists() and copy.read_bytes() != file.read_bytes()]

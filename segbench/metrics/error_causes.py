@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix, require_exact
-from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, by_class, divide, mean_of_classes
+from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, by_class, divide, mean_of_classes, scores_of_segments
 
 Cause = Literal["border", "extent", "missed", "invented", "confusion"]
 CAUSES: tuple[Cause, ...] = ("border", "extent", "missed", "invented", "confusion")
@@ -104,11 +104,7 @@ def error_scores(confusion: ConfusionMatrix, errors: Errors) -> dict[str, NDArra
     """
     hits, targets, preds = (each.astype(np.float64)[:, None] for each in (confusion.hits, confusion.targets, confusion.preds))
     pairs = Sums(confusion.labels, hits, targets, preds, np.zeros((0, 1)))
-    return {name: values[..., 0] for name, values in _scores(pairs, _sums(errors.counts[None]).T.astype(np.float64)).items()}
-
-
-def _sums(counts: NDArray[Any]) -> Floats:
-    return by_class(counts.reshape(*counts.shape[:2], -1))
+    return {name: values[..., 0] for name, values in _scores(pairs, by_class(errors.counts[None]).T.astype(np.float64)).items()}
 
 
 def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
@@ -133,7 +129,7 @@ _KINDS: dict[str, Kind] = {"share": "one", "cured": "one", "gain": "one", "class
 
 _NAMES = {f"{name}_{cause}": kind for cause in CAUSES for name, kind in _KINDS.items()}
 
-ERRORS = Statistic(lambda classes: (classes, len(CAUSES), 2), _NAMES, _sums, _scores)
+ERRORS = Statistic(lambda classes: (classes, len(CAUSES), 2), _NAMES, by_class, _scores)
 """The counts of :class:`Errors` of every image, int64[N, C, 5, 2]."""
 
 
@@ -144,11 +140,7 @@ def size_scores(labels: LabelSpace, sizes: NDArray[np.int64]) -> dict[str, float
 
 def _size_scores(labels: LabelSpace, counts: Floats) -> dict[str, Floats]:
     """Of counts [C, 3, 4, R]."""
-    scores = dict[str, Floats]()
-    for size, (segments, found, pixels, right) in zip(SIZES, counts.transpose(1, 2, 0, 3), strict=True):
-        scores[f"found_{size}"] = divide(found.sum(axis=0), segments.sum(axis=0))
-        scores[f"recall_{size}"] = mean_of_classes(labels, divide(right, pixels))
-    return scores
+    return scores_of_segments(labels, counts, [(f"found_{size}", f"recall_{size}") for size in SIZES])
 
 
 def _scores_of_sizes(pairs: Sums, sums: Floats) -> dict[str, Floats]:
@@ -158,5 +150,5 @@ def _scores_of_sizes(pairs: Sums, sums: Floats) -> dict[str, Floats]:
 
 _SIZE_NAMES: dict[str, Kind] = {f"{name}_{size}": "one" for size in SIZES for name in ("found", "recall")}
 
-SEGMENT_SIZES = Statistic(lambda classes: (classes, len(SIZES), len(_OF_SIZE)), _SIZE_NAMES, _sums, _scores_of_sizes)
+SEGMENT_SIZES = Statistic(lambda classes: (classes, len(SIZES), len(_OF_SIZE)), _SIZE_NAMES, by_class, _scores_of_sizes)
 """The ``sizes`` of :class:`Errors` of every image, int64[N, C, 3, 4]."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import require_exact
-from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, by_class, divide, mean_of_classes
+from segbench.metrics.statistic import Floats, Kind, Statistic, Sums, by_class, scores_of_segments
 
 MOST = 20
 """Strata."""
@@ -148,11 +148,7 @@ def strata_statistic(strata: str) -> Statistic:
         classes, columns = pairs.hits.shape
         return _scores(pairs.labels, sums.reshape(number, len(_COLUMNS), classes, columns).transpose(2, 0, 1, 3))
 
-    return Statistic(lambda classes: (classes, number, len(_COLUMNS)), names, _sums, scores)
-
-
-def _sums(counts: NDArray[Any]) -> Floats:
-    return by_class(counts.reshape(*counts.shape[:2], -1))
+    return Statistic(lambda classes: (classes, number, len(_COLUMNS)), names, by_class, scores)
 
 
 def _names(at: int, strata: int) -> tuple[str, str]:
@@ -160,10 +156,5 @@ def _names(at: int, strata: int) -> tuple[str, str]:
 
 
 def _scores(labels: LabelSpace, counts: Floats) -> dict[str, Floats]:
-    """Of counts [C, Q, 4, R]: the share of segments that is found, and the mean recall of the classes' pixels."""
-    scores = dict[str, Floats]()
-    for at, (segments, found, pixels, right) in enumerate(counts.transpose(1, 2, 0, 3)):
-        of_found, of_recall = _names(at, counts.shape[1])
-        scores[of_found] = divide(found.sum(axis=0), segments.sum(axis=0))
-        scores[of_recall] = mean_of_classes(labels, divide(right, pixels))
-    return scores
+    """Of counts [C, Q, 4, R]."""
+    return scores_of_segments(labels, counts, [_names(at, counts.shape[1]) for at in range(counts.shape[1])])

@@ -6,7 +6,7 @@ a file of its own and an array of its kind in :class:`segbench.metrics.extras.Ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,8 +49,21 @@ class Statistic:
 
 
 def by_class(counted: NDArray[Any]) -> Floats:
-    """float64[N, K C] of counts [N, C, K]: all classes of the first number, then of the second."""
-    return counted.transpose(0, 2, 1).reshape(len(counted), -1)
+    """float64[N, K C] of counts [N, C, K], or [N, C, ...] of K numbers in all: all classes of the first number, then of the second."""
+    return counted.reshape(*counted.shape[:2], -1).transpose(0, 2, 1).reshape(len(counted), -1)
+
+
+def scores_of_segments(labels: LabelSpace, counts: Floats, names: Sequence[tuple[str, str]]) -> dict[str, Floats]:
+    """The share of segments that is found, and the mean recall of the classes' pixels, of each of Q kinds, float64[R].
+
+    :param counts: [C, Q, 4, R]: segments, those that are found, their pixels, and the right ones.
+    :param names: what the two are called, of each kind.
+    """
+    scores = dict[str, Floats]()
+    for (of_found, of_recall), (segments, found, pixels, right) in zip(names, counts.transpose(1, 2, 0, 3), strict=True):
+        scores[of_found] = divide(found.sum(axis=0), segments.sum(axis=0))
+        scores[of_recall] = mean_of_classes(labels, divide(right, pixels))
+    return scores
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:

@@ -70,15 +70,11 @@ def _curve(labels: LabelSpace, counts: NDArray[Any]) -> list[Floats]:
     return [mean_of_classes(labels, iou[:, at]) for at in range(len(WIDTHS))]
 
 
-def _sums(counts: NDArray[Any]) -> Floats:
-    return by_class(counts.reshape(*counts.shape[:2], -1))
-
-
 def _scores(pairs: Sums, sums: Floats) -> dict[str, Floats]:
     classes, columns = pairs.hits.shape
     counts = sums.reshape(len(WIDTHS), 3, classes, columns).transpose(2, 0, 1, 3)
     return {f"trimap_miou_{width}": values for width, values in zip(WIDTHS, _curve(pairs.labels, counts), strict=True)}
 
 
-TRIMAP = Statistic(lambda classes: (classes, len(WIDTHS), 3), {f"trimap_miou_{width}": "one" for width in WIDTHS}, _sums, _scores)
+TRIMAP = Statistic(lambda classes: (classes, len(WIDTHS), 3), {f"trimap_miou_{width}": "one" for width in WIDTHS}, by_class, _scores)
 """The counts of :class:`Trimap` of every image, int64[N, C, W, 3]."""

@@ -27,9 +27,8 @@ from segbench.images.corruptions.corrupting import CORRUPTIONS
 from segbench.labels.space import LabelSpace
 from segbench.metrics.confusion import ConfusionMatrix
 from segbench.metrics.scores import METRICS_VERSION, mean_of_defined, score
-from segbench.records.reading import record_in, whole_numbers
+from segbench.records.reading import CORRUPTED, record_in, whole_numbers
 
-CORRUPTED = ".corruptions.json"
 SCHEMA = "segbench.corruptions/1"
 MADE = "hd2019/1"
 """How images are corrupted; another number for other pixels."""

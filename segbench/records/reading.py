@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 from segbench.errors import RecordError
 from segbench.files.foreign import read_json
 
+PROFILED, CORRUPTED = ".profile.json", ".corruptions.json"
+"""How files are called that stand beside a run record, NAME.json, and are of its network."""
+
+
+def is_run_file(path: Path) -> bool:
+    """Whether a file is called as run records are, and not as what stands beside them."""
+    return path.suffix == ".json" and not path.name.endswith((PROFILED, CORRUPTED))
+
 
 def record_in(path: Path) -> Any:
     """What the JSON of a record holds, whatever it is.

@@ -15,8 +15,8 @@ from segbench.metrics.per_image import PerImage
 from segbench.metrics.seeds import Crossed, compare_seeds
 from segbench.metrics.statistic import Floats
 from segbench.records.comparison import differences, read_matrices
-from segbench.records.corruption_record import CORRUPTED
 from segbench.records.groups import groups_of
+from segbench.records.reading import is_run_file
 from segbench.records.run_record import RunRecord, read_run
 
 
@@ -45,8 +45,7 @@ def records_of(pattern: str) -> list[Path]:
     """
     if Path(pattern).is_file() or not has_magic(pattern):
         return [Path(pattern)]
-    found = sorted(Path(name) for name in glob(pattern, recursive=True))
-    found = [path for path in found if path.suffix == ".json" and not path.name.endswith((".profile.json", CORRUPTED))]
+    found = sorted(path for name in glob(pattern, recursive=True) if is_run_file(path := Path(name)))
     if not found:
         raise RecordError(f"{pattern}: no record is called so; quote a pattern, so that the shell leaves it as it is")
     return found

@@ -18,8 +18,8 @@ from segbench.console.schema import SCHEMAS, schema_text
 from segbench.errors import DataError, RecordError
 from segbench.files.settings import settings_of
 from segbench.leaderboards.rules import KEYS, read_rules
-from segbench.records.corruption_record import CORRUPTED
 from segbench.records.profile import read_profile
+from segbench.records.reading import CORRUPTED
 from segbench.records.run_record import read_run
 from segbench.records.shape import NAMED, PROFILE, REQUIRED, RUN
 

@@ -10,7 +10,8 @@ import pytest
 
 from segbench.metrics.error_causes import error_scores
 from segbench.records.comparison import Compared, Difference, compare_records
-from segbench.records.corruption_record import CORRUPTED, read_corruptions
+from segbench.records.corruption_record import read_corruptions
+from segbench.records.reading import CORRUPTED
 from segbench.records.run_record import read_run
 from segbench.records.seeds import compare_seed_records
 

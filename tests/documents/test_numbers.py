@@ -14,7 +14,7 @@ from docs.extension.example_folder import write_example_folder
 from docs.extension.text import first_sentence
 from segbench.datasets import DATASETS
 from segbench.models import MODELS
-from segbench.records.corruption_record import CORRUPTED
+from segbench.records.reading import CORRUPTED
 from tests.documents.pages import DOCS, ROOT
 
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())

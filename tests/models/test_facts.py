@@ -11,8 +11,9 @@ from segbench.labels.space import numbered_labels
 from segbench.models import MODELS
 from segbench.models.facts import changed_arguments
 from segbench.models.segmenter import Segmenter
-from segbench.records.corruption_record import CORRUPTED, read_corruptions
+from segbench.records.corruption_record import read_corruptions
 from segbench.records.profile import is_profile, read_profile
+from segbench.records.reading import CORRUPTED
 from segbench.records.run_record import read_run
 
 RECORDS = sorted((Path(__file__).parents[2] / "leaderboards").glob("*/records/*.json"))

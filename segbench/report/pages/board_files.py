@@ -94,7 +94,7 @@ def write_png(root: Path) -> list[Path]:
     """Write every plot as a PNG and its dark twin, beside the SVG, and return where. They belong to nobody's check."""
     written = []
     for board in read_boards(root, unreadable=[]):
-        pictures = [each for group in rows_of(board) for each in _pictures(group, board)]
+        pictures = [each for group in rows_of(board, tested=False) for each in _pictures(group, board)]
         for picture in _speed_pictures(board) if board.speed_only else pictures:
             written.append((board.folder / picture.file).with_suffix(".png"))
             picture.draw(BytesIO(), written[-1])

@@ -8,11 +8,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from segbench.errors import RecordError
 from segbench.kernels.anomaly_bins import SCORES
 from segbench.records.run_record import RunRecord
 from segbench.report.plots.style import BLUE, FRAME, GREEN, INK, MUTED, ORANGE, PAPER, RULE, VERMILLION, drawing
-from segbench.report.tables.frames import comparable, row_labels
+from segbench.report.tables.frames import require_one_signature, row_labels
 from segbench.report.tables.holding import require_counted
 from segbench.report.tables.numbers import percent
 from segbench.report.tables.ood import NAMES, best_first, ood_of
@@ -28,9 +27,7 @@ def anomaly_curves(records: Sequence[RunRecord], svg: Path | BinaryIO | None, pn
     :raises RecordError: a record has no scores of anomaly, or their signatures differ.
     """
     require_counted(records, "ood")
-    if len(groups := comparable(records)) > 1:
-        apart = [f"{group.records[0].name}: {group.signature}" for group in groups]
-        raise RecordError("\n  ".join(["records of different signatures do not belong in one picture; draw each alone:", *apart]))
+    require_one_signature(records)
     found = best_first(records)
     with drawing(svg, png, 7.0, 0.4 + 2.9 * len(found)) as figure:
         grid = figure.subplots(len(found), 2, squeeze=False, sharex=True)

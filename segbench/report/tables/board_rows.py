@@ -19,8 +19,9 @@ from segbench.metrics.fine_means import Mean, fine_means, fine_p_value
 from segbench.metrics.paired import by_jackknife, paired_p_value
 from segbench.metrics.per_image import PerImage, score_names
 from segbench.metrics.ranking import ranks_by
-from segbench.records.corruption_record import CORRUPTED, CorruptionRecord, read_corruptions
+from segbench.records.corruption_record import CorruptionRecord, read_corruptions
 from segbench.records.per_image import read_per_image
+from segbench.records.reading import CORRUPTED
 from segbench.records.run_record import RunRecord, scores_dict
 from segbench.report.tables.frames import Group, Valued, ranked
 from segbench.report.tables.intervals import JACKKNIFE, half_width
@@ -29,13 +30,15 @@ from segbench.report.tables.seeds import board_groups
 NOTHING: Valued = (math.nan, math.nan)
 
 
-def rows_of(board: Board) -> list[Group]:
+def rows_of(board: Board, *, tested: bool = True) -> list[Group]:
     """The groups of a board's comparable records, with the columns that its rules name, ranked as they say.
 
+    :param tested: whether ranks are tested and columns told; without, there are the rows in their order alone.
     :raises RecordError: what lies beside a record cannot be read, or is not of it, or a column is of records that counted otherwise.
     """
     files = {id(each.record): each for each in board.measured}
-    return [_Rows(board, group, files).group for group in board_groups(board.records, board.profiles)]
+    rows = [_Rows(board, group, files) for group in board_groups(board.records, board.profiles)]
+    return [each.group if tested else each.ordered for each in rows]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +93,20 @@ class _Rows:
         return {each: _Files(self.files[id(each)]) for row in rows for each in (row, *self.ungrouped.seeds.get(row, ()))}
 
     @property
+    def ordered(self) -> Group:
+        """The group with its rows in their order."""
+        rank = self.board.rules.rank
+        records = ranked(self.ungrouped.records, self.ungrouped.seeds, None if rank == MIOU else self._better)
+        return replace(self.ungrouped, records=records, rank=rank)
+
+    @property
     def group(self) -> Group:
         """The group, whole."""
-        rules = self.board.rules
+        rules, group = self.board.rules, self.ordered
         names = list(dict.fromkeys([*([] if rules.rank in ORDINARY else [rules.rank]), *rules.columns]))
-        more = {name: {record: self._value(record, name) for record in self.ungrouped.records} for name in names}
-        ordered = ranked(self.ungrouped.records, self.ungrouped.seeds, None if rules.rank == MIOU else self._better)
-        group = replace(self.ungrouped, records=ordered, more=more, rank=rules.rank)
-        return replace(group, ranks=tuple(self._ranks(group)), test=self._tested, notes=tuple(self._notes(names)))
+        more = {name: {record: self._value(record, name) for record in group.records} for name in names}
+        facts: dict[str, Any] = {"ranks": tuple(self._ranks(group)), "test": self._tested, "notes": tuple(self._notes(names))}
+        return replace(group, more=more, **facts)
 
     @property
     def _tested(self) -> str:

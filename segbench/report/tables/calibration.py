@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from segbench.metrics.calibration import Calibration
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import percent, shown_classes
+from segbench.report.tables.numbers import or_none, percent, shown_classes
 
 HEADER = ["calibration", "ECE", "class-wise ECE", "Brier", "NLL", "AURC", "AURC off by", "confidence", "acc"]
 
@@ -60,10 +58,10 @@ def calibration_facts(record: RunRecord) -> dict[str, Any]:
     facts: dict[str, Any] = {"model": record.name, "signature": record.signature}
     for name, values in calibration_of(record).scores_over(record.labels.averaged).items():
         if values.ndim:
-            facts[name] = dict(zip(record.labels.class_names, map(_plain, values), strict=True))
+            facts[name] = dict(zip(record.labels.class_names, map(or_none, values), strict=True))
             continue
-        facts[name] = _plain(values)
-        facts |= {f"{name}_interval": list(map(_plain, bounds[name]))} if name in bounds else {}
+        facts[name] = or_none(values)
+        facts |= {f"{name}_interval": list(map(or_none, bounds[name]))} if name in bounds else {}
     return facts
 
 
@@ -71,7 +69,3 @@ def _number(value: float, width: float) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:.3f}" + ("" if math.isnan(width) else f" ±{width:.3f}")
-
-
-def _plain(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)

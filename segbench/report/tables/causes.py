@@ -15,7 +15,7 @@ from segbench.metrics.error_causes import CAUSES, Cause, Errors, error_scores, s
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.holding import counted_in, require_counted
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import percent, shown_classes
+from segbench.report.tables.numbers import or_none, percent, shown_classes
 
 SAID = {"small": "small, below 32² px", "medium": "medium, below 96² px", "large": "large"}
 HEADER = ["cause of the error", "wrong pixels", "share", "mIoU if cured", "gain"]
@@ -80,17 +80,17 @@ class Causes:
         causes = {}
         for cause, pixels in self.errors.pixels.items():
             fields = {name: f"{name}_{cause}" for name in ("share", "cured", "gain")}
-            values = {name: _plain(self.scores[field]) for name, field in fields.items()}
-            of_bounds = {f"{name}_interval": list(map(_plain, bounds[field])) for name, field in fields.items() if field in bounds}
-            of_classes = dict(zip(names, map(_plain, self.scores[f"class_gain_{cause}"]), strict=True))
+            values = {name: or_none(self.scores[field]) for name, field in fields.items()}
+            of_bounds = {f"{name}_interval": list(map(or_none, bounds[field])) for name, field in fields.items() if field in bounds}
+            of_classes = dict(zip(names, map(or_none, self.scores[f"class_gain_{cause}"]), strict=True))
             causes[cause] = {"pixels": pixels, **values, **of_bounds, "class_gain": of_classes}
         return {
             "model": record.name,
             "signature": record.signature,
-            "miou": _plain(np.float64(record.scores.miou)),
+            "miou": or_none(np.float64(record.scores.miou)),
             "border": self.errors.border,
             "causes": causes,
-            "sizes": {name: _plain(value) for name, value in size_scores(record.labels, self.errors.sizes).items()},
+            "sizes": {name: or_none(value) for name, value in size_scores(record.labels, self.errors.sizes).items()},
         } | strata_facts(record)
 
     def _percent(self, field: str) -> str:
@@ -112,7 +112,7 @@ def strata_facts(record: RunRecord) -> dict[str, Any]:
     """The same as plain data: ``strata`` with their bounds in pixels, from the smallest on; nothing where they were not counted."""
     if record.strata is None:
         return {}
-    scores = {name: _plain(value) for name, value in record.strata.scores(record.labels).items()}
+    scores = {name: or_none(value) for name, value in record.strata.scores(record.labels).items()}
     return {"strata": {"bounds": list(record.strata.bounds), **scores}}
 
 
@@ -131,7 +131,3 @@ def causes_note(causes: Causes) -> str:
         f"gain: what the mIoU rises by if all wrong pixels of this cause alone were right; border: within {causes.errors.border} px of an "
         "edge of the two classes; gains do not add up, as an IoU is no sum"
     )
-
-
-def _plain(value: Any) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 from segbench.report.tables.intervals import plus_minus
 
@@ -12,6 +13,11 @@ from segbench.report.tables.intervals import plus_minus
 def percent(fraction: float, half_width: float = math.nan) -> str:
     """A fraction as a per cent with one decimal, and half the width of its interval where it has one; a dash where it is undefined."""
     return "–" if math.isnan(fraction) else f"{100 * fraction:.1f}{plus_minus(half_width)}"
+
+
+def or_none(value: Any) -> float | None:
+    """A number as plain data; nothing where it is undefined."""
+    return None if math.isnan(value) else float(value)
 
 
 def count(number: object) -> str:

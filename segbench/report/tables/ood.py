@@ -11,7 +11,7 @@ from segbench.metrics.ood import MEASURES, Ood
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import percent
+from segbench.report.tables.numbers import or_none, percent
 
 NAMES = {"max_softmax": "max softmax", "max_logit": "max logit", "entropy": "entropy", "energy": "energy"}
 HEADER = ["out of distribution", "score", "AP", "AUROC", "FPR95", "AP by image", "AUROC by image", "FPR95 by image", "off by", "mIoU"]
@@ -73,10 +73,10 @@ def ood_facts(record: RunRecord) -> dict[str, Any]:
     known, anomalies = counted.pixels
     bounds = record.intervals.bounds if record.intervals else {}
     facts: dict[str, Any] = {"model": record.name, "signature": record.signature, "known_pixels": known, "anomaly_pixels": anomalies}
-    facts |= {"images": counted.images, "images_without": counted.without, "miou": _plain(record.scores.miou)}
+    facts |= {"images": counted.images, "images_without": counted.without, "miou": or_none(record.scores.miou)}
     for name, value in counted.scores.items():
-        facts[name] = _plain(value)
-        facts |= {f"{name}_interval": list(map(_plain, bounds[name].tolist()))} if name in bounds else {}
+        facts[name] = or_none(value)
+        facts |= {f"{name}_interval": list(map(or_none, bounds[name].tolist()))} if name in bounds else {}
     return facts
 
 
@@ -89,7 +89,3 @@ def ood_table(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
             own = {key: facts[f"ood_{score}_{key}"] for key in (*MEASURES, *(f"image_{measure}" for measure in MEASURES))}
             rows.append({"model": record.name, "score": score, **own, "signature": record.signature})
     return rows
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -9,7 +9,7 @@ from segbench.metrics.surface import SCORES, Surfaces, in_words, told
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import percent, shown_classes
+from segbench.report.tables.numbers import or_none, percent, shown_classes
 
 TITLES = {"nsd": "NSD", "boundary_f": "boundary F", "image_nsd": "NSD per image", "image_boundary_f": "boundary F per image"}
 FIELDS = ("model", "tolerance", "score", "class", "value", "low", "high", "signature")
@@ -66,10 +66,6 @@ def surface_rows(record: RunRecord) -> list[dict[str, Any]]:
             for at, (class_name, value) in enumerate([("", float(scores[field])), *of_classes]):
                 known = bounds.get(f"class_{field}" if at else field)
                 low, high = (math.nan, math.nan) if known is None else known[at - 1] if at else known
-                values = record.name, told(tolerance), name, class_name, *map(_plain, (value, low, high)), record.signature
+                values = record.name, told(tolerance), name, class_name, *map(or_none, (value, low, high)), record.signature
                 rows.append(dict(zip(FIELDS, values, strict=True)))
     return rows
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

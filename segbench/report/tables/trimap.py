@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from segbench.metrics.trimap import WIDTHS, Trimap
 from segbench.records.run_record import RunRecord
 from segbench.report.tables.holding import counted_in
 from segbench.report.tables.intervals import half_width
-from segbench.report.tables.numbers import percent
+from segbench.report.tables.numbers import or_none, percent
 
 HEADER = ["mIoU within px of an edge", *map(str, WIDTHS), "all"]
 
@@ -36,9 +35,5 @@ def trimap_facts(record: RunRecord) -> dict[str, Any]:
     points = []
     for width, value in trimap_of(record).mious(record.labels).items():
         known = bounds.get(f"trimap_miou_{width}")
-        points.append({"width": width, "miou": _plain(value), **({"interval": list(map(_plain, known))} if known is not None else {})})
-    return {"model": record.name, "signature": record.signature, "miou": _plain(record.scores.miou), "trimap": points}
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+        points.append({"width": width, "miou": or_none(value), **({"interval": list(map(or_none, known))} if known is not None else {})})
+    return {"model": record.name, "signature": record.signature, "miou": or_none(record.scores.miou), "trimap": points}

@@ -16,8 +16,9 @@ from segbench.leaderboards.rules import read_rules
 from segbench.metrics.fine_means import fine_means, fine_p_value
 from segbench.metrics.per_image import OF_PAIRS, STATISTICS, PerImage
 from segbench.metrics.uncertainty import compare
-from segbench.records.corruption_record import CORRUPTED, FACTS, CorruptionRecord
+from segbench.records.corruption_record import FACTS, CorruptionRecord
 from segbench.records.per_image import write_per_image
+from segbench.records.reading import CORRUPTED
 from segbench.records.run_record import RunRecord
 from segbench.report.pages.board_files import rebuild
 from segbench.report.tables.board_rows import rows_of
